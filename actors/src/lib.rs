@@ -1,0 +1,3 @@
+//! Actors.
+
+pub mod adapter;

@@ -1,0 +1,4 @@
+//! Node.
+
+pub mod builtin;
+pub mod provider;

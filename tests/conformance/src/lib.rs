@@ -1,0 +1,1 @@
+//! Holds no code: the vectors are read by the tests beside it.

@@ -1,0 +1,1 @@
+//! `anti_replay.json`.

@@ -1,0 +1,1 @@
+//! `atpc_envelope.json`.

@@ -1,0 +1,1 @@
+//! `fragment_checksum.json`.

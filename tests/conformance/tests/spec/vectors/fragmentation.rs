@@ -1,0 +1,1 @@
+//! `fragmentation.json`.

@@ -1,0 +1,1 @@
+//! `frame_checksum.json`.

@@ -1,0 +1,1 @@
+//! `frame_model.json`.

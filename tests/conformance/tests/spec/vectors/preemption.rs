@@ -1,0 +1,1 @@
+//! `preemption.json`.

@@ -1,0 +1,1 @@
+//! `retransmit_queue.json`.
