@@ -24,7 +24,7 @@ vector_files!(
     atpc_envelope,
     budget,
     budget_anomaly,
-    canonical.json,
+    canonical_json,
     cbor_values,
     circuit_breaker,
     consensus,

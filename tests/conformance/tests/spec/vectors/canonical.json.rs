@@ -1,1 +1,0 @@
-//! `canonical.json.json`.
