@@ -1,3 +1,7 @@
 //! Actors.
 
 pub mod adapter;
+pub mod environment;
+pub mod exec;
+pub mod metrics;
+pub mod supervision;

@@ -1,4 +1,8 @@
 //! Node.
 
 pub mod builtin;
+pub mod config;
+pub mod environment;
 pub mod provider;
+pub mod secret;
+pub mod server;
