@@ -1,5 +1,6 @@
 //! Node.
 
+pub mod auth;
 pub mod builtin;
 pub mod config;
 pub mod environment;

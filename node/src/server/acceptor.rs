@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use atp_actors::exec::Exec;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, warn};
 
 use crate::environment::{Incoming, Listener};
 
-/// Serves one connection on the arbiter it runs on. The guard is dropped when the connection has ended.
-pub type Serve = Arc<dyn Fn(usize, Incoming, SocketAddr, ConnectionGuard) + Send + Sync>;
-
-/// Told `true` when no more connections are wanted.
-pub type Stop = watch::Receiver<bool>;
+/// A connection on its way to an arbiter.
+pub struct Connection {
+    /// Opens the socket on the arbiter's runtime.
+    pub incoming: Incoming,
+    /// Who connected.
+    pub peer: SocketAddr,
+    /// Counts the connection until dropped.
+    pub guard: ConnectionGuard,
+}
 
 /// Counts a connection as long as it lives.
 pub struct ConnectionGuard {
@@ -32,18 +35,18 @@ impl Drop for ConnectionGuard {
 pub struct Acceptor {
     /// Where connections come from.
     pub listener: Box<dyn Listener>,
-    /// Arbiters to spread them over.
-    pub exec: Exec,
+    /// One queue per arbiter. A full queue pauses accepting; the system's backlog holds the rest.
+    pub arbiters: Vec<mpsc::Sender<Connection>>,
     /// Connections at once, all arbiters together; beyond, new ones are closed unanswered.
     pub max_connections: usize,
-    /// What to do with a connection.
-    pub serve: Serve,
 }
 
 impl Acceptor {
     /// Accepts until told to stop.
-    pub async fn run(mut self, mut stop: Stop) {
-        let loads: Vec<_> = (0..self.exec.len())
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let loads: Vec<_> = self
+            .arbiters
+            .iter()
             .map(|_| Arc::new(AtomicUsize::new(0)))
             .collect();
         loop {
@@ -76,11 +79,13 @@ impl Acceptor {
         let guard = ConnectionGuard {
             load: Arc::clone(&loads[shard]),
         };
-        let serve = Arc::clone(&self.serve);
-        // An ended arbiter means the node is stopping; the connection closes with the closure.
-        let _ = self
-            .exec
-            .run(shard, move || serve(shard, incoming, peer, guard))
+        // An ended arbiter means the node is stopping: the connection closes here.
+        let _ = self.arbiters[shard]
+            .send(Connection {
+                incoming,
+                peer,
+                guard,
+            })
             .await;
     }
 }

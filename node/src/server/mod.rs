@@ -4,6 +4,6 @@ mod acceptor;
 mod arbiters;
 mod tls;
 
-pub use acceptor::{Acceptor, Serve, Stop};
+pub use acceptor::{Acceptor, Connection, ConnectionGuard};
 pub use arbiters::Arbiters;
 pub use tls::{TlsError, server_config};
