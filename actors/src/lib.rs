@@ -1,3 +1,4 @@
 //! Actors.
 
 pub mod adapter;
+pub mod cpu;
