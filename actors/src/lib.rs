@@ -6,3 +6,4 @@ pub mod exec;
 pub mod ledger;
 pub mod metrics;
 pub mod supervision;
+pub mod cpu;
