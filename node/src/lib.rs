@@ -2,3 +2,5 @@
 
 pub mod builtin;
 pub mod provider;
+pub mod secret;
+pub mod wire;
