@@ -7,3 +7,4 @@ pub mod environment;
 pub mod provider;
 pub mod secret;
 pub mod server;
+pub mod wire;
