@@ -1,1 +1,4 @@
-//! (in progress)
+//! Providers over HTTP.
+
+pub mod http;
+pub(crate) mod sse;

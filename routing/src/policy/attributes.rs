@@ -169,7 +169,11 @@ impl<'a> Attributes<'a> {
         match source {
             Source::TaskType => meta.task_type.as_deref().map(Value::Text),
             Source::Tenant => Some(Value::Text(request.identity.tenant.as_str())),
-            Source::Account => Some(Value::Text(request.identity.account.as_str())),
+            Source::Account => request
+                .identity
+                .account
+                .as_ref()
+                .map(|id| Value::Text(id.as_str())),
             Source::Qos => Some(Value::Text(request.tier.as_str())),
             Source::Quality => Some(Value::Text(quality(request.content.quality))),
             Source::Risk => meta.risk.as_deref().map(Value::Text),

@@ -14,7 +14,7 @@ fn request(meta: TaskMeta) -> AgentRequest {
         id: RequestId::new("r1").unwrap(),
         identity: Identity {
             tenant: TenantId::new("acme").unwrap(),
-            account: AccountId::new("acme").unwrap(),
+            account: Some(AccountId::new("acme").unwrap()),
             tier_max: Tier::Gold,
             data_scopes: None,
             is_admin: false,
