@@ -67,3 +67,108 @@ impl Drained {
         bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use atp_actors::adapter::{LaneFinal, Partial};
+    use atp_protocol::adapter::UsageSource;
+    use atp_protocol::error::{Code, Fault};
+    use bytes::Bytes;
+    use futures_util::stream;
+
+    use super::*;
+
+    const CAPS: Caps = Caps {
+        bytes: 100,
+        wait: Duration::from_secs(5),
+    };
+
+    const fn usage(out_tokens: u64) -> Option<Metered> {
+        Some(Metered {
+            in_tokens: 1,
+            out_tokens,
+            usd_micros: None,
+            source: UsageSource::Reported,
+        })
+    }
+
+    fn chunk(len: usize, usage: Option<Metered>) -> Result<LaneEvent, Fault> {
+        let bytes = Bytes::from(vec![b'x'; len]);
+        Ok(LaneEvent::Forward {
+            bytes,
+            out_tokens: 1,
+            usage,
+        })
+    }
+
+    fn end(usage: Option<Metered>) -> Result<LaneEvent, Fault> {
+        Ok(LaneEvent::Final(LaneFinal {
+            usage,
+            ..LaneFinal::default()
+        }))
+    }
+
+    #[tokio::test]
+    async fn the_final_has_the_last_word() {
+        let partial = Partial {
+            usage: usage(2),
+            ..Partial::default()
+        };
+        let events = [
+            chunk(10, usage(1)),
+            Ok(LaneEvent::Partial(partial)),
+            end(usage(3)),
+        ];
+        let drained = to_usage(Box::pin(stream::iter(events)), CAPS).await;
+        assert_eq!(
+            drained,
+            Drained {
+                usage: usage(3),
+                out_tokens: 2,
+                is_complete: true
+            }
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_known_stands_when_the_stream_fails_or_grows_too_long() {
+        let failed = [
+            chunk(10, usage(1)),
+            Err(Fault::new(Code::Adapter, "cut")),
+            end(usage(3)),
+        ];
+        let drained = to_usage(Box::pin(stream::iter(failed)), CAPS).await;
+        assert_eq!(
+            drained,
+            Drained {
+                usage: usage(1),
+                out_tokens: 1,
+                is_complete: false
+            }
+        );
+        let long = [chunk(60, None), chunk(60, usage(2)), end(usage(3))];
+        let drained = to_usage(Box::pin(stream::iter(long)), CAPS).await;
+        assert_eq!(
+            drained,
+            Drained {
+                usage: usage(2),
+                out_tokens: 2,
+                is_complete: false
+            }
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_ends() {
+        let silent = stream::iter([chunk(10, None)]).chain(stream::pending());
+        let drained = to_usage(Box::pin(silent), CAPS).await;
+        assert_eq!(
+            drained,
+            Drained {
+                usage: None,
+                out_tokens: 1,
+                is_complete: false
+            }
+        );
+    }
+}

@@ -9,7 +9,7 @@ use atp_protocol::adapter::{Health, HealthStatus};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::units::UnixMillis;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
@@ -79,6 +79,13 @@ impl Shared {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The same, with another header unless the operator has set it.
+    pub(super) fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
+        let entry = self.headers.entry(HeaderName::from_static(name));
+        entry.or_insert(HeaderValue::from_static(value));
+        self
     }
 
     /// The path below the base URL, e.g. `/chat/completions`.

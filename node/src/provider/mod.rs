@@ -3,11 +3,12 @@
 //! In the order a call passes through: [`settings`] is what the operator says; [`openai`] and [`anthropic`] turn a call
 //! into a request and say how the answer is taken; `adapter` drives both; `endpoint` sends, over [`http`]'s pool;
 //! `feed` reads within time bounds; `run` cuts the bytes into events by `sse` and forwards or reads them; `refusal` turns
-//! failures into faults, `retry_after` reads how long to wait; [`drain`] reads what nobody waits for any more.
+//! failures into faults, `retry_after` reads how long to wait; `tool_calls` gathers what comes in deltas; [`drain`] reads what nobody waits for any more.
 //!
 //! Bounds: see [`settings::Waits`] and [`settings::Limits`]; each names what happens there.
 
 mod adapter;
+pub mod anthropic;
 pub mod drain;
 mod endpoint;
 mod feed;
@@ -18,6 +19,7 @@ mod retry_after;
 mod run;
 pub mod settings;
 mod sse;
+mod tool_calls;
 #[cfg(test)]
 mod upstream;
 

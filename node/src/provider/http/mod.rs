@@ -15,3 +15,6 @@ mod reply;
 pub use dial::{Dial, HttpDial, Io};
 pub(crate) use pool::{Pool, PoolLimits, SendError};
 pub(crate) use reply::Reply;
+
+#[cfg(test)]
+mod tests;

@@ -39,13 +39,12 @@ pub(super) struct Delta<'a> {
     #[serde(borrow)]
     pub(super) refusal: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    pub(super) tool_calls: Option<Vec<ToolDelta<'a>>>,
+    pub(super) tool_calls: Option<Vec<CallDelta<'a>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct ToolDelta<'a> {
-    /// Missing from some servers, whose deltas are whole calls.
+pub(super) struct CallDelta<'a> {
     pub(super) index: Option<u64>,
     #[serde(borrow)]
     pub(super) id: Option<Cow<'a, str>>,

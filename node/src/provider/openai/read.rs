@@ -1,42 +1,19 @@
 //! Reads a stream for its content.
 
-use std::collections::BTreeMap;
-
 use atp_actors::adapter::{LaneFinal, Partial};
 use atp_protocol::error::{Code, Fault};
-use serde_json::{Value, json};
 
-use super::chunk::{Chunk, ToolDelta};
+use super::chunk::Chunk;
 use crate::provider::refusal::Refusal;
 use crate::provider::run::Read;
 use crate::provider::sse::Event;
+use crate::provider::tool_calls::{ToolCalls, ToolDelta};
 
 pub(super) struct Reader {
     is_done: bool,
     end: LaneFinal,
-    calls: BTreeMap<u64, ToolCall>,
-    /// Bytes of tool calls that may still be gathered.
-    room: usize,
+    calls: ToolCalls,
     refusal: Refusal,
-}
-
-/// A tool call as far as it is known.
-#[derive(Debug, Default)]
-pub(super) struct ToolCall {
-    id: String,
-    name: String,
-    arguments: String,
-}
-
-impl ToolCall {
-    /// The call in the OpenAI shape.
-    pub(super) fn into_value(self) -> Value {
-        json!({
-            "id": self.id,
-            "type": "function",
-            "function": { "name": self.name, "arguments": self.arguments },
-        })
-    }
 }
 
 impl Reader {
@@ -45,39 +22,9 @@ impl Reader {
         Self {
             is_done: false,
             end: LaneFinal::default(),
-            calls: BTreeMap::new(),
-            room: limit,
+            calls: ToolCalls::within(limit),
             refusal,
         }
-    }
-
-    fn tool_delta(&mut self, delta: ToolDelta<'_>) -> Result<(), Fault> {
-        let function = delta.function.unwrap_or_default();
-        let id = delta.id.as_deref().unwrap_or_default();
-        let name = function.name.as_deref().unwrap_or_default();
-        let arguments = function.arguments.as_deref().unwrap_or_default();
-        // An entry costs room too, so that empty deltas cannot be gathered without end.
-        let size = id.len() + name.len() + arguments.len() + 1;
-        self.room = self.room.checked_sub(size).ok_or_else(|| {
-            self.refusal.fault(
-                Code::Adapter,
-                "tool calls over the answer limit; raise it or ask for less",
-            )
-        })?;
-        let next = self
-            .calls
-            .keys()
-            .next_back()
-            .map_or(0, |last| last.saturating_add(1));
-        let call = self.calls.entry(delta.index.unwrap_or(next)).or_default();
-        if call.id.is_empty() {
-            call.id.push_str(id);
-        }
-        if call.name.is_empty() {
-            call.name.push_str(name);
-        }
-        call.arguments.push_str(arguments);
-        Ok(())
     }
 }
 
@@ -112,7 +59,15 @@ impl Read for Reader {
             out.text.push_str(delta.content.as_deref().unwrap_or_default());
             out.text.push_str(delta.refusal.as_deref().unwrap_or_default());
             for call in delta.tool_calls.unwrap_or_default() {
-                self.tool_delta(call)?;
+                let function = call.function.unwrap_or_default();
+                let delta = ToolDelta {
+                    index: call.index,
+                    id: call.id.as_deref().unwrap_or_default(),
+                    name: function.name.as_deref().unwrap_or_default(),
+                    arguments: function.arguments.as_deref().unwrap_or_default(),
+                };
+                let added = self.calls.add(delta);
+                added.map_err(|error| self.refusal.fault(Code::Adapter, error))?;
             }
             if let Some(reason) = choice.finish_reason {
                 self.end.finish_reason = Some(reason.into_owned());
@@ -128,11 +83,7 @@ impl Read for Reader {
                 .fault(Code::Adapter, "the stream ended before its last chunk"));
         }
         let mut end = std::mem::take(&mut self.end);
-        let calls: Vec<_> = std::mem::take(&mut self.calls)
-            .into_values()
-            .map(ToolCall::into_value)
-            .collect();
-        end.tool_calls = (!calls.is_empty()).then_some(Value::Array(calls));
+        end.tool_calls = self.calls.take();
         Ok(end)
     }
 }
