@@ -9,6 +9,7 @@ pub mod auth;
 pub mod builtin;
 pub mod config;
 pub mod cpu;
+pub mod dev;
 pub mod environment;
 pub mod journal;
 pub mod meta;
