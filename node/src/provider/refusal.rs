@@ -32,21 +32,39 @@ impl Refusal {
     /// A request that brought no reply.
     pub(super) fn unsent(&self, error: &SendError) -> Fault {
         match error {
-            SendError::Full => self.fault(Code::WindowAgent, "all connections are busy; retry later or raise in_flight"),
-            SendError::Connect(_) => self.fault(Code::AgentDown, "cannot be reached; check that it runs and its base url"),
+            SendError::Full => self.fault(
+                Code::WindowAgent,
+                "all connections are busy; retry later or raise in_flight",
+            ),
+            SendError::Connect(_) => self.fault(
+                Code::AgentDown,
+                "cannot be reached; check that it runs and its base url",
+            ),
             SendError::Broken(_) => self.fault(Code::Adapter, "connection broke before an answer began"),
         }
     }
 
     /// A reply with an error status.
-    pub(super) fn status(&self, status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixMillis) -> Fault {
+    pub(super) fn status(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: UnixMillis,
+    ) -> Fault {
         let said = Said::read(body);
         let wait = retry_after_ms(headers, now);
         let code = code_of(status, &said);
         let fault = match code {
             // The provider's words may hold part of the key.
-            Code::Config => self.fault(code, format_args!("refused the router's credential ({status}); check its key")),
-            Code::NotFound => self.fault(code, format_args!("has no such model or path; {}", said.message(status))),
+            Code::Config => self.fault(
+                code,
+                format_args!("refused the router's credential ({status}); check its key"),
+            ),
+            Code::NotFound => self.fault(
+                code,
+                format_args!("has no such model or path; {}", said.message(status)),
+            ),
             _ => self.fault(code, said.message(status)),
         };
         match (code, wait) {
@@ -59,7 +77,9 @@ impl Refusal {
     pub(super) fn event(&self, error: &[u8]) -> Fault {
         let said = Said::read(error);
         let code = match said.kind() {
-            "overloaded_error" | "rate_limit_error" | "rate_limit_exceeded" | "insufficient_quota" => Code::WindowAgent,
+            "overloaded_error" | "rate_limit_error" | "rate_limit_exceeded" | "insufficient_quota" => {
+                Code::WindowAgent
+            }
             "timeout_error" => Code::Timeout,
             _ if said.is_about_context() => Code::Context,
             "invalid_request_error" => Code::BadInput,
@@ -105,11 +125,17 @@ impl Said {
     fn read(body: &[u8]) -> Self {
         let body: Body = serde_json::from_slice(body).unwrap_or_default();
         let error = body.error.unwrap_or_default();
-        let text = |value: Option<&serde_json::Value>| value.and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-        let message = [error.get("message"), Some(&error), body.message.as_ref(), body.detail.as_ref()]
-            .into_iter()
-            .map(text)
-            .find(|text| !text.is_empty());
+        let text =
+            |value: Option<&serde_json::Value>| value.and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+        let message = [
+            error.get("message"),
+            Some(&error),
+            body.message.as_ref(),
+            body.detail.as_ref(),
+        ]
+        .into_iter()
+        .map(text)
+        .find(|text| !text.is_empty());
         Self {
             message: message.unwrap_or_default(),
             kind: text(error.get("type")),
@@ -118,16 +144,26 @@ impl Said {
     }
 
     fn kind(&self) -> &str {
-        if self.kind.is_empty() { &self.code } else { &self.kind }
+        if self.kind.is_empty() {
+            &self.code
+        } else {
+            &self.kind
+        }
     }
 
     /// Each provider words it differently; only OpenAI has a code for it.
     fn is_about_context(&self) -> bool {
         let message = self.message.to_ascii_lowercase();
         self.code == "context_length_exceeded"
-            || ["context length", "context window", "context size", "prompt is too long", "maximum context"]
-                .iter()
-                .any(|words| message.contains(words))
+            || [
+                "context length",
+                "context window",
+                "context size",
+                "prompt is too long",
+                "maximum context",
+            ]
+            .iter()
+            .any(|words| message.contains(words))
     }
 
     fn message(&self, otherwise: impl fmt::Display) -> String {
@@ -153,8 +189,14 @@ mod tests {
 
     fn fault(status: u16, body: &str) -> Fault {
         let refusal = Refusal::of(AdapterId::new("openai.main").unwrap());
-        let headers = HeaderMap::from_iter([(http::header::RETRY_AFTER, http::HeaderValue::from_static("3"))]);
-        refusal.status(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes(), UnixMillis(0))
+        let headers =
+            HeaderMap::from_iter([(http::header::RETRY_AFTER, http::HeaderValue::from_static("3"))]);
+        refusal.status(
+            StatusCode::from_u16(status).unwrap(),
+            &headers,
+            body.as_bytes(),
+            UnixMillis(0),
+        )
     }
 
     #[test]
@@ -194,7 +236,10 @@ mod tests {
 
     #[test]
     fn a_refused_credential_is_not_quoted() {
-        let said = fault(401, r#"{"error":{"message":"Incorrect API key provided: sk-abc***def."}}"#);
+        let said = fault(
+            401,
+            r#"{"error":{"message":"Incorrect API key provided: sk-abc***def."}}"#,
+        );
         assert!(!said.detail.contains("sk-abc"), "{}", said.detail);
         assert!(said.detail.contains("openai.main"), "{}", said.detail);
     }
@@ -203,7 +248,13 @@ mod tests {
     fn long_messages_are_cut_and_odd_bodies_tolerated() {
         let long = format!(r#"{{"error":{{"message":"{}"}}}}"#, "é".repeat(500));
         assert_eq!(fault(400, &long).detail.chars().count(), MAX_MESSAGE);
-        for body in ["<html>", "[]", "null", r#"{"error":"plain"}"#, r#"{"error":{"message":5}}"#] {
+        for body in [
+            "<html>",
+            "[]",
+            "null",
+            r#"{"error":"plain"}"#,
+            r#"{"error":{"message":5}}"#,
+        ] {
             assert_eq!(fault(400, body).code, Code::BadInput);
         }
         assert!(fault(400, r#"{"error":"plain"}"#).detail.ends_with("plain"));

@@ -14,7 +14,12 @@ const MAX_MS: u64 = 3_600_000;
 /// `retry-after-ms`, which some providers add, is finer and goes first.
 pub(super) fn retry_after_ms(headers: &HeaderMap, now: UnixMillis) -> Option<u64> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
-    let millis = || text("retry-after-ms")?.parse::<f64>().ok().filter(|ms| *ms >= 0.0);
+    let millis = || {
+        text("retry-after-ms")?
+            .parse::<f64>()
+            .ok()
+            .filter(|ms| *ms >= 0.0)
+    };
     if let Some(ms) = millis() {
         return Some((ms.ceil() as u64).min(MAX_MS));
     }

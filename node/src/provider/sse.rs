@@ -114,7 +114,11 @@ pub(crate) fn events(bytes: &[u8]) -> impl Iterator<Item = Event<'_>> {
                 _ => {}
             }
         }
-        (at > start).then_some(Event { span: start..at, name, data })
+        (at > start).then_some(Event {
+            span: start..at,
+            name,
+            data,
+        })
     })
 }
 
@@ -192,7 +196,10 @@ mod tests {
 
     #[test]
     fn an_event_over_the_bound_is_an_error() {
-        assert_eq!(read_in_pieces(&[b"data: 12", b"3456"], 10), Err(TooLong { max: 10 }));
+        assert_eq!(
+            read_in_pieces(&[b"data: 12", b"3456"], 10),
+            Err(TooLong { max: 10 })
+        );
         assert!(read_in_pieces(&[b"data: 12", b"34\n\n"], 10).is_ok());
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use atp_actors::environment::World;
+use atp_actors::session::Router;
 
 use crate::meta::Meta;
 use crate::telemetry::Exposition;
@@ -31,6 +32,8 @@ pub struct Settings {
 pub struct Surface {
     /// Clock, randomness, figures.
     pub world: World,
+    /// Opens requests on this arbiter.
+    pub router: Rc<Router>,
     /// Keys, policy, accounts.
     pub meta: Arc<Meta>,
     /// Figures as text.

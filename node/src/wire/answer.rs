@@ -56,6 +56,23 @@ impl<'a> Answer<'a> {
     #[must_use]
     pub fn finish(&self) -> &'a str {
         let has_calls = self.calls().next().is_some();
-        self.finish_reason.unwrap_or(if has_calls { "tool_calls" } else { "stop" })
+        self.finish_reason
+            .unwrap_or(if has_calls { "tool_calls" } else { "stop" })
+    }
+}
+
+#[cfg(test)]
+pub(super) const fn fixture() -> Answer<'static> {
+    Answer {
+        id: "r1",
+        created: 7,
+        model: "m",
+        text: None,
+        data: None,
+        findings: &[],
+        tool_calls: None,
+        finish_reason: None,
+        in_tokens: 3,
+        out_tokens: 4,
     }
 }

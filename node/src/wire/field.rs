@@ -33,7 +33,9 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(text: &'a [u8], name: &str) -> Resul
     serde_json::from_slice(text).map_err(|error| {
         let said = error.to_string();
         // The position counts from the member's start, which nobody else can see.
-        let what = said.rsplit_once(" at line ").map_or(said.as_str(), |(what, _)| what);
+        let what = said
+            .rsplit_once(" at line ")
+            .map_or(said.as_str(), |(what, _)| what);
         wrong(name, what)
     })
 }

@@ -6,6 +6,7 @@
 //! protocol; `answer` and `stream` write a result for the client; `error` writes a fault.
 
 mod answer;
+pub mod anthropic;
 mod field;
 pub mod json;
 pub mod openai;

@@ -41,7 +41,10 @@ impl Link {
         !self.connection.is_terminated() && self.sender.is_ready()
     }
 
-    pub(super) async fn exchange(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
+    pub(super) async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> hyper::Result<Response<Incoming>> {
         let mut response = pin!(self.sender.send_request(request));
         let connection = &mut self.connection;
         poll_fn(|cx| {

@@ -14,4 +14,7 @@ mod reply;
 
 pub use dial::{Dial, HttpDial, Io};
 pub(crate) use pool::{Pool, PoolLimits, SendError};
-pub(crate) use reply::{Cut, Reply};
+pub(crate) use reply::Reply;
+
+#[cfg(test)]
+mod tests;

@@ -61,7 +61,12 @@ struct Idle {
 }
 
 impl Pool {
-    pub(crate) fn new(origin: Uri, dial: Arc<dyn Dial>, limits: PoolLimits, slots: Arc<Semaphore>) -> Rc<Self> {
+    pub(crate) fn new(
+        origin: Uri,
+        dial: Arc<dyn Dial>,
+        limits: PoolLimits,
+        slots: Arc<Semaphore>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             origin,
             dial,
@@ -147,13 +152,19 @@ impl Pool {
             return;
         }
         let now = now();
-        while idle.front().is_some_and(|kept| now - kept.since > self.limits.idle_time) {
+        while idle
+            .front()
+            .is_some_and(|kept| now - kept.since > self.limits.idle_time)
+        {
             idle.pop_front();
         }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "ages of connections: tokio's clock, which simulation drives")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "ages of connections: tokio's clock, which simulation drives"
+)]
 fn now() -> Instant {
     Instant::now()
 }

@@ -34,7 +34,12 @@ struct Open {
 }
 
 impl Reply {
-    pub(super) fn new(response: Response<Incoming>, link: Link, slot: OwnedSemaphorePermit, pool: Rc<Pool>) -> Self {
+    pub(super) fn new(
+        response: Response<Incoming>,
+        link: Link,
+        slot: OwnedSemaphorePermit,
+        pool: Rc<Pool>,
+    ) -> Self {
         let (head, body) = response.into_parts();
         Self {
             status: head.status,

@@ -82,7 +82,9 @@ impl<'a> Object<'a> {
     pub fn repeated(&self) -> Option<&str> {
         let mut keys: SmallVec<[&str; 16]> = self.members.iter().map(|member| member.key.as_ref()).collect();
         keys.sort_unstable();
-        keys.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+        keys.windows(2)
+            .find(|pair| pair[0] == pair[1])
+            .map(|pair| pair[0])
     }
 
     pub(super) fn position(&self, key: &str) -> Option<usize> {
@@ -109,7 +111,8 @@ mod tests {
 
     #[test]
     fn members_are_found_whatever_the_white_space_and_escapes() {
-        let object = Object::scan(b" {\n \"mod\\u0065l\" : \"a\\\"b\" , \"n\":1e400,\"o\":{\"model\":2} } ").unwrap();
+        let object =
+            Object::scan(b" {\n \"mod\\u0065l\" : \"a\\\"b\" , \"n\":1e400,\"o\":{\"model\":2} } ").unwrap();
         assert_eq!(object.get("model"), Some(&b"\"a\\\"b\""[..]));
         assert_eq!(object.get("n"), Some(&b"1e400"[..]));
         assert_eq!(object.get("o"), Some(&b"{\"model\":2}"[..]));
@@ -119,7 +122,16 @@ mod tests {
 
     #[test]
     fn what_is_not_one_object_is_refused() {
-        for text in [&b""[..], b"[]", b"{", b"{}x", b"{\"a\"}", b"{\"a\":1,}", b"nul", b"{\"a\":\"\xff"] {
+        for text in [
+            &b""[..],
+            b"[]",
+            b"{",
+            b"{}x",
+            b"{\"a\"}",
+            b"{\"a\":1,}",
+            b"nul",
+            b"{\"a\":\"\xff",
+        ] {
             assert!(Object::scan(text).is_err(), "{}", String::from_utf8_lossy(text));
         }
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(5_000), "]".repeat(5_000));

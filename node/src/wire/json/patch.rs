@@ -72,7 +72,8 @@ impl<'o, 'a> Patch<'o, 'a> {
     /// Takes the member out, every one of this name.
     pub fn remove(&mut self, key: &str) {
         let named = |(at, member): (usize, &Member<'_>)| (member.key == key).then_some(at);
-        self.removed.extend(self.object.members.iter().enumerate().filter_map(named));
+        self.removed
+            .extend(self.object.members.iter().enumerate().filter_map(named));
     }
 
     /// The text with the changes made.
@@ -107,7 +108,11 @@ impl<'o, 'a> Patch<'o, 'a> {
     /// Removed members with one comma each. A removed tail takes the comma before it, everything else the one behind.
     fn removed_spans(&self) -> Vec<Range<usize>> {
         let members = &self.object.members;
-        let kept = members.len() - (0..members.len()).rev().take_while(|at| self.removed.contains(at)).count();
+        let kept = members.len()
+            - (0..members.len())
+                .rev()
+                .take_while(|at| self.removed.contains(at))
+                .count();
         let mut spans: Vec<_> = self
             .removed
             .iter()
@@ -169,9 +174,18 @@ mod tests {
 
     #[test]
     fn elements_are_put_first() {
-        assert_eq!(patched("{\"m\":[ 1]}", |patch| assert!(patch.prepend("m", &0))), "{\"m\":[0, 1]}");
-        assert_eq!(patched("{\"m\":[ ]}", |patch| assert!(patch.prepend("m", &0))), "{\"m\":[0 ]}");
-        assert_eq!(patched("{\"m\":\"x\"}", |patch| assert!(!patch.prepend("m", &0))), "{\"m\":\"x\"}");
+        assert_eq!(
+            patched("{\"m\":[ 1]}", |patch| assert!(patch.prepend("m", &0))),
+            "{\"m\":[0, 1]}"
+        );
+        assert_eq!(
+            patched("{\"m\":[ ]}", |patch| assert!(patch.prepend("m", &0))),
+            "{\"m\":[0 ]}"
+        );
+        assert_eq!(
+            patched("{\"m\":\"x\"}", |patch| assert!(!patch.prepend("m", &0))),
+            "{\"m\":\"x\"}"
+        );
     }
 
     proptest! {

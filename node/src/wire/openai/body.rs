@@ -56,7 +56,10 @@ impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
         if let Some(content) = self.system {
-            list.serialize_element(&System { role: "system", content })?;
+            list.serialize_element(&System {
+                role: "system",
+                content,
+            })?;
         }
         for message in self.rest {
             list.serialize_element(message)?;
@@ -68,7 +71,11 @@ impl Serialize for Messages<'_> {
 /// Writes content that came in another protocol as a chat body. A stream is asked for its usage.
 #[must_use]
 pub fn body(content: &Content, terms: &Terms<'_>, limit: LimitMember) -> Bytes {
-    let most = content.max_tokens.into_iter().chain(terms.max_output_tokens).min();
+    let most = content
+        .max_tokens
+        .into_iter()
+        .chain(terms.max_output_tokens)
+        .min();
     let body = Body {
         model: terms.model,
         messages: Messages {
@@ -86,7 +93,9 @@ pub fn body(content: &Content, terms: &Terms<'_>, limit: LimitMember) -> Bytes {
         stream: terms.is_stream,
         stream_options: terms.is_stream.then_some(StreamOptions { include_usage: true }),
     };
-    serde_json::to_vec(&body).expect("texts, numbers and JSON text encode").into()
+    serde_json::to_vec(&body)
+        .expect("texts, numbers and JSON text encode")
+        .into()
 }
 
 #[cfg(test)]
@@ -111,7 +120,8 @@ mod tests {
             seed: Some(3),
             is_single: true,
         };
-        let body: serde_json::Value = serde_json::from_slice(&body(&content, &terms, LimitMember::MaxTokens)).unwrap();
+        let body: serde_json::Value =
+            serde_json::from_slice(&body(&content, &terms, LimitMember::MaxTokens)).unwrap();
         assert_eq!(
             body,
             json!({

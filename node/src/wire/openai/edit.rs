@@ -26,7 +26,10 @@ pub fn edit(native: &[u8], terms: &Terms<'_>, limit: LimitMember) -> Result<Edit
     let mut patch = Patch::new(&object);
     patch.set("model", terms.model);
     if let Some(prompt) = terms.system {
-        patch.prepend("messages", &serde_json::json!({ "role": "system", "content": prompt }));
+        patch.prepend(
+            "messages",
+            &serde_json::json!({ "role": "system", "content": prompt }),
+        );
     }
     for member in OWN_MEMBERS {
         patch.remove(member);
@@ -44,7 +47,16 @@ pub fn edit(native: &[u8], terms: &Terms<'_>, limit: LimitMember) -> Result<Edit
         patch.set("n", &1);
     }
     if let Some(most) = terms.max_output_tokens {
-        cap(&object, &mut patch, if terms.is_single { most } else { per_choice(&object, most) }, limit);
+        cap(
+            &object,
+            &mut patch,
+            if terms.is_single {
+                most
+            } else {
+                per_choice(&object, most)
+            },
+            limit,
+        );
     }
     if let Some(seed) = terms.seed.filter(|_| is_absent(object.get("seed"))) {
         patch.set("seed", &sampling_seed(seed));
@@ -73,7 +85,9 @@ pub(super) const fn sampling_seed(seed: u64) -> u64 {
 
 /// Asks for usage. Whether the client had done so.
 fn include_usage(object: &Object<'_>, patch: &mut Patch<'_, '_>) -> bool {
-    let options = object.get("stream_options").and_then(|text| Object::scan(text).ok());
+    let options = object
+        .get("stream_options")
+        .and_then(|text| Object::scan(text).ok());
     let Some(options) = options else {
         patch.set_text("stream_options", br#"{"include_usage":true}"#.to_vec());
         return false;
@@ -151,37 +165,75 @@ mod tests {
 
     #[test]
     fn a_stream_is_asked_for_its_usage() {
-        let stream = Terms { is_stream: true, ..TERMS };
+        let stream = Terms {
+            is_stream: true,
+            ..TERMS
+        };
         let edit_stream = |native: &str| edit(native.as_bytes(), &stream, LimitMember::MaxTokens).unwrap();
         let plain = edit_stream(r#"{"model":"a","stream":true}"#);
         assert!(!plain.wants_usage);
-        assert_eq!(&plain.body[..], br#"{"model":"gpt-4o-mini","stream":true,"stream_options":{"include_usage":true}}"#);
-        let asked = edit_stream(r#"{"model":"a","stream":true,"stream_options":{"x":1, "include_usage":true}}"#);
+        assert_eq!(
+            &plain.body[..],
+            br#"{"model":"gpt-4o-mini","stream":true,"stream_options":{"include_usage":true}}"#
+        );
+        let asked =
+            edit_stream(r#"{"model":"a","stream":true,"stream_options":{"x":1, "include_usage":true}}"#);
         assert!(asked.wants_usage);
-        assert!(asked.body.ends_with(br#""stream_options":{"x":1, "include_usage":true}}"#));
-        let denied = edit_stream(r#"{"stream_options":{"include_usage":false,"x":1},"model":"a","stream":true}"#);
+        assert!(
+            asked
+                .body
+                .ends_with(br#""stream_options":{"x":1, "include_usage":true}}"#)
+        );
+        let denied =
+            edit_stream(r#"{"stream_options":{"include_usage":false,"x":1},"model":"a","stream":true}"#);
         assert!(!denied.wants_usage);
-        assert!(denied.body.starts_with(br#"{"stream_options":{"include_usage":true,"x":1},"#));
+        assert!(
+            denied
+                .body
+                .starts_with(br#"{"stream_options":{"include_usage":true,"x":1},"#)
+        );
         let absent = edit_stream(r#"{"stream_options":null,"model":"a"}"#);
-        assert_eq!(&absent.body[..], br#"{"stream_options":{"include_usage":true},"model":"gpt-4o-mini","stream":true}"#);
+        assert_eq!(
+            &absent.body[..],
+            br#"{"stream_options":{"include_usage":true},"model":"gpt-4o-mini","stream":true}"#
+        );
     }
 
     #[test]
     fn output_is_capped_by_what_is_paid_for() {
-        let capped = |native: &str| edited(native, &Terms { max_output_tokens: Some(100), ..TERMS });
+        let capped = |native: &str| {
+            edited(
+                native,
+                &Terms {
+                    max_output_tokens: Some(100),
+                    ..TERMS
+                },
+            )
+        };
         assert!(capped(r#"{"model":"a"}"#).ends_with(r#","max_tokens":100}"#));
         assert!(capped(r#"{"model":"a","max_tokens":null}"#).ends_with(r#""max_tokens":100}"#));
         assert!(capped(r#"{"model":"a","max_tokens":99}"#).ends_with(r#""max_tokens":99}"#));
-        assert!(capped(r#"{"model":"a","max_completion_tokens":1000}"#).ends_with(r#""max_completion_tokens":100}"#));
+        assert!(
+            capped(r#"{"model":"a","max_completion_tokens":1000}"#)
+                .ends_with(r#""max_completion_tokens":100}"#)
+        );
         assert!(capped(r#"{"model":"a","max_tokens":1e9}"#).ends_with(r#""max_tokens":100}"#));
         assert!(capped(r#"{"model":"a","n":4}"#).ends_with(r#""n":4,"max_tokens":25}"#));
     }
 
     #[test]
     fn a_single_choice_a_persona_and_a_seed_are_put_in() {
-        let terms = Terms { is_single: true, system: Some("Be brief."), seed: Some(u64::MAX), ..TERMS };
+        let terms = Terms {
+            is_single: true,
+            system: Some("Be brief."),
+            seed: Some(u64::MAX),
+            ..TERMS
+        };
         assert_eq!(
-            edited(r#"{"model":"a","n":3,"messages":[{"role":"user","content":"x"}]}"#, &terms),
+            edited(
+                r#"{"model":"a","n":3,"messages":[{"role":"user","content":"x"}]}"#,
+                &terms
+            ),
             r#"{"model":"gpt-4o-mini","n":1,"messages":[{"content":"Be brief.","role":"system"},{"role":"user","content":"x"}],"seed":2147483647}"#
         );
         assert!(edited(r#"{"model":"a","seed":5}"#, &terms).contains(r#""seed":5"#));
@@ -189,7 +241,11 @@ mod tests {
 
     #[test]
     fn an_embeddings_body_changes_in_its_model_only() {
-        let body = edit_embeddings(br#"{"input":["a","b"],"model":"auto","dimensions":256}"#, "te-3").unwrap();
-        assert_eq!(&body[..], br#"{"input":["a","b"],"model":"te-3","dimensions":256}"#);
+        let body =
+            edit_embeddings(br#"{"input":["a","b"],"model":"auto","dimensions":256}"#, "te-3").unwrap();
+        assert_eq!(
+            &body[..],
+            br#"{"input":["a","b"],"model":"te-3","dimensions":256}"#
+        );
     }
 }

@@ -11,8 +11,8 @@ mod stream;
 pub use answer::answer;
 pub use body::body;
 pub use edit::{Edited, edit, edit_embeddings};
-pub use error::error_event;
-pub use models::{Model, models};
+pub use error::{error, error_event};
+pub use models::{Model, model, models};
 pub use request::{parse_chat, parse_embeddings};
 pub use stream::Stream;
 
@@ -33,7 +33,10 @@ impl LimitMember {
     /// The newer name for OpenAI and Azure, the older for everybody else.
     #[must_use]
     pub fn for_host(host: &str) -> Self {
-        let is_of = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        let is_of = |domain: &str| {
+            host.strip_suffix(domain)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
         if is_of("openai.com") || is_of("azure.com") {
             Self::MaxCompletionTokens
         } else {

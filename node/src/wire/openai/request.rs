@@ -22,7 +22,10 @@ pub fn parse_chat(bytes: Bytes) -> Result<Parsed, Fault> {
     let content = Content {
         messages: messages(required(&body, "messages")?)?,
         model: optional(&body, "model")?,
-        max_tokens: limit(optional(&body, "max_completion_tokens")?, optional(&body, "max_tokens")?)?,
+        max_tokens: limit(
+            optional(&body, "max_completion_tokens")?,
+            optional(&body, "max_tokens")?,
+        )?,
         quality: optional(&body, "quality_preference")?.unwrap_or(Quality::Balanced),
         temperature: optional(&body, "temperature")?,
         top_p: optional(&body, "top_p")?,
@@ -45,7 +48,7 @@ pub fn parse_chat(bytes: Bytes) -> Result<Parsed, Fault> {
         provider_preference: optional(&body, "provider_preference")?,
         native: NativeBody {
             dialect: Dialect::OpenAiChat,
-            bytes,
+            bytes: bytes.clone(),
         },
     })
 }
@@ -59,11 +62,14 @@ pub fn parse_embeddings(bytes: Bytes) -> Result<Parsed, Fault> {
     let input: &RawValue = required(&body, "input")?;
     let content = Content {
         model: optional(&body, "model")?,
-        messages: vec![turn(Role::User, match input.get().as_bytes().first() {
-            Some(b'"') => MessageContent::Text(parse(input.get().as_bytes(), "input")?),
-            Some(b'[') => MessageContent::Parts(input.to_owned()),
-            _ => return Err(wrong("input", "expected a string or an array")),
-        })],
+        messages: vec![turn(
+            Role::User,
+            match input.get().as_bytes().first() {
+                Some(b'"') => MessageContent::Text(parse(input.get().as_bytes(), "input")?),
+                Some(b'[') => MessageContent::Parts(input.to_owned()),
+                _ => return Err(wrong("input", "expected a string or an array")),
+            },
+        )],
         ..Content::default()
     };
     Ok(Parsed {
@@ -75,7 +81,7 @@ pub fn parse_embeddings(bytes: Bytes) -> Result<Parsed, Fault> {
         provider_preference: None,
         native: NativeBody {
             dialect: Dialect::OpenAiEmbeddings,
-            bytes,
+            bytes: bytes.clone(),
         },
     })
 }
@@ -129,7 +135,12 @@ fn message(text: &[u8], name: &str) -> Result<Message, Fault> {
         Some(raw) => match raw.get().as_bytes().first() {
             Some(b'"') => MessageContent::Text(parse(raw.get().as_bytes(), name)?),
             Some(b'[') => MessageContent::Parts(raw.to_owned()),
-            _ => return Err(wrong(&format!("{name}.content"), "expected a string or an array of parts")),
+            _ => {
+                return Err(wrong(
+                    &format!("{name}.content"),
+                    "expected a string or an array of parts",
+                ));
+            }
         },
     };
     Ok(Message {
