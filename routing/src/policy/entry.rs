@@ -101,8 +101,8 @@ impl Policy {
     }
 
     /// Keys under `match`, in the order of the document.
-    pub fn keys(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.clauses.iter().map(|clause| &*clause.key)
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &Arc<str>> {
+        self.clauses.iter().map(|clause| &clause.key)
     }
 }
 
