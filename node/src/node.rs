@@ -9,7 +9,7 @@ use atp_actors::environment::World;
 use atp_actors::exec::{Ended, Exec};
 use atp_actors::ledger::{Ledger, LedgerHandle};
 use atp_actors::registry::Registry;
-use atp_actors::session::{Router, RouterSettings};
+use atp_actors::session::{Decisions, Load, Router, RouterSettings};
 use atp_protocol::error::Fault;
 use atp_protocol::ids::AccountId;
 use atp_routing::budget::Limits;
@@ -29,6 +29,9 @@ use crate::telemetry::Exposition;
 
 /// Connections waiting for their arbiter to take them.
 const HANDOVER_MAX: usize = 64;
+
+/// Decisions of recent requests kept for `explain`.
+const DECISIONS_MAX: usize = 4_096;
 
 /// How often distributions are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -97,7 +100,7 @@ pub struct NodeHandle {
     arbiters: Option<Arbiters>,
     exec: Exec,
     drain: Duration,
-    router_load: Arc<atp_actors::session::Load>,
+    router_load: Arc<Load>,
 }
 
 impl Node {
@@ -150,7 +153,8 @@ impl Node {
         let (stop, stopping) = watch::channel(false);
         let settings = Arc::new(surface_settings(&config));
         let router_settings = Arc::new(router_settings(&config));
-        let router_load = Arc::new(atp_actors::session::Load::default());
+        let router_load = Arc::new(Load::default());
+        let decisions = Arc::new(Decisions::new(DECISIONS_MAX));
         let times = HttpTimes {
             head: Duration::from_millis(config.limits.read_timeout_ms),
             keep_alive: Duration::from_secs(75),
@@ -162,8 +166,9 @@ impl Node {
             let (world, meta, exposition) = (world.clone(), Arc::clone(&meta), Arc::clone(&exposition));
             let (settings, tls, ledger) = (Arc::clone(&settings), tls.clone(), ledger.clone());
             let (router_settings, load) = (Arc::clone(&router_settings), Arc::clone(&router_load));
+            let decisions = Arc::clone(&decisions);
             exec.run(shard, move || {
-                let router = Router::new(world.clone(), meta.registry.clone(), ledger, router_settings, load);
+                let router = Router::new(world.clone(), meta.registry.clone(), ledger, router_settings, load, decisions);
                 let surface = Rc::new(Surface { world, router, meta, exposition, settings });
                 tokio::task::spawn_local(serve(surface, connections, tls, times));
             })
@@ -230,9 +235,9 @@ async fn accounts(config: &Config, ledger: &LedgerHandle) -> Result<(), StartErr
         let parent = account.parent.as_deref().map(|id| AccountId::new(id).expect("checked with the configuration"));
         if ledger.account(id.clone()).await.map_err(refused)?.is_none() {
             let limits = Limits {
-                tokens: account.limit_tokens,
-                usd_micros: account.limit_usd_micros,
-                parallel: account.max_parallel,
+                limit_tokens: account.limit_tokens,
+                limit_usd_micros: account.limit_usd_micros,
+                max_parallel: account.max_parallel,
             };
             ledger.put(id, parent, limits).await.map_err(refused)?;
         }

@@ -17,7 +17,7 @@ use atp_protocol::estimate::Accuracy;
 use atp_protocol::flow::{Aimd, AimdConfig, Signal};
 use atp_protocol::ids::AdapterId;
 use atp_protocol::units::{Amount, Millis};
-use atp_routing::breaker::{Breaker, BreakerConfig, State};
+use atp_routing::breaker::{self, Breaker, Permit, State};
 use tracing::{info, warn};
 
 use super::{Adapter, Gate, Live};
@@ -38,6 +38,8 @@ const RECENT: usize = 256;
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Finished {
+    /// It was let through by [`AskProbe`].
+    pub(crate) is_probe: bool,
     /// The code of its failure.
     pub(crate) failed: Option<Code>,
     /// Time to its first chunk, or to its end if there was none.
@@ -72,6 +74,8 @@ pub(crate) struct AdapterActor {
     world: World,
     is_polled: bool,
     breaker: Breaker,
+    /// Permits of probes that are out, oldest first.
+    probes: VecDeque<Permit>,
     window: Aimd,
     suggested: Option<u32>,
     accuracy: Accuracy,
@@ -95,7 +99,8 @@ impl AdapterActor {
             registry,
             world,
             is_polled: spec.attachment == Attachment::Configured,
-            breaker: Breaker::new(BreakerConfig::default()),
+            breaker: Breaker::new(breaker::Settings::default()),
+            probes: VecDeque::new(),
             window: Aimd::new(window),
             suggested: None,
             accuracy: Accuracy::default(),
@@ -109,7 +114,10 @@ impl AdapterActor {
         let gate = match self.breaker.state() {
             State::Closed => Gate::Closed,
             State::HalfOpen => Gate::HalfOpen,
-            State::Open => Gate::Open { until: self.breaker.retry_at().unwrap_or(now) },
+            State::Open => match self.breaker.check(now) {
+                Ok(()) => Gate::HalfOpen,
+                Err(rejection) => Gate::Open { until: now.plus(rejection.retry_after_ms) },
+            },
         };
         let before = self.live.gate();
         if before != gate {
@@ -168,11 +176,6 @@ fn percentile(samples: &VecDeque<f64>, share: f64) -> Option<u32> {
     Some(sorted[at].ceil() as u32)
 }
 
-/// Failures that say something about the adapter (atp.md section 23): not the caller's own, not a full window.
-const fn counts_against(code: Code) -> bool {
-    matches!(code, Code::AgentDown | Code::Adapter | Code::Timeout | Code::Internal)
-}
-
 fn remember<T>(recent: &mut VecDeque<T>, item: T) {
     if recent.len() == RECENT {
         recent.pop_front();
@@ -207,11 +210,16 @@ impl Handler<Finished> for AdapterActor {
 
     fn handle(&mut self, call: Finished, _: &mut Context<Self>) {
         let now = self.world.now();
-        let is_against = call.failed.is_some_and(counts_against);
-        match call.failed {
-            None => self.breaker.success(now),
-            Some(_) if is_against => self.breaker.failure(now),
-            Some(_) => {}
+        let outcome = call.failed.map_or(breaker::Outcome::Success, breaker::Outcome::of);
+        let is_against = matches!(outcome, breaker::Outcome::Failure(_));
+        let permit = match call.is_probe {
+            true => self.probes.pop_front(),
+            // A call let through while the circuit was closed says nothing about one that has opened since.
+            false if self.breaker.state() == State::Closed => self.breaker.allow(now).ok(),
+            false => None,
+        };
+        if let Some(permit) = permit {
+            self.breaker.record(now, permit, outcome);
         }
         if call.failed.is_none() || is_against {
             remember(&mut self.outcomes, !is_against);
@@ -240,7 +248,9 @@ impl Handler<AskProbe> for AdapterActor {
 
     fn handle(&mut self, _: AskProbe, _: &mut Context<Self>) -> bool {
         let now = self.world.now();
-        let is_allowed = self.breaker.allow(now).is_ok();
+        let permit = self.breaker.allow(now);
+        let is_allowed = permit.is_ok();
+        self.probes.extend(permit.ok());
         self.publish_gate(now);
         is_allowed
     }

@@ -9,7 +9,7 @@ use atp_protocol::adapter::Capability;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::AdapterId;
 use atp_protocol::units::Millis;
-use atp_routing::fib::{Fib, Liveness, Registered};
+use atp_routing::fib::{Fib, Liveness, Registered, Unroutable};
 use atp_routing::policy::{Loaded, PolicyStore};
 use tracing::info;
 
@@ -214,7 +214,10 @@ impl Handler<List> for Registry {
     fn handle(&mut self, _: List, _: &mut Context<Self>) -> Self::Result {
         let fib = self.snapshots.fib();
         let reason = |id: &AdapterId| {
-            fib.unroutable().iter().find(|(unroutable, _)| unroutable == id).map(|(_, reason)| reason.as_str())
+            fib.unroutable().iter().find(|(unroutable, _)| unroutable == id).map(|(_, reason)| match reason {
+                Unroutable::NonCompliant => "it failed its compliance probe",
+                Unroutable::Unpriced => "it has no price",
+            })
         };
         self.adapters.iter().map(|(id, entry)| entry.view(reason(id))).collect()
     }

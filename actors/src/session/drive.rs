@@ -183,7 +183,7 @@ impl Drive {
             Step::EmitEvent { event, lane, reason } => {
                 let persona = lane.and_then(|lane| self.launched.lanes[lane.0].persona.clone());
                 let data = serde_json::json!({ "reason": reason, "persona_id": persona });
-                self.emit(Output::Event { name: event.as_str(), data }).await;
+                self.emit(Output::Event { name: finish::event_name(event), data }).await;
             }
             Step::EmitProvisional(provisional) => {
                 let output = finish::provisional(self, *provisional);

@@ -1,8 +1,9 @@
 //! From the machine's result to what the reader is told.
 
 use atp_protocol::error::Code;
+use atp_routing::agreement::Mode;
 use atp_routing::reconcile;
-use atp_routing::session::{Failure, FinalAnswer, Provisional};
+use atp_routing::session::{Event, Failure, FinalAnswer, Provisional, Status};
 
 use super::drive::Drive;
 use super::output::{Answer, Consensus, Output, Telemetry};
@@ -69,10 +70,24 @@ fn consensus(from: reconcile::Consensus) -> Consensus {
     Consensus {
         strategy: from.strategy.as_str(),
         agreement: from.agreement,
-        mode: from.mode.as_str(),
+        mode: match from.mode {
+            Mode::Findings => "findings",
+            Mode::Lexical => "lexical",
+        },
         uncertainties: from.uncertainties,
-        lanes_used: from.lanes_used,
-        lanes_failed: from.lanes_failed,
+        lanes_used: u32::try_from(from.lanes_used).unwrap_or(u32::MAX),
+        lanes_failed: u32::try_from(from.lanes_failed).unwrap_or(u32::MAX),
+    }
+}
+
+/// The name of an `agent.event`.
+pub(super) const fn event_name(event: Event) -> &'static str {
+    match event {
+        Event::LaneFailed => "lane_failed",
+        Event::Escalate => "escalate",
+        Event::ModelSwitch => "model_switch",
+        Event::EarlyTermination => "early_termination",
+        Event::Preempted => "preempted",
     }
 }
 
@@ -94,7 +109,11 @@ pub(super) fn provisional(drive: &Drive, shown: Provisional) -> Output {
     Output::Provisional {
         answer: Box::new(answer),
         revision: shown.revision,
-        status: shown.status.as_str(),
+        status: match shown.status {
+            Status::Provisional => "PROVISIONAL",
+            Status::Upgraded => "UPGRADED",
+            Status::Downgraded => "DOWNGRADED",
+        },
         is_incremental: shown.is_incremental,
         expiry_ms: shown.expiry_ms,
     }

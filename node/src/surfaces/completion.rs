@@ -18,7 +18,7 @@ use super::Surface;
 use crate::wire;
 
 /// Renders a result in a provider's protocol.
-pub(super) trait Writer: 'static {
+pub(super) trait Writer: Unpin + 'static {
     /// A whole answer.
     fn body(&self, answer: &wire::Answer<'_>) -> Bytes;
     /// The next piece of a streamed one.
@@ -173,7 +173,7 @@ impl<W: Writer> Events<W> {
     }
 }
 
-impl<W: Writer + Unpin> MessageBody for Events<W> {
+impl<W: Writer> MessageBody for Events<W> {
     type Error = std::convert::Infallible;
 
     fn size(&self) -> BodySize {
