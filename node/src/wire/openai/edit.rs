@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::body::SystemTurn;
 use super::{LimitMember, OWN_MEMBERS};
 use crate::wire::Terms;
 use crate::wire::json::{Malformed, Object, Patch};
@@ -26,10 +27,7 @@ pub fn edit(native: &[u8], terms: &Terms<'_>, limit: LimitMember) -> Result<Edit
     let mut patch = Patch::new(&object);
     patch.set("model", terms.model);
     if let Some(prompt) = terms.system {
-        patch.prepend(
-            "messages",
-            &serde_json::json!({ "role": "system", "content": prompt }),
-        );
+        patch.prepend("messages", &SystemTurn::of(prompt));
     }
     for member in OWN_MEMBERS {
         patch.remove(member);
@@ -234,7 +232,7 @@ mod tests {
                 r#"{"model":"a","n":3,"messages":[{"role":"user","content":"x"}]}"#,
                 &terms
             ),
-            r#"{"model":"gpt-4o-mini","n":1,"messages":[{"content":"Be brief.","role":"system"},{"role":"user","content":"x"}],"seed":2147483647}"#
+            r#"{"model":"gpt-4o-mini","n":1,"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"x"}],"seed":2147483647}"#
         );
         assert!(edited(r#"{"model":"a","seed":5}"#, &terms).contains(r#""seed":5"#));
     }
