@@ -84,7 +84,12 @@ pub(crate) struct AdapterActor {
 }
 
 impl AdapterActor {
-    pub(crate) fn launch(spec: &AdapterSpec, live: Arc<Live>, registry: Addr<Registry>, world: World) -> Addr<Self> {
+    pub(crate) fn launch(
+        spec: &AdapterSpec,
+        live: Arc<Live>,
+        registry: Addr<Registry>,
+        world: World,
+    ) -> Addr<Self> {
         let window = AimdConfig {
             base: spec.window,
             max_cap: spec.window,
@@ -116,13 +121,16 @@ impl AdapterActor {
             State::HalfOpen => Gate::HalfOpen,
             State::Open => match self.breaker.check(now) {
                 Ok(()) => Gate::HalfOpen,
-                Err(rejection) => Gate::Open { until: now.plus(rejection.retry_after_ms) },
+                Err(rejection) => Gate::Open {
+                    until: now.plus(rejection.retry_after_ms),
+                },
             },
         };
         let before = self.live.gate();
         if before != gate {
             self.live.set_gate(gate);
-            let shift = f64::from(u8::from(gate != Gate::Closed)) - f64::from(u8::from(before != Gate::Closed));
+            let shift =
+                f64::from(u8::from(gate != Gate::Closed)) - f64::from(u8::from(before != Gate::Closed));
             self.world.meter.circuits_open.increment(shift);
             match gate {
                 Gate::Closed => info!(adapter = %self.id, "circuit closed"),
@@ -134,7 +142,8 @@ impl AdapterActor {
 
     fn publish_window(&self, now: Millis) {
         let cooled = self.accuracy.cooled_parallel(now, self.window.current());
-        self.live.set_window(self.suggested.map_or(cooled, |suggested| cooled.min(suggested)));
+        self.live
+            .set_window(self.suggested.map_or(cooled, |suggested| cooled.min(suggested)));
         self.live.set_surcharge(self.accuracy.surcharge(now));
     }
 
@@ -154,10 +163,18 @@ impl AdapterActor {
         let polling = async move {
             let health = match tokio::time::timeout(POLL_TIMEOUT, asked).await {
                 Ok(Ok(health)) => health,
-                Ok(Err(_)) | Err(_) => Health { status: HealthStatus::Unhealthy, ..Health::HEALTHY },
+                Ok(Err(_)) | Err(_) => Health {
+                    status: HealthStatus::Unhealthy,
+                    ..Health::HEALTHY
+                },
             };
             let models = adapter.capability().models.clone();
-            let report = crate::registry::Report { id, health: Some(health), models: Some(models), is_compliant: None };
+            let report = crate::registry::Report {
+                id,
+                health: Some(health),
+                models: Some(models),
+                is_compliant: None,
+            };
             // A registry that is behind polls again soon enough.
             let _ = registry.try_send(report);
         };
@@ -210,7 +227,9 @@ impl Handler<Finished> for AdapterActor {
 
     fn handle(&mut self, call: Finished, _: &mut Context<Self>) {
         let now = self.world.now();
-        let outcome = call.failed.map_or(breaker::Outcome::Success, breaker::Outcome::of);
+        let outcome = call
+            .failed
+            .map_or(breaker::Outcome::Success, breaker::Outcome::of);
         let is_against = matches!(outcome, breaker::Outcome::Failure(_));
         let permit = match call.is_probe {
             true => self.probes.pop_front(),
@@ -227,7 +246,10 @@ impl Handler<Finished> for AdapterActor {
         let signal = match call.failed {
             None => {
                 remember(&mut self.latencies, call.first_chunk_ms);
-                Some(Signal::Success { latency_ms: call.first_chunk_ms, target_ms: Some(call.target_ms) })
+                Some(Signal::Success {
+                    latency_ms: call.first_chunk_ms,
+                    target_ms: Some(call.target_ms),
+                })
             }
             Some(Code::WindowAgent) => Some(Signal::Failure),
             Some(_) => is_against.then_some(Signal::Failure),

@@ -115,7 +115,9 @@ impl Running {
 
     /// Takes a place at the endpoint and starts the call.
     fn begin(&mut self) {
-        let State::Waiting(_, call) = std::mem::replace(&mut self.state, State::Over) else { return };
+        let State::Waiting(_, call) = std::mem::replace(&mut self.state, State::Over) else {
+            return;
+        };
         self.state = State::Opening(match self.endpoint.live.enter() {
             Ok(place) => {
                 self.place = Some(place);
@@ -188,13 +190,32 @@ impl Running {
             }
         };
         Some(match event {
-            LaneEvent::Forward { bytes, out_tokens, usage } => {
-                self.chunk(now, Piece::Forward(bytes), u64::from(out_tokens), Some(out_tokens), usage, None)
-            }
+            LaneEvent::Forward {
+                bytes,
+                out_tokens,
+                usage,
+            } => self.chunk(
+                now,
+                Piece::Forward(bytes),
+                u64::from(out_tokens),
+                Some(out_tokens),
+                usage,
+                None,
+            ),
             LaneEvent::Partial(partial) => {
                 let tokens = partial.out_tokens.unwrap_or_else(|| guess(&partial.text));
-                let piece = Piece::Read { text: partial.text, data: partial.data };
-                self.chunk(now, piece, u64::from(tokens), partial.out_tokens, partial.usage, partial.confidence)
+                let piece = Piece::Read {
+                    text: partial.text,
+                    data: partial.data,
+                };
+                self.chunk(
+                    now,
+                    piece,
+                    u64::from(tokens),
+                    partial.out_tokens,
+                    partial.usage,
+                    partial.confidence,
+                )
             }
             LaneEvent::Log { level, text } => Signal::Log { level, text },
             LaneEvent::Status(status) => Signal::Status(status),
@@ -223,7 +244,13 @@ impl Running {
         if let Some(metered) = usage {
             self.usage = Some(priced(self.price, metered));
         }
-        Signal::Chunk(Chunk { seq: self.seq, piece, tokens, usage: self.usage, confidence })
+        Signal::Chunk(Chunk {
+            seq: self.seq,
+            piece,
+            tokens,
+            usage: self.usage,
+            confidence,
+        })
     }
 
     fn end(&mut self, last: LaneFinal) -> LaneEnd {
@@ -298,7 +325,9 @@ pub(super) fn priced(price: Price, metered: Metered) -> Usage {
     Usage {
         in_tokens: metered.in_tokens,
         out_tokens: metered.out_tokens,
-        usd_micros: metered.usd_micros.unwrap_or_else(|| price.cost(metered.in_tokens, metered.out_tokens)),
+        usd_micros: metered
+            .usd_micros
+            .unwrap_or_else(|| price.cost(metered.in_tokens, metered.out_tokens)),
         source: metered.source,
     }
 }

@@ -22,15 +22,29 @@ pub(super) fn output(drive: &Drive, result: Result<FinalAnswer, Failure>) -> Out
         }
         Err(failure) => Output::Failed {
             fault: failure.fault,
-            partial: failure.partial.map(|partial| partial.text).filter(|text| !text.is_empty()),
+            partial: failure
+                .partial
+                .map(|partial| partial.text)
+                .filter(|text| !text.is_empty()),
             telemetry: Box::new(telemetry(drive, None)),
         },
     }
 }
 
 fn answer(drive: &Drive, last: FinalAnswer) -> Answer {
-    let reconcile::Answer { text, data, findings, tool_calls, model, finish_reason, body } = last.answer;
-    let unsent = text.get(last.sent..).filter(|rest| !rest.is_empty()).map(str::to_owned);
+    let reconcile::Answer {
+        text,
+        data,
+        findings,
+        tool_calls,
+        model,
+        finish_reason,
+        body,
+    } = last.answer;
+    let unsent = text
+        .get(last.sent..)
+        .filter(|rest| !rest.is_empty())
+        .map(str::to_owned);
     let parts = (!last.parts.is_empty()).then(|| parts(&last.parts));
     let mut telemetry = telemetry(drive, model);
     telemetry.escalations = u32::from(last.escalations);
@@ -93,7 +107,15 @@ pub(super) const fn event_name(event: Event) -> &'static str {
 
 /// A result that may still be revised.
 pub(super) fn provisional(drive: &Drive, shown: Provisional) -> Output {
-    let reconcile::Answer { text, data, findings, tool_calls, model, finish_reason, .. } = shown.answer;
+    let reconcile::Answer {
+        text,
+        data,
+        findings,
+        tool_calls,
+        model,
+        finish_reason,
+        ..
+    } = shown.answer;
     let answer = Answer {
         text: (!text.is_empty()).then_some(text),
         data,
@@ -129,7 +151,11 @@ fn telemetry(drive: &Drive, model: Option<String>) -> Telemetry {
         source: Some(used.source),
         latency_ms: drive.router.world.now().since(launched.accepted),
         model_used: model.or_else(|| launched.targets.first().map(|target| target.model.to_string())),
-        route_path: launched.targets.iter().map(|target| target.candidate.to_string()).collect(),
+        route_path: launched
+            .targets
+            .iter()
+            .map(|target| target.candidate.to_string())
+            .collect(),
         escalations: 0,
     }
 }
@@ -143,5 +169,9 @@ pub(super) fn count(drive: &Drive) {
         Some(_) => Outcome::Error,
     };
     let elapsed = drive.router.world.now().since(launched.accepted);
-    drive.router.world.meter.request_ended(launched.request.tier, outcome, elapsed as f64);
+    drive
+        .router
+        .world
+        .meter
+        .request_ended(launched.request.tier, outcome, elapsed as f64);
 }
