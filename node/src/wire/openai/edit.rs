@@ -202,7 +202,10 @@ mod tests {
                 .ends_with(r#""max_completion_tokens":100}"#)
         );
         assert!(capped(r#"{"model":"a","max_tokens":1e9}"#).ends_with(r#""max_tokens":100}"#));
-        assert!(capped(r#"{"model":"a","n":4}"#).ends_with(r#""n":4,"max_tokens":100}"#), "each choice has its own");
+        assert!(
+            capped(r#"{"model":"a","n":4}"#).ends_with(r#""n":4,"max_tokens":100}"#),
+            "each choice has its own"
+        );
     }
 
     #[test]
