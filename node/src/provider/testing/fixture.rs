@@ -67,7 +67,7 @@ pub(in crate::provider) fn call(
         id: RequestId::new("r1").unwrap(),
         identity: Identity {
             tenant: TenantId::new("t").unwrap(),
-            account: AccountId::new("a").unwrap(),
+            account: Some(AccountId::new("a").unwrap()),
             tier_max: Tier::Gold,
             data_scopes: None,
             is_admin: false,
@@ -80,6 +80,7 @@ pub(in crate::provider) fn call(
         content: Arc::new(content),
         native,
         wants_stream,
+        choices: 1,
         max_cost_usd_micros: None,
         deadline_ms: 60_000,
         latency_slo_ms: 2_000,
