@@ -1,6 +1,3 @@
-//! Checksums of fragments (atp.md section 4.2).
-
-pub mod fragment;
 //! Checksums and signatures (atp.md section 4): of fragments, of whole frames, and HMAC under a ring of keys.
 //!
 //! Checksums find damage, not attackers. Signatures are compared in constant time, and every way to fail one is the same
