@@ -15,6 +15,7 @@ use crate::builtin;
 use crate::config::{AuthStyle, Config, ProviderConfig, ProviderKind, process_env};
 use crate::cpu::CpuPool;
 use crate::node::StartError;
+use crate::provider::anthropic::Anthropic;
 use crate::provider::http::{Dial, HttpDial};
 use crate::provider::openai::OpenAi;
 use crate::provider::settings::{Auth, Limits, Settings, Waits};
@@ -48,17 +49,27 @@ pub(crate) async fn attach(
         }
     }
     if !config.providers.is_empty() {
-        let dial = HttpDial::with_native_roots().map_err(|source| StartError::System {
-            what: "load the system's root certificates".to_owned(),
-            source,
-        })?;
-        let dial: Arc<dyn Dial> = Arc::new(dial);
+        let dial: Arc<dyn Dial> = Arc::new(dial(&config.providers)?);
         for provider in &config.providers {
             let spec = provider_spec(config, provider, &dial, world)?;
             register(registry, &provider.id, spec).await?;
         }
     }
     Ok(())
+}
+
+/// Without a provider behind TLS no root certificates are needed, and a machine may have none.
+fn dial(providers: &[ProviderConfig]) -> Result<HttpDial, StartError> {
+    if providers
+        .iter()
+        .all(|provider| provider.url.starts_with("http://"))
+    {
+        return Ok(HttpDial::plaintext());
+    }
+    HttpDial::with_native_roots().map_err(|source| StartError::System {
+        what: "load the system's root certificates; install the package ca-certificates".to_owned(),
+        source,
+    })
 }
 
 async fn register(registry: &RegistryHandle, id: &str, spec: AdapterSpec) -> Result<(), StartError> {
@@ -111,7 +122,12 @@ fn provider_spec(
                 OpenAi::new(settings, Arc::clone(dial), unix).map_err(|error| fail(error.to_string()))?;
             Arc::new(adapter)
         }
-        ProviderKind::Anthropic | ProviderKind::Grpc | ProviderKind::Replay => {
+        ProviderKind::Anthropic => {
+            let adapter =
+                Anthropic::new(settings, Arc::clone(dial), unix).map_err(|error| fail(error.to_string()))?;
+            Arc::new(adapter)
+        }
+        ProviderKind::Grpc | ProviderKind::Replay => {
             return Err(fail("this kind is not available in this release".to_owned()));
         }
     };
