@@ -321,7 +321,10 @@ fn surface_settings(config: &Config) -> Settings {
 
 fn router_settings(config: &Config, arbiters: usize) -> RouterSettings {
     let slots = (config.sched.max_concurrent as usize).div_ceil(arbiters);
-    let mut scheduler = scheduler::Settings { slots, ..scheduler::Settings::default() };
+    let mut scheduler = scheduler::Settings {
+        slots,
+        ..scheduler::Settings::default()
+    };
     for (tier, timeout_ms) in scheduler.tiers.iter_mut().zip(config.sched.queue_timeout_ms) {
         tier.queue_timeout_ms = timeout_ms;
         tier.queue_max = (config.sched.max_queued as usize).div_ceil(arbiters);

@@ -79,8 +79,10 @@ impl Scheduler {
 
     fn grant_waiter(&mut self, grant: &Grant) {
         let preempted = self.granted(grant);
-        let is_taken =
-            self.waiting.remove(&grant.id).is_some_and(|waiter| waiter.send(Ok(preempted)).is_ok());
+        let is_taken = self
+            .waiting
+            .remove(&grant.id)
+            .is_some_and(|waiter| waiter.send(Ok(preempted)).is_ok());
         if !is_taken {
             // Its session stopped waiting in the same moment.
             self.release(&grant.id);
@@ -130,7 +132,8 @@ impl Handler<Acquire> for Scheduler {
                 let (waiter, granted) = oneshot::channel();
                 self.waiting.insert(id, waiter);
                 Box::pin(async move {
-                    let lost = |_| Fault::new(Code::Internal, "the queue was lost to an internal failure; retry");
+                    let lost =
+                        |_| Fault::new(Code::Internal, "the queue was lost to an internal failure; retry");
                     granted.await.map_err(lost)?
                 })
             }

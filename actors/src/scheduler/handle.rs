@@ -23,7 +23,9 @@ pub(crate) struct Slot {
 impl SchedulerHandle {
     pub(crate) fn start(settings: Settings, world: World) -> Self {
         let of = world.clone();
-        Self(Supervised::start("scheduler", world, move || Scheduler::new(settings, of.clone())))
+        Self(Supervised::start("scheduler", world, move || {
+            Scheduler::new(settings, of.clone())
+        }))
     }
 
     /// Waits for a slot.
@@ -33,7 +35,11 @@ impl SchedulerHandle {
     pub(crate) async fn acquire(&self, item: Item) -> Result<Slot, Fault> {
         let scheduler = self.0.addr()?;
         // Made first, so that a caller that stops waiting leaves the queue.
-        let mut slot = Slot { scheduler, id: item.id.clone(), preempted: None };
+        let mut slot = Slot {
+            scheduler,
+            id: item.id.clone(),
+            preempted: None,
+        };
         slot.preempted = Some(self.0.ask(Acquire(item)).await??);
         Ok(slot)
     }

@@ -63,7 +63,16 @@ impl Router {
     ) -> Rc<Self> {
         let scheduler = SchedulerHandle::start(settings.scheduler, world.clone());
         let adapters = RefCell::new(BTreeMap::new());
-        Rc::new(Self { world, registry, ledger, settings, scheduler, load, decisions, adapters })
+        Rc::new(Self {
+            world,
+            registry,
+            ledger,
+            settings,
+            scheduler,
+            load,
+            decisions,
+            adapters,
+        })
     }
 
     /// Admits a request and starts its lanes.
