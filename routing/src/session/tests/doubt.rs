@@ -165,6 +165,10 @@ fn text_that_cannot_be_taken_back_is_not_replaced() {
     rig.end(5, 0, "", Some(0.1));
     assert!(escalations(&rig).is_empty());
     assert_eq!(rig.answer().sent, "out already".len());
+    assert_eq!(
+        rig.answer().consensus.uncertainties,
+        ["low_conf and no better lane could be asked"]
+    );
 
     params.provisional.is_agreed = true;
     let mut rig = Rig::started(params);

@@ -99,6 +99,10 @@ fn any_input() -> impl Generate<Value = Input> {
         1 => (calls.clone(), fault.clone()).prop_map(|(call, fault)| Input::DispatchErr { call, fault }),
         16 => (calls.clone(), 0_u64..6, 0_u32..9)
             .prop_map(|(call, seq, tokens)| Input::Chunk { call, chunk: numbered(seq, tokens) }),
+        1 => (calls.clone(), 0_u64..6).prop_map(|(call, seq)| {
+            let piece = Piece::Forward(bytes::Bytes::from_static(b"data: x"));
+            Input::Chunk { call, chunk: Chunk { piece, ..chunk(seq, "") } }
+        }),
         6 => (calls.clone(), ends).prop_map(|(call, end)| Input::LaneFinal { call, end }),
         2 => (calls, fault.clone()).prop_map(|(call, fault)| Input::LaneFail { call, fault, usage: Some(usage(1)) }),
         2 => (lane.clone(), status).prop_map(|(lane, status)| Input::AgentStatus { lane, status }),
