@@ -9,9 +9,11 @@
 //! request; a request over the first two of its own is refused, a plan over the others is cut and says so.
 
 mod asked;
+mod challenger;
 mod choose;
 mod consider;
 mod decide;
+mod escalate;
 mod explain;
 mod filter;
 mod fit;
@@ -20,17 +22,21 @@ mod lane;
 mod need;
 mod reason;
 mod refusal;
+mod reputation;
 mod score;
 mod spares;
 
 #[cfg(test)]
 mod tests;
 
+pub use challenger::{Expected, challenger};
 pub use decide::{Decision, decide, whatif};
+pub use escalate::{Signals, trigger};
 pub use explain::{Explanation, Trace};
 pub use input::{Condition, Conditions, Input, Unmeasured};
 pub use lane::{CALLS_MAX, Lane, Plan, Spare};
 pub use need::Need;
 pub use reason::{Histogram, Reason};
 pub use refusal::Refusal;
+pub use reputation::{Reputation, Sample, reputation};
 pub use score::Components;

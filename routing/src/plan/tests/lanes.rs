@@ -2,7 +2,7 @@ use atp_protocol::error::Code;
 use atp_protocol::units::{Amount, Window};
 
 use super::*;
-use crate::policy::Strategy;
+use crate::reconcile::Strategy;
 
 fn three() -> Vec<Adapter> {
     vec![
@@ -252,13 +252,31 @@ fn escalation_targets_follow_in_order_each_once() {
 
 #[test]
 fn the_requests_strategy_goes_before_the_policys() {
-    let world = World::with_default("strategy: quorum", vec![Adapter::new("a")]);
+    let world = World::with_default("strategy: two_phase", vec![Adapter::new("a")]);
     let mut request = ask();
-    assert_eq!(world.plan(&request).strategy, Strategy::Quorum);
+    assert_eq!(world.plan(&request).strategy, Strategy::TwoPhase);
     request.meta.reconciliation = Some("weighted_merge".into());
     assert_eq!(world.plan(&request).strategy, Strategy::WeightedMerge);
     request.meta.reconciliation = Some("best".into());
     assert_eq!(world.refusal(&request).code, Code::BadInput);
+}
+
+#[test]
+fn the_adaptive_strategy_is_resolved_by_what_the_request_demands() {
+    let strategy = |objective: &str, change: fn(&mut AgentRequest)| {
+        let default = format!("strategy: adaptive, objective: {{preset: {objective}}}");
+        let mut request = ask();
+        change(&mut request);
+        World::with_default(&default, vec![Adapter::new("a")])
+            .plan(&request)
+            .strategy
+    };
+    assert_eq!(strategy("balanced", |_| {}), Strategy::FirstWin);
+    assert_eq!(strategy("cost", |_| {}), Strategy::WeightedMerge);
+    let high: fn(&mut AgentRequest) =
+        |r| Arc::make_mut(&mut r.content).quality = atp_protocol::request::Quality::High;
+    assert_eq!(strategy("cost", high), Strategy::Consensus);
+    assert_eq!(strategy("cost", |r| r.deadline_ms = 9_999), Strategy::FirstWin);
 }
 
 #[test]
