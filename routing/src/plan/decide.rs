@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use atp_protocol::units::{Amount, Tier};
+use atp_protocol::units::Amount;
 use smallvec::SmallVec;
 
 use super::asked::{Asked, Chooser, Seat};
 use super::choose::{Choice, choose};
-use super::consider::Field;
-use super::explain::{Explanation, Trace};
+use super::consider::{Field, Slots};
+use super::explain::Explanation;
 use super::filter::Limits;
 use super::fit::{fit, primary};
 use super::input::{Conditions, Input};
 use super::lane::{Lane, Plan};
 use super::refusal::Refusal;
 use super::spares::{escalation, fallbacks};
-use crate::fib::{Fib, Slot};
+use super::trace::Trace;
+use crate::fib::Fib;
 use crate::policy::{Attributes, Matched, Objective, Policy, PolicySet, Relaxation};
 use crate::reconcile::{Demand, Strategy, choose as choose_strategy};
 
@@ -151,8 +152,7 @@ impl Stages<'_> {
     }
 
     fn field(&self, asked: &Asked<'_>, limits: &Limits) -> Field {
-        let seated = asked.seats.iter().map(|seat| seat.slots.len()).sum();
-        let mut slots: Vec<(Slot, Tier)> = Vec::with_capacity(seated);
+        let mut slots = Slots::new();
         for seat in &asked.seats {
             slots.extend(seat.slots.iter().map(|slot| (*slot, seat.tier)));
         }

@@ -300,6 +300,15 @@ policies:
 }
 
 #[test]
+fn a_policy_behind_one_that_matches_everything_is_pointed_out() {
+    let set =
+        parse("policies: [{id: default, priority: 5}, {id: a, match: {tenant: x}}, {id: zero, priority: 5}]");
+    let found = report(set.warnings());
+    assert!(found.contains("`a` never applies: `default`"), "{found}");
+    assert!(found.contains("`zero` never applies"), "{found}");
+}
+
+#[test]
 fn a_bad_set_leaves_the_good_one_in_force_and_says_so() {
     let mut store = PolicyStore::default();
     let good = "policies: [{id: default, k: 2}]";

@@ -202,6 +202,22 @@ fn personas_become_lanes_with_clones_in_the_order_asked_for() {
 }
 
 #[test]
+fn a_model_named_beside_personas_narrows_them() {
+    let world = World::new(
+        "personas: { critic: { adapters: [\"reviewer.*\"] } }\npolicies: [{id: default}]",
+        three(),
+    );
+    let with_model = |model: &str| {
+        let mut request = ask_personas(&[("critic", 1)]);
+        Arc::make_mut(&mut request.content).model = Some(model.to_owned());
+        request
+    };
+    assert_eq!(names(&world.plan(&with_model("auto"))), ["reviewer.b"]);
+    assert_eq!(names(&world.plan(&with_model("reviewer.a"))), ["reviewer.a"]);
+    assert_eq!(world.refusal(&with_model("summarizer")).code, Code::NotFound);
+}
+
+#[test]
 fn a_persona_does_not_buy_a_better_tier_than_the_credential_has() {
     let world = World::new(
         "personas: { vip: { adapters: [a], qos: gold } }\npolicies: [{id: default}]",
