@@ -24,7 +24,9 @@ impl CpuPool {
         let jobs = Arc::new(Mutex::new(jobs));
         for index in 0..threads.max(1) {
             let jobs = Arc::clone(&jobs);
-            std::thread::Builder::new().name(format!("cpu-{index}")).spawn(move || work(&jobs))?;
+            std::thread::Builder::new()
+                .name(format!("cpu-{index}"))
+                .spawn(move || work(&jobs))?;
         }
         Ok(Self(sender))
     }

@@ -35,7 +35,10 @@ pub fn admin_key() -> Secret {
 pub async fn prepare(node: &NodeHandle) -> Result<Dev, Fault> {
     let account = AccountId::new(ACCOUNT).expect("a valid name");
     if node.meta.ledger.account(account.clone()).await?.is_none() {
-        node.meta.ledger.put(account.clone(), None, Limits::default()).await?;
+        node.meta
+            .ledger
+            .put(account.clone(), None, Limits::default())
+            .await?;
     }
     let minted = node.meta.make_key(account, "atp-node dev").await?;
     Ok(Dev { key: minted.key })

@@ -43,10 +43,15 @@ pub(crate) fn open(
     read: impl FnMut(&[u8]) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
 ) -> Result<(Journal, u64), StoreError> {
     let path = data_dir.join(name);
-    let disk =
-        FileDisk::open(&path).map_err(|source| StoreError::Directory { path: path.clone(), source })?;
-    let (journal, recovered) = Journal::open(Box::new(disk), Options::default(), read)
-        .map_err(|source| StoreError::Recovery { path: path.clone(), source })?;
+    let disk = FileDisk::open(&path).map_err(|source| StoreError::Directory {
+        path: path.clone(),
+        source,
+    })?;
+    let (journal, recovered) =
+        Journal::open(Box::new(disk), Options::default(), read).map_err(|source| StoreError::Recovery {
+            path: path.clone(),
+            source,
+        })?;
     if recovered.cut_bytes > 0 {
         tracing::warn!(path = %path.display(), bytes = recovered.cut_bytes, "cut a torn record off the journal's end");
     }
@@ -69,7 +74,12 @@ impl LedgerJournal {
             let _ = ledger.apply(&Record::decode(bytes)?);
             Ok(())
         })?;
-        let log = Self { journal, buffer: Vec::new(), ends: Vec::new(), snapshot_bytes: 0 };
+        let log = Self {
+            journal,
+            buffer: Vec::new(),
+            ends: Vec::new(),
+            snapshot_bytes: 0,
+        };
         Ok((log, ledger, records))
     }
 

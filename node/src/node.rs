@@ -9,7 +9,7 @@ use atp_actors::environment::World;
 use atp_actors::exec::{Ended, Exec};
 use atp_actors::ledger::{Ledger, LedgerHandle};
 use atp_actors::registry::Registry;
-use atp_actors::session::{Router, RouterSettings};
+use atp_actors::session::{Decisions, Load, Router, RouterSettings};
 use atp_protocol::error::Fault;
 use atp_protocol::ids::AccountId;
 use atp_routing::budget::Limits;
@@ -29,6 +29,9 @@ use crate::telemetry::Exposition;
 
 /// Connections waiting for their arbiter to take them.
 const HANDOVER_MAX: usize = 64;
+
+/// Decisions of recent requests kept for `explain`.
+const DECISIONS_MAX: usize = 4_096;
 
 /// How often distributions are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -80,7 +83,10 @@ pub enum StartError {
 
 impl StartError {
     fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::System { what: what.into(), source }
+        move |source| Self::System {
+            what: what.into(),
+            source,
+        }
     }
 }
 
@@ -97,7 +103,7 @@ pub struct NodeHandle {
     arbiters: Option<Arbiters>,
     exec: Exec,
     drain: Duration,
-    router_load: Arc<atp_actors::session::Load>,
+    router_load: Arc<Load>,
 }
 
 impl Node {
@@ -125,32 +131,47 @@ impl Node {
             .network
             .listen(listen)
             .await
-            .map_err(StartError::system(format!("listen on {listen}; is another node running?")))?;
-        let api = listener.local_addr().map_err(StartError::system("read the listening address"))?;
+            .map_err(StartError::system(format!(
+                "listen on {listen}; is another node running?"
+            )))?;
+        let api = listener
+            .local_addr()
+            .map_err(StartError::system("read the listening address"))?;
 
         let (arbiters, exec) = match environment.arbiters {
             None => (None, Exec::Local),
             Some(count) => {
-                let (arbiters, exec) = Arbiters::start(count).map_err(StartError::system("start a thread"))?;
+                let (arbiters, exec) =
+                    Arbiters::start(count).map_err(StartError::system("start a thread"))?;
                 (Some(arbiters), exec)
             }
         };
         let hold_ttl_ms = config.budget.hold_ttl_ms;
         let ledger_world = world.clone();
         let ledger = exec
-            .start(0, move || Ledger::new(ledger, applied, Box::new(log), ledger_world, hold_ttl_ms))
+            .start(0, move || {
+                Ledger::new(ledger, applied, Box::new(log), ledger_world, hold_ttl_ms)
+            })
             .await?;
         let ledger = LedgerHandle::new(ledger);
         let registry_world = world.clone();
-        let registry = exec.run(0, move || Registry::launch(policy, registry_world)).await?;
+        let registry = exec
+            .run(0, move || Registry::launch(policy, registry_world))
+            .await?;
         accounts(&config, &ledger).await?;
         adapters::attach(&config, &registry, &world).await?;
 
-        let meta = Arc::new(Meta::new(recovered, ledger.clone(), registry.clone(), world.clone()));
+        let meta = Arc::new(Meta::new(
+            recovered,
+            ledger.clone(),
+            registry.clone(),
+            world.clone(),
+        ));
         let (stop, stopping) = watch::channel(false);
         let settings = Arc::new(surface_settings(&config));
         let router_settings = Arc::new(router_settings(&config));
-        let router_load = Arc::new(atp_actors::session::Load::default());
+        let router_load = Arc::new(Load::default());
+        let decisions = Arc::new(Decisions::new(DECISIONS_MAX));
         let times = HttpTimes {
             head: Duration::from_millis(config.limits.read_timeout_ms),
             keep_alive: Duration::from_secs(75),
@@ -162,19 +183,44 @@ impl Node {
             let (world, meta, exposition) = (world.clone(), Arc::clone(&meta), Arc::clone(&exposition));
             let (settings, tls, ledger) = (Arc::clone(&settings), tls.clone(), ledger.clone());
             let (router_settings, load) = (Arc::clone(&router_settings), Arc::clone(&router_load));
+            let decisions = Arc::clone(&decisions);
             exec.run(shard, move || {
-                let router = Router::new(world.clone(), meta.registry.clone(), ledger, router_settings, load);
-                let surface = Rc::new(Surface { world, router, meta, exposition, settings });
+                let router = Router::new(
+                    world.clone(),
+                    meta.registry.clone(),
+                    ledger,
+                    router_settings,
+                    load,
+                    decisions,
+                );
+                let surface = Rc::new(Surface {
+                    world,
+                    router,
+                    meta,
+                    exposition,
+                    settings,
+                });
                 tokio::task::spawn_local(serve(surface, connections, tls, times));
             })
             .await?;
         }
-        let acceptor =
-            Acceptor { listener, arbiters: handovers, max_connections: config.limits.max_connections };
+        let acceptor = Acceptor {
+            listener,
+            arbiters: handovers,
+            max_connections: config.limits.max_connections,
+        };
         tokio::task::spawn_local(acceptor.run(stopping.clone()));
         tokio::task::spawn_local(upkeep(exposition, stopping));
         let drain = Duration::from_millis(config.node.drain_timeout_ms);
-        Ok(NodeHandle { api, meta, stop, arbiters, exec, drain, router_load })
+        Ok(NodeHandle {
+            api,
+            meta,
+            stop,
+            arbiters,
+            exec,
+            drain,
+            router_load,
+        })
     }
 }
 
@@ -189,7 +235,10 @@ impl NodeHandle {
             }
         };
         if tokio::time::timeout(self.drain, idle).await.is_err() {
-            tracing::warn!(streams = self.router_load.streams(), "drain time is over; what still runs is cut");
+            tracing::warn!(
+                streams = self.router_load.streams(),
+                "drain time is over; what still runs is cut"
+            );
         }
         if let Err(fault) = self.meta.ledger.checkpoint().await {
             tracing::warn!(%fault, "the ledger keeps its journal; the next start reads it");
@@ -203,7 +252,12 @@ impl NodeHandle {
 }
 
 fn keys(config: &Config, admin: Option<Secret>) -> Result<KeyTable, ConfigError> {
-    let configured = config.auth.admin_key.as_ref().map(|key| key.resolve(&crate::config::process_env)).transpose()?;
+    let configured = config
+        .auth
+        .admin_key
+        .as_ref()
+        .map(|key| key.resolve(&crate::config::process_env))
+        .transpose()?;
     let mut keys = KeyTable::new(admin.or(configured).as_ref());
     if !config.auth.required {
         keys.admit_anyone();
@@ -215,24 +269,34 @@ fn keys(config: &Config, admin: Option<Secret>) -> Result<KeyTable, ConfigError>
 fn policy(config: &Config, applied: Option<&str>) -> Result<PolicyStore, StartError> {
     let text = match (applied, &config.policy.file) {
         (Some(text), _) => text.to_owned(),
-        (None, Some(path)) => std::fs::read_to_string(path)
-            .map_err(StartError::system(format!("read the policy document {}", path.display())))?,
+        (None, Some(path)) => std::fs::read_to_string(path).map_err(StartError::system(format!(
+            "read the policy document {}",
+            path.display()
+        )))?,
         (None, None) => return Ok(PolicyStore::default()),
     };
-    Ok(PolicyStore::new(PolicySet::parse(&text).map_err(StartError::Policy)?))
+    Ok(PolicyStore::new(
+        PolicySet::parse(&text).map_err(StartError::Policy)?,
+    ))
 }
 
 /// Makes the configured accounts that do not exist; limits that an operator changed since stay.
 async fn accounts(config: &Config, ledger: &LedgerHandle) -> Result<(), StartError> {
     for account in &config.accounts {
-        let refused = |fault| StartError::Account { id: account.id.clone(), fault };
+        let refused = |fault| StartError::Account {
+            id: account.id.clone(),
+            fault,
+        };
         let id = AccountId::new(&account.id).expect("checked with the configuration");
-        let parent = account.parent.as_deref().map(|id| AccountId::new(id).expect("checked with the configuration"));
+        let parent = account
+            .parent
+            .as_deref()
+            .map(|id| AccountId::new(id).expect("checked with the configuration"));
         if ledger.account(id.clone()).await.map_err(refused)?.is_none() {
             let limits = Limits {
-                tokens: account.limit_tokens,
-                usd_micros: account.limit_usd_micros,
-                parallel: account.max_parallel,
+                limit_tokens: account.limit_tokens,
+                limit_usd_micros: account.limit_usd_micros,
+                max_parallel: account.max_parallel,
             };
             ledger.put(id, parent, limits).await.map_err(refused)?;
         }
@@ -245,7 +309,10 @@ fn surface_settings(config: &Config) -> Settings {
         router_id: config.node.name.clone(),
         max_body_bytes: config.limits.max_body_bytes,
         read_timeout: Duration::from_millis(config.limits.read_timeout_ms),
-        query_api_key: config.compat.query_api_key.unwrap_or(config.node.listen.ip().is_loopback()),
+        query_api_key: config
+            .compat
+            .query_api_key
+            .unwrap_or(config.node.listen.ip().is_loopback()),
         budget_429: config.compat.budget_429,
         request_ms: config.timeouts.request_ms,
     }

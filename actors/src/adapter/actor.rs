@@ -17,7 +17,7 @@ use atp_protocol::estimate::Accuracy;
 use atp_protocol::flow::{Aimd, AimdConfig, Signal};
 use atp_protocol::ids::AdapterId;
 use atp_protocol::units::{Amount, Millis};
-use atp_routing::breaker::{Breaker, BreakerConfig, State};
+use atp_routing::breaker::{self, Breaker, Permit, State};
 use tracing::{info, warn};
 
 use super::{Adapter, Gate, Live};
@@ -38,6 +38,8 @@ const RECENT: usize = 256;
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Finished {
+    /// It was let through by [`AskProbe`].
+    pub(crate) is_probe: bool,
     /// The code of its failure.
     pub(crate) failed: Option<Code>,
     /// Time to its first chunk, or to its end if there was none.
@@ -72,6 +74,8 @@ pub(crate) struct AdapterActor {
     world: World,
     is_polled: bool,
     breaker: Breaker,
+    /// Permits of probes that are out, oldest first.
+    probes: VecDeque<Permit>,
     window: Aimd,
     suggested: Option<u32>,
     accuracy: Accuracy,
@@ -80,7 +84,12 @@ pub(crate) struct AdapterActor {
 }
 
 impl AdapterActor {
-    pub(crate) fn launch(spec: &AdapterSpec, live: Arc<Live>, registry: Addr<Registry>, world: World) -> Addr<Self> {
+    pub(crate) fn launch(
+        spec: &AdapterSpec,
+        live: Arc<Live>,
+        registry: Addr<Registry>,
+        world: World,
+    ) -> Addr<Self> {
         let window = AimdConfig {
             base: spec.window,
             max_cap: spec.window,
@@ -95,7 +104,8 @@ impl AdapterActor {
             registry,
             world,
             is_polled: spec.attachment == Attachment::Configured,
-            breaker: Breaker::new(BreakerConfig::default()),
+            breaker: Breaker::new(breaker::Settings::default()),
+            probes: VecDeque::new(),
             window: Aimd::new(window),
             suggested: None,
             accuracy: Accuracy::default(),
@@ -109,12 +119,18 @@ impl AdapterActor {
         let gate = match self.breaker.state() {
             State::Closed => Gate::Closed,
             State::HalfOpen => Gate::HalfOpen,
-            State::Open => Gate::Open { until: self.breaker.retry_at().unwrap_or(now) },
+            State::Open => match self.breaker.check(now) {
+                Ok(()) => Gate::HalfOpen,
+                Err(rejection) => Gate::Open {
+                    until: now.plus(rejection.retry_after_ms),
+                },
+            },
         };
         let before = self.live.gate();
         if before != gate {
             self.live.set_gate(gate);
-            let shift = f64::from(u8::from(gate != Gate::Closed)) - f64::from(u8::from(before != Gate::Closed));
+            let shift =
+                f64::from(u8::from(gate != Gate::Closed)) - f64::from(u8::from(before != Gate::Closed));
             self.world.meter.circuits_open.increment(shift);
             match gate {
                 Gate::Closed => info!(adapter = %self.id, "circuit closed"),
@@ -126,7 +142,8 @@ impl AdapterActor {
 
     fn publish_window(&self, now: Millis) {
         let cooled = self.accuracy.cooled_parallel(now, self.window.current());
-        self.live.set_window(self.suggested.map_or(cooled, |suggested| cooled.min(suggested)));
+        self.live
+            .set_window(self.suggested.map_or(cooled, |suggested| cooled.min(suggested)));
         self.live.set_surcharge(self.accuracy.surcharge(now));
     }
 
@@ -146,10 +163,18 @@ impl AdapterActor {
         let polling = async move {
             let health = match tokio::time::timeout(POLL_TIMEOUT, asked).await {
                 Ok(Ok(health)) => health,
-                Ok(Err(_)) | Err(_) => Health { status: HealthStatus::Unhealthy, ..Health::HEALTHY },
+                Ok(Err(_)) | Err(_) => Health {
+                    status: HealthStatus::Unhealthy,
+                    ..Health::HEALTHY
+                },
             };
             let models = adapter.capability().models.clone();
-            let report = crate::registry::Report { id, health: Some(health), models: Some(models), is_compliant: None };
+            let report = crate::registry::Report {
+                id,
+                health: Some(health),
+                models: Some(models),
+                is_compliant: None,
+            };
             // A registry that is behind polls again soon enough.
             let _ = registry.try_send(report);
         };
@@ -166,11 +191,6 @@ fn percentile(samples: &VecDeque<f64>, share: f64) -> Option<u32> {
     sorted.sort_unstable_by(f64::total_cmp);
     let at = ((sorted.len() as f64 * share) as usize).min(sorted.len() - 1);
     Some(sorted[at].ceil() as u32)
-}
-
-/// Failures that say something about the adapter (atp.md section 23): not the caller's own, not a full window.
-const fn counts_against(code: Code) -> bool {
-    matches!(code, Code::AgentDown | Code::Adapter | Code::Timeout | Code::Internal)
 }
 
 fn remember<T>(recent: &mut VecDeque<T>, item: T) {
@@ -207,11 +227,18 @@ impl Handler<Finished> for AdapterActor {
 
     fn handle(&mut self, call: Finished, _: &mut Context<Self>) {
         let now = self.world.now();
-        let is_against = call.failed.is_some_and(counts_against);
-        match call.failed {
-            None => self.breaker.success(now),
-            Some(_) if is_against => self.breaker.failure(now),
-            Some(_) => {}
+        let outcome = call
+            .failed
+            .map_or(breaker::Outcome::Success, breaker::Outcome::of);
+        let is_against = matches!(outcome, breaker::Outcome::Failure(_));
+        let permit = match call.is_probe {
+            true => self.probes.pop_front(),
+            // A call let through while the circuit was closed says nothing about one that has opened since.
+            false if self.breaker.state() == State::Closed => self.breaker.allow(now).ok(),
+            false => None,
+        };
+        if let Some(permit) = permit {
+            self.breaker.record(now, permit, outcome);
         }
         if call.failed.is_none() || is_against {
             remember(&mut self.outcomes, !is_against);
@@ -219,7 +246,10 @@ impl Handler<Finished> for AdapterActor {
         let signal = match call.failed {
             None => {
                 remember(&mut self.latencies, call.first_chunk_ms);
-                Some(Signal::Success { latency_ms: call.first_chunk_ms, target_ms: Some(call.target_ms) })
+                Some(Signal::Success {
+                    latency_ms: call.first_chunk_ms,
+                    target_ms: Some(call.target_ms),
+                })
             }
             Some(Code::WindowAgent) => Some(Signal::Failure),
             Some(_) => is_against.then_some(Signal::Failure),
@@ -240,7 +270,9 @@ impl Handler<AskProbe> for AdapterActor {
 
     fn handle(&mut self, _: AskProbe, _: &mut Context<Self>) -> bool {
         let now = self.world.now();
-        let is_allowed = self.breaker.allow(now).is_ok();
+        let permit = self.breaker.allow(now);
+        let is_allowed = permit.is_ok();
+        self.probes.extend(permit.ok());
         self.publish_gate(now);
         is_allowed
     }

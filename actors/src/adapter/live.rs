@@ -60,7 +60,9 @@ impl Live {
     #[must_use]
     pub fn gate(&self) -> Gate {
         match self.gate.load(Ordering::Acquire) {
-            OPEN => Gate::Open { until: Millis(self.open_until.load(Ordering::Relaxed)) },
+            OPEN => Gate::Open {
+                until: Millis(self.open_until.load(Ordering::Relaxed)),
+            },
             HALF_OPEN => Gate::HalfOpen,
             _ => Gate::Closed,
         }
@@ -129,7 +131,8 @@ impl Live {
 
     pub(super) fn set_measured(&self, p95_ms: Option<u32>, error_rate: f64) {
         self.p95_ms.store(p95_ms.unwrap_or(u32::MAX), Ordering::Relaxed);
-        self.errors_ppm.store((error_rate.clamp(0.0, 1.0) * 1e6) as u32, Ordering::Relaxed);
+        self.errors_ppm
+            .store((error_rate.clamp(0.0, 1.0) * 1e6) as u32, Ordering::Relaxed);
     }
 
     /// Factor on its effective cost while it cools off, 1 otherwise.
@@ -139,7 +142,8 @@ impl Live {
     }
 
     pub(super) fn set_surcharge(&self, factor: f64) {
-        self.surcharge_pct.store((factor * 100.0) as u32, Ordering::Relaxed);
+        self.surcharge_pct
+            .store((factor * 100.0) as u32, Ordering::Relaxed);
     }
 
     /// Whether it passed its compliance probe and is not withdrawn.
@@ -160,7 +164,10 @@ impl Live {
         let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
         if before >= self.window() {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
-            return Err(Fault::new(Code::WindowAgent, "the adapter has as many calls as it takes").scoped(Scope::Lane));
+            return Err(
+                Fault::new(Code::WindowAgent, "the adapter has as many calls as it takes")
+                    .scoped(Scope::Lane),
+            );
         }
         Ok(Place(Arc::clone(self)))
     }

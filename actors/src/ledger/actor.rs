@@ -16,7 +16,10 @@ use crate::environment::World;
 const MAILBOX: usize = 4_096;
 
 /// What an account without limits has left.
-const UNLIMITED: Amount = Amount { tokens: u64::MAX, usd_micros: u64::MAX };
+const UNLIMITED: Amount = Amount {
+    tokens: u64::MAX,
+    usd_micros: u64::MAX,
+};
 
 /// How often expired holds are looked for, and how many end at a time.
 const TICK: Duration = Duration::from_millis(250);
@@ -154,7 +157,10 @@ impl Handler<Hold> for Ledger {
     fn handle(&mut self, ask: Hold, _: &mut Context<Self>) -> Self::Result {
         let now = self.world.clock.unix();
         let expires_at = UnixMillis(now.0 + self.hold_ttl_ms);
-        let is_limited = self.ledger.remaining(&ask.account).is_some_and(|room| room != UNLIMITED);
+        let is_limited = self
+            .ledger
+            .remaining(&ask.account)
+            .is_some_and(|room| room != UNLIMITED);
         let hold = budget::Hold::request(ask.account, ask.amount, expires_at);
         let record = self
             .ledger

@@ -49,16 +49,18 @@ impl LedgerHandle {
     /// # Errors
     /// `EBUDGET`, `EWINDOW` and what else [`Refusal`](atp_routing::budget::Refusal) maps to.
     pub async fn hold(&self, id: HoldId, account: AccountId, amount: Amount) -> Result<HeldBudget, Fault> {
-        self.ask(Hold {
-            id: id.clone(),
-            account,
-            amount,
-        })
-        .await??;
+        let is_limited = self
+            .ask(Hold {
+                id: id.clone(),
+                account,
+                amount,
+            })
+            .await??;
         Ok(HeldBudget {
             ledger: self.clone(),
             id,
             amount,
+            is_limited,
         })
     }
 

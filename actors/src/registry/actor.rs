@@ -9,7 +9,7 @@ use atp_protocol::adapter::Capability;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::AdapterId;
 use atp_protocol::units::Millis;
-use atp_routing::fib::{Fib, Liveness, Registered};
+use atp_routing::fib::{Fib, Liveness, Registered, Unroutable};
 use atp_routing::policy::{Loaded, PolicyStore};
 use tracing::info;
 
@@ -50,7 +50,10 @@ impl Registry {
     /// Starts on the calling arbiter.
     #[must_use]
     pub fn launch(policy: PolicyStore, world: World) -> RegistryHandle {
-        let in_force = PolicyInForce { set: Arc::clone(policy.current()), version: policy.version() };
+        let in_force = PolicyInForce {
+            set: Arc::clone(policy.current()),
+            version: policy.version(),
+        };
         let snapshots = Arc::new(Snapshots::new(in_force));
         let directory = Arc::new(Directory::default());
         let registry = Self {
@@ -69,10 +72,24 @@ impl Registry {
         let registered: Vec<Registered> = self.adapters.values().flat_map(Entry::registered).collect();
         let set = Arc::clone(self.policy.current());
         let fib = Fib::build(&set, &registered);
-        let routable =
-            self.adapters.keys().filter(|id| fib.candidates().iter().any(|candidate| candidate.adapter == **id)).count();
-        self.snapshots.publish(PolicyInForce { set, version: self.policy.version() }, fib, routable);
-        let endpoints = self.adapters.iter().map(|(id, entry)| (id.clone(), Arc::clone(&entry.endpoint))).collect();
+        let routable = self
+            .adapters
+            .keys()
+            .filter(|id| fib.candidates().iter().any(|candidate| candidate.adapter == **id))
+            .count();
+        self.snapshots.publish(
+            PolicyInForce {
+                set,
+                version: self.policy.version(),
+            },
+            fib,
+            routable,
+        );
+        let endpoints = self
+            .adapters
+            .iter()
+            .map(|(id, entry)| (id.clone(), Arc::clone(&entry.endpoint)))
+            .collect();
         self.directory.replace(endpoints);
         self.world.meter.adapters.set(self.adapters.len() as f64);
         let failing = self.adapters.values().filter(|entry| !entry.is_compliant).count();
@@ -112,7 +129,13 @@ impl Entry {
             models => models
                 .iter()
                 .map(|model| {
-                    one(Arc::new(Capability { models: vec![model.clone()], ..Capability::clone(&capability) }), model)
+                    one(
+                        Arc::new(Capability {
+                            models: vec![model.clone()],
+                            ..Capability::clone(&capability)
+                        }),
+                        model,
+                    )
                 })
                 .collect(),
         }
@@ -133,7 +156,8 @@ impl Handler<Register> for Registry {
     fn handle(&mut self, Register(spec): Register, context: &mut Context<Self>) -> Self::Result {
         let id = spec.capability.adapter_id.clone();
         if self.adapters.len() >= ADAPTERS_MAX && !self.adapters.contains_key(&id) {
-            let detail = format!("there are {ADAPTERS_MAX} adapters, as many as there may be; withdraw one first");
+            let detail =
+                format!("there are {ADAPTERS_MAX} adapters, as many as there may be; withdraw one first");
             return Err(Fault::new(Code::Window, detail));
         }
         let now = self.world.now();
@@ -153,8 +177,16 @@ impl Handler<Register> for Registry {
             Attachment::Dialled => Liveness::Silent { since: now },
         };
         info!(adapter = %id, "adapter registered");
-        self.adapters
-            .insert(id, Entry { spec, endpoint, liveness, last_seen: now, is_compliant: !needs_probe });
+        self.adapters.insert(
+            id,
+            Entry {
+                spec,
+                endpoint,
+                liveness,
+                last_seen: now,
+                is_compliant: !needs_probe,
+            },
+        );
         self.rebuild();
         Ok(())
     }
@@ -176,7 +208,9 @@ impl Handler<Report> for Registry {
 
     fn handle(&mut self, report: Report, _: &mut Context<Self>) {
         let now = self.world.now();
-        let Some(entry) = self.adapters.get_mut(&report.id) else { return };
+        let Some(entry) = self.adapters.get_mut(&report.id) else {
+            return;
+        };
         entry.last_seen = now;
         if let Some(health) = report.health {
             entry.liveness = Liveness::Reported { health, at: now };
@@ -184,7 +218,10 @@ impl Handler<Report> for Registry {
         if let Some(models) = report.models {
             let capability = entry.endpoint.capability.load_full();
             if capability.models != models {
-                entry.endpoint.capability.store(Arc::new(Capability { models, ..Capability::clone(&capability) }));
+                entry.endpoint.capability.store(Arc::new(Capability {
+                    models,
+                    ..Capability::clone(&capability)
+                }));
             }
         }
         if let Some(is_compliant) = report.is_compliant {
@@ -214,9 +251,18 @@ impl Handler<List> for Registry {
     fn handle(&mut self, _: List, _: &mut Context<Self>) -> Self::Result {
         let fib = self.snapshots.fib();
         let reason = |id: &AdapterId| {
-            fib.unroutable().iter().find(|(unroutable, _)| unroutable == id).map(|(_, reason)| reason.as_str())
+            fib.unroutable()
+                .iter()
+                .find(|(unroutable, _)| unroutable == id)
+                .map(|(_, reason)| match reason {
+                    Unroutable::NonCompliant => "it failed its compliance probe",
+                    Unroutable::Unpriced => "it has no price",
+                })
         };
-        self.adapters.iter().map(|(id, entry)| entry.view(reason(id))).collect()
+        self.adapters
+            .iter()
+            .map(|(id, entry)| entry.view(reason(id)))
+            .collect()
     }
 }
 

@@ -23,7 +23,11 @@ pub struct RegistryHandle {
 
 impl RegistryHandle {
     pub(super) fn new(addr: Addr<Registry>, snapshots: Arc<Snapshots>, directory: Arc<Directory>) -> Self {
-        Self { addr, snapshots, directory }
+        Self {
+            addr,
+            snapshots,
+            directory,
+        }
     }
 
     /// Adds an adapter or replaces the one of its name.

@@ -14,5 +14,6 @@ mod spec;
 pub use actor::{ADAPTERS_MAX, Registry};
 pub use handle::RegistryHandle;
 pub use messages::AdapterView;
+pub(crate) use messages::Report;
 pub use snapshots::{PolicyInForce, Snapshots};
 pub use spec::{AdapterSpec, Attachment, PriceList};

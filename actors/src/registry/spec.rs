@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use atp_protocol::adapter::Capability;
-use atp_routing::policy::Price;
+use atp_protocol::estimate::Price;
 
 use crate::adapter::AdapterFactory;
 

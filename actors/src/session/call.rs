@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,10 +14,11 @@ use atp_protocol::units::{Amount, Millis};
 use atp_routing::reconcile;
 use atp_routing::session::{Call as CallId, Chunk, LaneEnd, Piece};
 use futures_util::future::LocalBoxFuture;
-use futures_util::stream::Stream;
 use tokio::time::Sleep;
 
-use crate::adapter::{Call, Endpoint, Finished, LaneEvent, LaneFinal, LaneStream, Metered, Place};
+use crate::adapter::{
+    Adapter, AskProbe, Call, Endpoint, Finished, Gate, LaneEvent, LaneFinal, LaneStream, Metered, Place,
+};
 
 /// Somebody a lane can be sent to.
 pub(super) struct Target {
@@ -67,8 +69,9 @@ pub(super) struct Running {
     pub(super) is_paused: bool,
     state: State,
     place: Option<Place>,
+    is_probe: bool,
     endpoint: Arc<Endpoint>,
-    adapter: std::rc::Rc<dyn crate::adapter::Adapter>,
+    adapter: Rc<dyn Adapter>,
     price: Price,
     seq: u64,
     started: Millis,
@@ -82,7 +85,7 @@ impl Running {
         id: CallId,
         target: usize,
         to: &Target,
-        adapter: std::rc::Rc<dyn crate::adapter::Adapter>,
+        adapter: Rc<dyn Adapter>,
         call: Call,
         delay_ms: u64,
         now: Millis,
@@ -94,6 +97,7 @@ impl Running {
             is_paused: false,
             state: State::Waiting(sleep, Box::new(call)),
             place: None,
+            is_probe: false,
             endpoint: Arc::clone(&to.endpoint),
             adapter,
             price: to.price,
@@ -111,14 +115,33 @@ impl Running {
 
     /// Takes a place at the endpoint and starts the call.
     fn begin(&mut self) {
-        let State::Waiting(_, call) = std::mem::replace(&mut self.state, State::Over) else { return };
-        self.state = match self.endpoint.live.enter() {
+        let State::Waiting(_, call) = std::mem::replace(&mut self.state, State::Over) else {
+            return;
+        };
+        self.state = State::Opening(match self.endpoint.live.enter() {
             Ok(place) => {
                 self.place = Some(place);
-                State::Opening(self.adapter.stream(*call))
+                match self.endpoint.live.gate() {
+                    Gate::Closed => self.adapter.stream(*call),
+                    Gate::Open { .. } | Gate::HalfOpen => self.probe(*call),
+                }
             }
-            Err(fault) => State::Opening(Box::pin(std::future::ready(Err(fault)))),
-        };
+            Err(fault) => Box::pin(std::future::ready(Err(fault))),
+        });
+    }
+
+    /// Asks the adapter's actor to be let through an open circuit.
+    fn probe(&mut self, call: Call) -> LocalBoxFuture<'static, Result<LaneStream, Fault>> {
+        self.is_probe = true;
+        let (actor, adapter) = (self.endpoint.actor.clone(), Rc::clone(&self.adapter));
+        Box::pin(async move {
+            match actor.send(AskProbe).await {
+                Ok(true) => adapter.stream(call).await,
+                Ok(false) | Err(_) => {
+                    Err(Fault::new(Code::Circuit, "the adapter's circuit is open").scoped(Scope::Lane))
+                }
+            }
+        })
     }
 
     /// The next thing that happens; pending while paused.
@@ -167,13 +190,32 @@ impl Running {
             }
         };
         Some(match event {
-            LaneEvent::Forward { bytes, out_tokens, usage } => {
-                self.chunk(now, Piece::Forward(bytes), u64::from(out_tokens), Some(out_tokens), usage, None)
-            }
+            LaneEvent::Forward {
+                bytes,
+                out_tokens,
+                usage,
+            } => self.chunk(
+                now,
+                Piece::Forward(bytes),
+                u64::from(out_tokens),
+                Some(out_tokens),
+                usage,
+                None,
+            ),
             LaneEvent::Partial(partial) => {
                 let tokens = partial.out_tokens.unwrap_or_else(|| guess(&partial.text));
-                let piece = Piece::Read { text: partial.text, data: partial.data };
-                self.chunk(now, piece, u64::from(tokens), partial.out_tokens, partial.usage, partial.confidence)
+                let piece = Piece::Read {
+                    text: partial.text,
+                    data: partial.data,
+                };
+                self.chunk(
+                    now,
+                    piece,
+                    u64::from(tokens),
+                    partial.out_tokens,
+                    partial.usage,
+                    partial.confidence,
+                )
             }
             LaneEvent::Log { level, text } => Signal::Log { level, text },
             LaneEvent::Status(status) => Signal::Status(status),
@@ -202,7 +244,13 @@ impl Running {
         if let Some(metered) = usage {
             self.usage = Some(priced(self.price, metered));
         }
-        Signal::Chunk(Chunk { seq: self.seq, piece, tokens, usage: self.usage, confidence })
+        Signal::Chunk(Chunk {
+            seq: self.seq,
+            piece,
+            tokens,
+            usage: self.usage,
+            confidence,
+        })
     }
 
     fn end(&mut self, last: LaneFinal) -> LaneEnd {
@@ -253,6 +301,7 @@ impl Running {
         self.state = State::Over;
         self.place = None;
         let report = Finished {
+            is_probe: self.is_probe && failed != Some(Code::Circuit),
             failed,
             first_chunk_ms: self.waited_ms(now),
             target_ms: 0.0,
@@ -276,7 +325,9 @@ pub(super) fn priced(price: Price, metered: Metered) -> Usage {
     Usage {
         in_tokens: metered.in_tokens,
         out_tokens: metered.out_tokens,
-        usd_micros: metered.usd_micros.unwrap_or_else(|| price.cost(metered.in_tokens, metered.out_tokens)),
+        usd_micros: metered
+            .usd_micros
+            .unwrap_or_else(|| price.cost(metered.in_tokens, metered.out_tokens)),
         source: metered.source,
     }
 }

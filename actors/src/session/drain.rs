@@ -26,10 +26,24 @@ pub(super) struct Drain {
 
 impl Drain {
     /// `None` when the call had not begun or was over. `caps`: bytes and milliseconds.
-    pub(super) fn new(lane: LaneIx, call: Running, price: Price, so_far: Usage, caps: (u64, u64)) -> Option<Self> {
+    pub(super) fn new(
+        lane: LaneIx,
+        call: Running,
+        price: Price,
+        so_far: Usage,
+        caps: (u64, u64),
+    ) -> Option<Self> {
         let (stream, place) = call.into_stream()?;
         let time_max = Duration::from_millis(caps.1);
-        Some(Self { lane, stream, _place: place, price, so_far, bytes_max: caps.0, time_max })
+        Some(Self {
+            lane,
+            stream,
+            _place: place,
+            price,
+            so_far,
+            bytes_max: caps.0,
+            time_max,
+        })
     }
 
     /// Reads until the usage is known or a cap is reached; then what was counted stands.
@@ -40,7 +54,11 @@ impl Drain {
             let mut bytes = 0;
             while let Some(Ok(event)) = self.stream.next().await {
                 let metered = match event {
-                    LaneEvent::Forward { bytes: piece, out_tokens, usage: metered } => {
+                    LaneEvent::Forward {
+                        bytes: piece,
+                        out_tokens,
+                        usage: metered,
+                    } => {
                         bytes += piece.len() as u64;
                         usage.out_tokens += u64::from(out_tokens);
                         metered

@@ -68,7 +68,8 @@ impl Drive {
         self.pending.push_back(Input::Start);
         // The hold covers every lane, so all of them are admitted together.
         let lanes = 0..self.launched.first_lanes;
-        self.pending.extend(lanes.map(|lane| Input::LaneAdmitted { lane: LaneIx(lane) }));
+        self.pending
+            .extend(lanes.map(|lane| Input::LaneAdmitted { lane: LaneIx(lane) }));
         loop {
             while let Some(input) = self.pending.pop_front() {
                 let now = self.router.world.now();
@@ -100,10 +101,18 @@ impl Drive {
         {
             // A timer that fires early only ticks; setting it anew on every chunk would cost more.
             let wait = Duration::from_millis(at.since(now).max(1));
-            self.timer.as_mut().reset(tokio::time::Instant::now() + wait);
+            self.timer.set(sleep(wait));
             self.timer_at = Some(at);
         }
-        let Self { calls, out, timer, timer_at, router, has_left, .. } = self;
+        let Self {
+            calls,
+            out,
+            timer,
+            timer_at,
+            router,
+            has_left,
+            ..
+        } = self;
         let lanes = poll_fn(|context| {
             for (at, call) in calls.iter_mut().enumerate() {
                 if let Poll::Ready(signal) = call.poll(router.world.now(), context) {
@@ -128,7 +137,10 @@ impl Drive {
         let input = match signal {
             Signal::Accepted => Input::DispatchOk { call },
             Signal::Chunk(chunk) => Input::Chunk { call, chunk },
-            Signal::Status(status) => Input::AgentStatus { lane: call.lane, status },
+            Signal::Status(status) => Input::AgentStatus {
+                lane: call.lane,
+                status,
+            },
             Signal::Log { level, text } => return self.emit(Output::Log { level, text }).await,
             Signal::Refused(fault) => {
                 self.retire(at);
@@ -161,7 +173,11 @@ impl Drive {
 
     async fn perform(&mut self, step: Step) {
         match step {
-            Step::Dispatch { call, target, delay_ms } => self.dispatch(call, target.0, delay_ms),
+            Step::Dispatch {
+                call,
+                target,
+                delay_ms,
+            } => self.dispatch(call, target.0, delay_ms),
             Step::CancelLane { call, reason } => self.cancel(call, reason),
             Step::Pause { lane } => self.pause(lane, true),
             Step::Resume { lane } => self.pause(lane, false),
@@ -174,16 +190,28 @@ impl Drive {
                 self.first_output();
                 self.emit(output).await;
             }
-            Step::EmitLanePartial { lane, piece: Piece::Read { text, .. } } => {
+            Step::EmitLanePartial {
+                lane,
+                piece: Piece::Read { text, .. },
+            } => {
                 let lane = self.launched.lanes[lane.0].clone();
-                self.emit(Output::Lane { lane, text, confidence: None }).await;
+                self.emit(Output::Lane {
+                    lane,
+                    text,
+                    confidence: None,
+                })
+                .await;
             }
             // Bytes of a provider are forwarded on one lane only.
             Step::EmitLanePartial { .. } => {}
             Step::EmitEvent { event, lane, reason } => {
                 let persona = lane.and_then(|lane| self.launched.lanes[lane.0].persona.clone());
                 let data = serde_json::json!({ "reason": reason, "persona_id": persona });
-                self.emit(Output::Event { name: event.as_str(), data }).await;
+                self.emit(Output::Event {
+                    name: finish::event_name(event),
+                    data,
+                })
+                .await;
             }
             Step::EmitProvisional(provisional) => {
                 let output = finish::provisional(self, *provisional);
@@ -219,7 +247,10 @@ impl Drive {
             model: Arc::clone(&to.model),
             persona_prompt: launched.prompts[id.lane.0].clone(),
             form: launched.form,
-            deadline_ms: request.deadline_ms.saturating_sub(now.since(launched.accepted)).max(1),
+            deadline_ms: request
+                .deadline_ms
+                .saturating_sub(now.since(launched.accepted))
+                .max(1),
             budget: to.effective,
             max_output_tokens: launched.output_cap(to),
             idempotency_key: request.id.as_str().into(),
@@ -227,18 +258,22 @@ impl Drive {
         };
         self.router.world.meter.targets.increment(1);
         let adapter = self.router.adapter(&to.endpoint);
-        self.calls.push(Running::new(id, target, to, adapter, call, delay_ms, now));
+        self.calls
+            .push(Running::new(id, target, to, adapter, call, delay_ms, now));
     }
 
     fn cancel(&mut self, id: CallId, reason: CancelReason) {
-        let Some(at) = self.calls.iter().position(|call| call.id == id) else { return };
+        let Some(at) = self.calls.iter().position(|call| call.id == id) else {
+            return;
+        };
         let call = self.calls.swap_remove(at);
         let target = &self.launched.targets[call.target];
         let used = call.used(&target.estimate);
         let bills_on = !target.endpoint.cancel_stops_billing && reason != CancelReason::TooBig;
         if bills_on {
             let caps = (self.router.settings.drain_bytes, self.router.settings.drain_ms);
-            self.drains.extend(Drain::new(id.lane, call, target.price, used, caps));
+            self.drains
+                .extend(Drain::new(id.lane, call, target.price, used, caps));
         }
     }
 
@@ -263,7 +298,9 @@ impl Drive {
             return;
         }
         let target = &self.launched.targets[outcome.target.0];
-        let usage = outcome.usage.unwrap_or_else(|| target.estimated(outcome.seen_tokens));
+        let usage = outcome
+            .usage
+            .unwrap_or_else(|| target.estimated(outcome.seen_tokens));
         self.launched.spend.count(usage);
     }
 
@@ -274,7 +311,10 @@ impl Drive {
             self.launched.spend.top_up().await;
         }
         if self.launched.spend.is_exhausted(used) {
-            let lanes = self.calls.iter().map(|call| Input::BudgetExhausted { lane: call.id.lane });
+            let lanes = self
+                .calls
+                .iter()
+                .map(|call| Input::BudgetExhausted { lane: call.id.lane });
             self.pending.extend(lanes);
         }
     }
@@ -289,7 +329,10 @@ impl Drive {
         if !self.has_output {
             self.has_output = true;
             let waited = self.router.world.now().since(self.launched.accepted);
-            self.router.world.meter.first_chunk(self.launched.request.tier, waited as f64);
+            self.router
+                .world
+                .meter
+                .first_chunk(self.launched.request.tier, waited as f64);
         }
     }
 
@@ -310,7 +353,11 @@ impl Drive {
 
     /// Drains what bills on, settles, and puts the session on record.
     async fn close(mut self) {
-        let audit = self.launched.machine.audit().map(|audit| serde_json::json!(audit));
+        let audit = self
+            .launched
+            .machine
+            .audit()
+            .map(|audit| serde_json::json!(audit));
         finish::count(&self);
         // The reader need not wait for what follows.
         drop(self.out);

@@ -29,7 +29,10 @@ impl Decisions {
     /// Keeps `max` decisions.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { recent: Mutex::new(VecDeque::with_capacity(max)), max }
+        Self {
+            recent: Mutex::new(VecDeque::with_capacity(max)),
+            max,
+        }
     }
 
     pub(super) fn remember(&self, explained: Explained) {
@@ -42,7 +45,11 @@ impl Decisions {
 
     pub(super) fn ended(&self, request: &RequestId, audit: serde_json::Value) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = recent.iter_mut().rev().find(|explained| explained.request == *request) {
+        if let Some(found) = recent
+            .iter_mut()
+            .rev()
+            .find(|explained| explained.request == *request)
+        {
             found.audit = Some(Arc::new(audit));
         }
     }
@@ -51,6 +58,10 @@ impl Decisions {
     #[must_use]
     pub fn get(&self, request: &RequestId) -> Option<Explained> {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.iter().rev().find(|explained| explained.request == *request).cloned()
+        recent
+            .iter()
+            .rev()
+            .find(|explained| explained.request == *request)
+            .cloned()
     }
 }

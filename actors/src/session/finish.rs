@@ -1,8 +1,9 @@
 //! From the machine's result to what the reader is told.
 
 use atp_protocol::error::Code;
+use atp_routing::agreement::Mode;
 use atp_routing::reconcile;
-use atp_routing::session::{Failure, FinalAnswer, Provisional};
+use atp_routing::session::{Event, Failure, FinalAnswer, Provisional, Status};
 
 use super::drive::Drive;
 use super::output::{Answer, Consensus, Output, Telemetry};
@@ -21,15 +22,29 @@ pub(super) fn output(drive: &Drive, result: Result<FinalAnswer, Failure>) -> Out
         }
         Err(failure) => Output::Failed {
             fault: failure.fault,
-            partial: failure.partial.map(|partial| partial.text).filter(|text| !text.is_empty()),
+            partial: failure
+                .partial
+                .map(|partial| partial.text)
+                .filter(|text| !text.is_empty()),
             telemetry: Box::new(telemetry(drive, None)),
         },
     }
 }
 
 fn answer(drive: &Drive, last: FinalAnswer) -> Answer {
-    let reconcile::Answer { text, data, findings, tool_calls, model, finish_reason, body } = last.answer;
-    let unsent = text.get(last.sent..).filter(|rest| !rest.is_empty()).map(str::to_owned);
+    let reconcile::Answer {
+        text,
+        data,
+        findings,
+        tool_calls,
+        model,
+        finish_reason,
+        body,
+    } = last.answer;
+    let unsent = text
+        .get(last.sent..)
+        .filter(|rest| !rest.is_empty())
+        .map(str::to_owned);
     let parts = (!last.parts.is_empty()).then(|| parts(&last.parts));
     let mut telemetry = telemetry(drive, model);
     telemetry.escalations = u32::from(last.escalations);
@@ -69,16 +84,38 @@ fn consensus(from: reconcile::Consensus) -> Consensus {
     Consensus {
         strategy: from.strategy.as_str(),
         agreement: from.agreement,
-        mode: from.mode.as_str(),
+        mode: match from.mode {
+            Mode::Findings => "findings",
+            Mode::Lexical => "lexical",
+        },
         uncertainties: from.uncertainties,
-        lanes_used: from.lanes_used,
-        lanes_failed: from.lanes_failed,
+        lanes_used: u32::try_from(from.lanes_used).unwrap_or(u32::MAX),
+        lanes_failed: u32::try_from(from.lanes_failed).unwrap_or(u32::MAX),
+    }
+}
+
+/// The name of an `agent.event`.
+pub(super) const fn event_name(event: Event) -> &'static str {
+    match event {
+        Event::LaneFailed => "lane_failed",
+        Event::Escalate => "escalate",
+        Event::ModelSwitch => "model_switch",
+        Event::EarlyTermination => "early_termination",
+        Event::Preempted => "preempted",
     }
 }
 
 /// A result that may still be revised.
 pub(super) fn provisional(drive: &Drive, shown: Provisional) -> Output {
-    let reconcile::Answer { text, data, findings, tool_calls, model, finish_reason, .. } = shown.answer;
+    let reconcile::Answer {
+        text,
+        data,
+        findings,
+        tool_calls,
+        model,
+        finish_reason,
+        ..
+    } = shown.answer;
     let answer = Answer {
         text: (!text.is_empty()).then_some(text),
         data,
@@ -94,7 +131,11 @@ pub(super) fn provisional(drive: &Drive, shown: Provisional) -> Output {
     Output::Provisional {
         answer: Box::new(answer),
         revision: shown.revision,
-        status: shown.status.as_str(),
+        status: match shown.status {
+            Status::Provisional => "PROVISIONAL",
+            Status::Upgraded => "UPGRADED",
+            Status::Downgraded => "DOWNGRADED",
+        },
         is_incremental: shown.is_incremental,
         expiry_ms: shown.expiry_ms,
     }
@@ -110,7 +151,11 @@ fn telemetry(drive: &Drive, model: Option<String>) -> Telemetry {
         source: Some(used.source),
         latency_ms: drive.router.world.now().since(launched.accepted),
         model_used: model.or_else(|| launched.targets.first().map(|target| target.model.to_string())),
-        route_path: launched.targets.iter().map(|target| target.candidate.to_string()).collect(),
+        route_path: launched
+            .targets
+            .iter()
+            .map(|target| target.candidate.to_string())
+            .collect(),
         escalations: 0,
     }
 }
@@ -124,5 +169,9 @@ pub(super) fn count(drive: &Drive) {
         Some(_) => Outcome::Error,
     };
     let elapsed = drive.router.world.now().since(launched.accepted);
-    drive.router.world.meter.request_ended(launched.request.tier, outcome, elapsed as f64);
+    drive
+        .router
+        .world
+        .meter
+        .request_ended(launched.request.tier, outcome, elapsed as f64);
 }

@@ -10,9 +10,10 @@ use atp_protocol::request::{AgentRequest, Dialect};
 use atp_protocol::units::{Amount, Millis};
 use atp_routing::fib::Candidate;
 use atp_routing::plan::{Condition, Conditions, Decision, Input, Lane, Need, Plan, decide};
-use atp_routing::policy::PolicySet;
+use atp_routing::policy::{self, PolicySet};
+use atp_routing::reconcile::Strategy;
 use atp_routing::session::{
-    EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx,
+    EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx, Trigger,
 };
 
 use super::call::Target;
@@ -39,8 +40,13 @@ impl Launched {
     /// Most output tokens the hold pays for, where more could not be paid: an answer in one piece cannot be cut on the way.
     pub(super) fn output_cap(&self, target: &Target) -> Option<u64> {
         let is_whole = !self.request.wants_stream && self.form == Form::Forward;
-        (is_whole && self.spend.is_limited())
-            .then(|| target.effective.tokens.saturating_sub(target.estimate.in_tokens).max(1))
+        (is_whole && self.spend.is_limited()).then(|| {
+            target
+                .effective
+                .tokens
+                .saturating_sub(target.estimate.in_tokens)
+                .max(1)
+        })
     }
 }
 
@@ -53,7 +59,10 @@ struct Facing<'a> {
 impl Conditions for Facing<'_> {
     fn condition(&self, candidate: &Candidate) -> Condition {
         let Some(endpoint) = self.directory.get(&candidate.adapter) else {
-            return Condition { breaker_open_ms: Some(1_000), ..Condition::default() };
+            return Condition {
+                breaker_open_ms: Some(1_000),
+                ..Condition::default()
+            };
         };
         let live = &endpoint.live;
         Condition {
@@ -87,15 +96,26 @@ pub(super) async fn launch(
     let snapshots = &router.registry.snapshots;
     let policy = snapshots.policy();
     let fib = snapshots.fib();
-    let facing = Facing { directory: &router.registry.directory, now: accepted };
+    let facing = Facing {
+        directory: &router.registry.directory,
+        now: accepted,
+    };
     let mut input = Input::new(accepted, &router.settings.region, &request);
     input.policy_version = policy.version;
-    if request.native.as_ref().is_some_and(|native| native.dialect == Dialect::OpenAiEmbeddings) {
+    if request
+        .native
+        .as_ref()
+        .is_some_and(|native| native.dialect == Dialect::OpenAiEmbeddings)
+    {
         input.required = &["embeddings"];
     }
     let begun = router.world.clock.micros();
     let mut decision = decide(&input, &policy.set, &fib, &facing);
-    router.world.meter.decision_us.record((router.world.clock.micros() - begun) as f64);
+    router
+        .world
+        .meter
+        .decision_us
+        .record((router.world.clock.micros() - begun) as f64);
 
     let mut spend = hold(router, &request, &decision).await;
     if matches!(&spend, Err(fault) if fault.code == Code::Budget)
@@ -115,7 +135,10 @@ pub(super) async fn launch(
         audit: None,
     });
     let spend = spend?;
-    let plan = decision.outcome.as_ref().expect("a refusal was returned with the hold");
+    let plan = decision
+        .outcome
+        .as_ref()
+        .expect("a refusal was returned with the hold");
     let facts = Facts {
         request: request.id.clone(),
         policy_version: policy.version,
@@ -128,11 +151,18 @@ pub(super) async fn launch(
 
 /// One hold for all lanes, on the account and all its ancestors.
 async fn hold(router: &Router, request: &AgentRequest, decision: &Decision) -> Result<Spend, Fault> {
-    let plan = decision.outcome.as_ref().map_err(|refusal| Fault::from(refusal.clone()))?;
-    let Some(account) = &request.identity.account else { return Ok(Spend::unaccounted()) };
+    let plan = decision.outcome.as_ref().map_err(|refusal| refusal.fault())?;
+    let Some(account) = &request.identity.account else {
+        return Ok(Spend::unaccounted());
+    };
     let choices = request.choices.max(1);
-    let amount = plan.lanes.iter().fold(Amount::ZERO, |sum, lane| sum.plus(times(lane.need.effective, choices)));
-    let held = router.ledger.hold(request.id.clone(), account.clone(), amount).await?;
+    let amount = plan.lanes.iter().fold(Amount::ZERO, |sum, lane| {
+        sum.plus(times(lane.need.effective, choices))
+    });
+    let held = router
+        .ledger
+        .hold(request.id.clone(), account.clone(), amount)
+        .await?;
     Ok(Spend::held_by(held))
 }
 
@@ -172,11 +202,18 @@ fn lay_out(
     let mut lanes = Vec::with_capacity(plan.lanes.len());
     let mut prompts = Vec::with_capacity(plan.lanes.len());
     for lane in &plan.lanes {
-        let Some(first) = target(&lane.candidate, &lane.need) else { continue };
-        let fallbacks =
-            plan.fallbacks_for(lane).filter_map(|spare| target(&spare.candidate, &spare.need)).collect();
+        let Some(first) = target(&lane.candidate, &lane.need) else {
+            continue;
+        };
+        let fallbacks = plan
+            .fallbacks_for(lane)
+            .filter_map(|spare| target(&spare.candidate, &spare.need))
+            .collect();
         lanes.push(lane_plan(lane, first, fallbacks));
-        let persona = lane.persona.as_ref().and_then(|persona| policies.persona(persona.as_str()));
+        let persona = lane
+            .persona
+            .as_ref()
+            .and_then(|persona| policies.persona(persona.as_str()));
         prompts.push(persona.and_then(|persona| persona.prompt.clone()));
     }
     if lanes.is_empty() {
@@ -193,13 +230,30 @@ fn lay_out(
     prompts.resize(lanes.len() + plan.escalation.len(), None);
     let form = form(&request, &targets, &lanes);
     let first_lanes = lanes.len();
-    let names = lanes.iter().chain(&escalation).map(|plan| plan.lane.clone()).collect();
+    let names = lanes
+        .iter()
+        .chain(&escalation)
+        .map(|plan| plan.lane.clone())
+        .collect();
     let machine = ParallelSession::new(params(&request, plan, lanes, escalation))?;
-    Ok(Launched { request, targets, prompts, lanes: names, first_lanes, machine, spend, form, accepted })
+    Ok(Launched {
+        request,
+        targets,
+        prompts,
+        lanes: names,
+        first_lanes,
+        machine,
+        spend,
+        form,
+        accepted,
+    })
 }
 
 fn lane_plan(lane: &Lane, target: TargetIx, fallbacks: Vec<TargetIx>) -> LanePlan {
-    let id = LaneId { persona: lane.persona.clone(), clone: (lane.clone > 1).then_some(CloneId(lane.clone)) };
+    let id = LaneId {
+        persona: lane.persona.clone(),
+        clone: (lane.clone > 1).then_some(CloneId(lane.clone)),
+    };
     let mut plan = LanePlan::new(id, lane.tier, target);
     plan.fallbacks = fallbacks;
     plan.weight.base = lane.weight;
@@ -209,7 +263,9 @@ fn lane_plan(lane: &Lane, target: TargetIx, fallbacks: Vec<TargetIx>) -> LanePla
 
 /// A provider's bytes can be forwarded when there is one lane, and everyone who may serve it speaks the client's protocol.
 fn form(request: &AgentRequest, targets: &[Target], lanes: &[LanePlan]) -> Form {
-    let Some(native) = &request.native else { return Form::Read };
+    let Some(native) = &request.native else {
+        return Form::Read;
+    };
     let wanted = match native.dialect {
         Dialect::OpenAiChat | Dialect::OpenAiEmbeddings => "openai",
         Dialect::AnthropicMessages => "anthropic",
@@ -235,14 +291,19 @@ fn params(
     };
     let policy = &plan.policy;
     let mut params = SessionParams::new(ids, lanes, request.tier);
-    params.strategy = plan.strategy;
+    params.strategy = strategy(plan.strategy);
     params.deadline_ms = plan.deadline_ms;
     params.latency_slo_ms = Some(plan.slo_ms);
     params.thresholds.agree_min = policy.provisional.agree_min;
     params.thresholds.quorum_min = policy.provisional.quorum_min;
     params.provisional.expiry_ms = policy.provisional.expiry_ms;
     params.escalation = EscalationPlan {
-        on: policy.escalation.on.clone(),
+        on: policy
+            .escalation
+            .on
+            .iter()
+            .filter_map(|trigger| trigger_of(*trigger))
+            .collect(),
         max: u8::try_from(escalation.len()).unwrap_or(u8::MAX),
         to: escalation,
         low_conf: plan.thresholds.low_conf,
@@ -251,4 +312,31 @@ fn params(
     params.expose_lanes = request.meta.expose_lanes;
     params.allow_partial = true;
     params
+}
+
+/// The triggers a session can see; the others need validators.
+fn trigger_of(wanted: policy::Trigger) -> Option<Trigger> {
+    use policy::Trigger as Wanted;
+    match wanted {
+        Wanted::LowConf => Some(Trigger::LowConf),
+        Wanted::Disagreement => Some(Trigger::Disagreement),
+        Wanted::DisagreeHigh => Some(Trigger::DisagreeHigh),
+        Wanted::TestFail => Some(Trigger::TestFail),
+        Wanted::WeakCitations => Some(Trigger::WeakCitations),
+        Wanted::Latency => Some(Trigger::Latency),
+        _ => None,
+    }
+}
+
+/// The baseline strategies that carry out what a policy may name.
+const fn strategy(wanted: policy::Strategy) -> Strategy {
+    match wanted {
+        policy::Strategy::FirstWin | policy::Strategy::ChampionChallenger => Strategy::FirstWin,
+        policy::Strategy::Consensus | policy::Strategy::Quorum => Strategy::Consensus,
+        policy::Strategy::WeightedMerge => Strategy::WeightedMerge,
+        policy::Strategy::Arbiter => Strategy::Arbiter,
+        policy::Strategy::UnionTiebreak => Strategy::UnionTiebreak,
+        policy::Strategy::TwoPhase => Strategy::TwoPhase,
+        policy::Strategy::Adaptive => Strategy::Adaptive,
+    }
 }

@@ -36,6 +36,9 @@ pub struct RouterSettings {
     pub write_stall_ms: u64,
 }
 
+/// This arbiter's instance of an adapter, and the endpoint it was built for.
+type Instance = (Arc<Endpoint>, Rc<dyn Adapter>);
+
 /// Opens requests on one arbiter.
 pub struct Router {
     pub(super) world: World,
@@ -45,7 +48,7 @@ pub struct Router {
     pub(super) load: Arc<Load>,
     /// Decisions of recent requests.
     pub decisions: Arc<Decisions>,
-    adapters: RefCell<BTreeMap<AdapterId, (Arc<Endpoint>, Rc<dyn Adapter>)>>,
+    adapters: RefCell<BTreeMap<AdapterId, Instance>>,
 }
 
 impl Router {
@@ -60,7 +63,15 @@ impl Router {
         decisions: Arc<Decisions>,
     ) -> Rc<Self> {
         let adapters = RefCell::new(BTreeMap::new());
-        Rc::new(Self { world, registry, ledger, settings, load, decisions, adapters })
+        Rc::new(Self {
+            world,
+            registry,
+            ledger,
+            settings,
+            load,
+            decisions,
+            adapters,
+        })
     }
 
     /// Admits a request and starts its lanes.
@@ -70,7 +81,12 @@ impl Router {
     pub async fn open(self: &Rc<Self>, request: AgentRequest) -> Result<Opened, Fault> {
         self.world.meter.request();
         let session = Session::new(Rc::clone(self)).start();
-        let lost = |_| Fault::new(Code::Internal, "the request was lost to an internal failure; retry it");
+        let lost = |_| {
+            Fault::new(
+                Code::Internal,
+                "the request was lost to an internal failure; retry it",
+            )
+        };
         session.send(Open(Arc::new(request))).await.map_err(lost)?
     }
 

@@ -21,16 +21,28 @@ pub(super) struct Spend {
 }
 
 /// Nothing used, and that is known.
-pub(super) const NO_USAGE: Usage =
-    Usage { in_tokens: 0, out_tokens: 0, usd_micros: 0, source: UsageSource::Reported };
+pub(super) const NO_USAGE: Usage = Usage {
+    in_tokens: 0,
+    out_tokens: 0,
+    usd_micros: 0,
+    source: UsageSource::Reported,
+};
 
 impl Spend {
     pub(super) const fn unaccounted() -> Self {
-        Self { hold: None, settled: NO_USAGE, is_short: false }
+        Self {
+            hold: None,
+            settled: NO_USAGE,
+            is_short: false,
+        }
     }
 
     pub(super) const fn held_by(hold: HeldBudget) -> Self {
-        Self { hold: Some(hold), settled: NO_USAGE, is_short: false }
+        Self {
+            hold: Some(hold),
+            settled: NO_USAGE,
+            is_short: false,
+        }
     }
 
     /// What is held.
@@ -61,7 +73,10 @@ impl Spend {
     /// Tops the hold up by half; when the account has no room for that, remembers it.
     pub(super) async fn top_up(&mut self) {
         let Some(hold) = &mut self.hold else { return };
-        let by = percent(hold.amount(), 50).plus(Amount { tokens: 64, usd_micros: 0 });
+        let by = percent(hold.amount(), 50).plus(Amount {
+            tokens: 64,
+            usd_micros: 0,
+        });
         self.is_short = hold.extend(by).await.is_err();
     }
 

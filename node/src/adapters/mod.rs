@@ -15,15 +15,22 @@ use crate::builtin;
 use crate::config::{AuthStyle, Config, ProviderConfig, ProviderKind, process_env};
 use crate::cpu::CpuPool;
 use crate::node::StartError;
+use crate::provider::anthropic::Anthropic;
 use crate::provider::http::{Dial, HttpDial};
 use crate::provider::openai::OpenAi;
 use crate::provider::settings::{Auth, Limits, Settings, Waits};
 
 /// Registers every adapter of the configuration.
-pub(crate) async fn attach(config: &Config, registry: &RegistryHandle, world: &World) -> Result<(), StartError> {
+pub(crate) async fn attach(
+    config: &Config,
+    registry: &RegistryHandle,
+    world: &World,
+) -> Result<(), StartError> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let pool = CpuPool::start(threads)
-        .map_err(|source| StartError::System { what: "start a thread".to_owned(), source })?;
+    let pool = CpuPool::start(threads).map_err(|source| StartError::System {
+        what: "start a thread".to_owned(),
+        source,
+    })?;
     let cpu: Arc<dyn Cpu> = Arc::new(pool);
     for factory in builtin::factories(&cpu) {
         let capability = factory.build().capability();
@@ -42,11 +49,7 @@ pub(crate) async fn attach(config: &Config, registry: &RegistryHandle, world: &W
         }
     }
     if !config.providers.is_empty() {
-        let dial = HttpDial::with_native_roots().map_err(|source| StartError::System {
-            what: "load the system's root certificates".to_owned(),
-            source,
-        })?;
-        let dial: Arc<dyn Dial> = Arc::new(dial);
+        let dial: Arc<dyn Dial> = Arc::new(dial(&config.providers)?);
         for provider in &config.providers {
             let spec = provider_spec(config, provider, &dial, world)?;
             register(registry, &provider.id, spec).await?;
@@ -55,11 +58,28 @@ pub(crate) async fn attach(config: &Config, registry: &RegistryHandle, world: &W
     Ok(())
 }
 
+/// Without a provider behind TLS no root certificates are needed, and a machine may have none.
+fn dial(providers: &[ProviderConfig]) -> Result<HttpDial, StartError> {
+    if providers
+        .iter()
+        .all(|provider| provider.url.starts_with("http://"))
+    {
+        return Ok(HttpDial::plaintext());
+    }
+    HttpDial::with_native_roots().map_err(|source| StartError::System {
+        what: "load the system's root certificates; install the package ca-certificates".to_owned(),
+        source,
+    })
+}
+
 async fn register(registry: &RegistryHandle, id: &str, spec: AdapterSpec) -> Result<(), StartError> {
     registry
         .register(spec)
         .await
-        .map_err(|fault| StartError::Adapter { id: id.to_owned(), message: fault.to_string() })
+        .map_err(|fault| StartError::Adapter {
+            id: id.to_owned(),
+            message: fault.to_string(),
+        })
 }
 
 fn provider_spec(
@@ -68,11 +88,17 @@ fn provider_spec(
     dial: &Arc<dyn Dial>,
     world: &World,
 ) -> Result<AdapterSpec, StartError> {
-    let fail = |message: String| StartError::Adapter { id: provider.id.clone(), message };
+    let fail = |message: String| StartError::Adapter {
+        id: provider.id.clone(),
+        message,
+    };
     let capability = Arc::new(capability(provider));
     let settings = Settings {
         capability: Arc::clone(&capability),
-        base_url: provider.url.parse().map_err(|error| fail(format!("url: {error}")))?,
+        base_url: provider
+            .url
+            .parse()
+            .map_err(|error| fail(format!("url: {error}")))?,
         auth: auth(provider)?,
         headers: http::HeaderMap::new(),
         api_version: provider.api_version.clone(),
@@ -83,16 +109,25 @@ fn provider_spec(
             between_chunks: std::time::Duration::from_millis(config.timeouts.idle_ms),
             ..Waits::default()
         },
-        limits: Limits { in_flight: provider.max_connections, ..Limits::default() },
+        limits: Limits {
+            in_flight: provider.max_connections,
+            ..Limits::default()
+        },
     };
     let clock = Arc::clone(&world.clock);
     let unix = Arc::new(move || clock.unix());
     let factory: Arc<dyn AdapterFactory> = match provider.kind {
         ProviderKind::Openai => {
-            let adapter = OpenAi::new(settings, Arc::clone(dial), unix).map_err(|error| fail(error.to_string()))?;
+            let adapter =
+                OpenAi::new(settings, Arc::clone(dial), unix).map_err(|error| fail(error.to_string()))?;
             Arc::new(adapter)
         }
-        ProviderKind::Anthropic | ProviderKind::Grpc | ProviderKind::Replay => {
+        ProviderKind::Anthropic => {
+            let adapter =
+                Anthropic::new(settings, Arc::clone(dial), unix).map_err(|error| fail(error.to_string()))?;
+            Arc::new(adapter)
+        }
+        ProviderKind::Grpc | ProviderKind::Replay => {
             return Err(fail("this kind is not available in this release".to_owned()));
         }
     };
@@ -108,7 +143,9 @@ fn provider_spec(
 }
 
 fn auth(provider: &ProviderConfig) -> Result<Auth, StartError> {
-    let Some(reference) = &provider.key else { return Ok(Auth::None) };
+    let Some(reference) = &provider.key else {
+        return Ok(Auth::None);
+    };
     let key = reference.resolve(&process_env)?;
     let style = provider.auth.unwrap_or(match provider.kind {
         ProviderKind::Anthropic => AuthStyle::XApiKey,
@@ -158,7 +195,12 @@ fn prices(config: &Config, id: &str, models: &[String]) -> PriceList {
             output: price.out_usd_micros_per_million,
         })
     };
-    let models: BTreeMap<String, Price> =
-        models.iter().filter_map(|model| Some((model.clone(), price(model)?))).collect();
-    PriceList { models, other: price(id) }
+    let models: BTreeMap<String, Price> = models
+        .iter()
+        .filter_map(|model| Some((model.clone(), price(model)?)))
+        .collect();
+    PriceList {
+        models,
+        other: price(id),
+    }
 }

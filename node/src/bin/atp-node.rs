@@ -1,6 +1,10 @@
 //! `atp-node dev` and `atp-node run --config node.toml`.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program talks to its terminal"
+)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -75,7 +79,10 @@ fn main() -> ExitCode {
             eprintln!("atp-node: {error:#}");
             let is_config = |cause: &(dyn std::error::Error + 'static)| {
                 cause.is::<ConfigError>()
-                    || matches!(cause.downcast_ref(), Some(StartError::Config(_) | StartError::Policy(_)))
+                    || matches!(
+                        cause.downcast_ref(),
+                        Some(StartError::Config(_) | StartError::Policy(_))
+                    )
             };
             match error.chain().any(is_config) {
                 true => ExitCode::from(BAD_CONFIG),
@@ -89,11 +96,20 @@ fn run_dev(args: DevArgs) -> anyhow::Result<()> {
     let (data_dir, temporary) = match args.data_dir {
         Some(dir) => (dir, None),
         None => {
-            let dir = tempfile::Builder::new().prefix("atp-node-dev-").tempdir().context("no temporary directory")?;
+            let dir = tempfile::Builder::new()
+                .prefix("atp-node-dev-")
+                .tempdir()
+                .context("no temporary directory")?;
             (dir.path().to_owned(), Some(dir))
         }
     };
-    let config = Config::dev(&DevOptions { port: args.port, data_dir }, &env);
+    let config = Config::dev(
+        &DevOptions {
+            port: args.port,
+            data_dir,
+        },
+        &env,
+    );
     let admin = dev::admin_key();
     let result = serve(config, Some(admin.clone()), async |node| {
         let Dev { key } = dev::prepare(node).await?;
@@ -119,7 +135,10 @@ fn run(args: RunArgs) -> anyhow::Result<()> {
     }
     serve(config, None, async |node| {
         match args.json {
-            true => println!("{}", serde_json::json!({ "ready": true, "api": format!("http://{}", node.api) })),
+            true => println!(
+                "{}",
+                serde_json::json!({ "ready": true, "api": format!("http://{}", node.api) })
+            ),
             false => eprintln!("serving on {}", node.api),
         }
         Ok(())
@@ -136,7 +155,10 @@ fn serve(
     let exposition = Arc::new(Exposition::new());
     telemetry::report_panics(Arc::clone(&exposition.meter));
     let environment = Environment::real(config.node.workers);
-    let runtime = Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no runtime")?;
     LocalSet::new().block_on(&runtime, async move {
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
         let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;

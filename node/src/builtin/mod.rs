@@ -17,6 +17,7 @@
 
 mod adapter;
 mod material;
+mod reviewer;
 #[cfg(test)]
 pub(crate) mod sample;
 mod summarizer;
@@ -32,13 +33,14 @@ use atp_protocol::ids::AdapterId;
 
 pub use adapter::Builtin;
 pub use material::MAX_TEXT_BYTES;
+pub use reviewer::Reviewer;
 pub use summarizer::Summarizer;
 pub use task::{Answer, Brief, Task};
 
 /// Factories of all built-ins, in the order of the table above.
 #[must_use]
 pub fn factories(cpu: &Arc<dyn Cpu>) -> Vec<Arc<dyn AdapterFactory>> {
-    vec![adapter::factory(Summarizer, cpu)]
+    vec![adapter::factory(Summarizer, cpu), adapter::factory(Reviewer, cpu)]
 }
 
 /// What the built-in `id` declares: itself as its only model, and its skills.

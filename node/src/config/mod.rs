@@ -20,7 +20,10 @@ pub use file::{
 pub use reference::SecretRef;
 
 /// Looks up a variable of the process.
-#[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the environment is read"
+)]
 pub(crate) fn process_env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

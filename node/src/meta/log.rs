@@ -55,7 +55,9 @@ impl Log {
         self.0
             .append([bytes.as_slice()])
             .and_then(|()| self.0.sync())
-            .map_err(|error| Fault::new(Code::Internal, format!("the change cannot be kept: {error}")).terminal())
+            .map_err(|error| {
+                Fault::new(Code::Internal, format!("the change cannot be kept: {error}")).terminal()
+            })
     }
 }
 

@@ -6,5 +6,5 @@ mod status;
 mod store;
 
 pub use status::Status;
-pub use store::{Meta, PolicyError};
 pub(crate) use store::Recovered;
+pub use store::{Meta, PolicyError};

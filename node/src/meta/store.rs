@@ -84,11 +84,17 @@ impl Meta {
     /// `ENOTFOUND` for an unknown account, `EBAD_INPUT` when the root's name cannot be a tenant's.
     pub async fn make_key(&self, account: AccountId, label: &str) -> Result<Minted, Fault> {
         if label.len() > LABEL_MAX {
-            return Err(Fault::new(Code::BadInput, format!("label: at most {LABEL_MAX} bytes")));
+            return Err(Fault::new(
+                Code::BadInput,
+                format!("label: at most {LABEL_MAX} bytes"),
+            ));
         }
         let root = self.root(account.clone()).await?;
         let tenant = TenantId::new(root.as_str()).map_err(|error| {
-            Fault::new(Code::BadInput, format!("root account {root} cannot name a tenant: {error}"))
+            Fault::new(
+                Code::BadInput,
+                format!("root account {root} cannot name a tenant: {error}"),
+            )
         })?;
         let minted = Minted::new(&*self.world.random);
         let record = KeyRecord {
@@ -110,7 +116,10 @@ impl Meta {
     async fn root(&self, mut account: AccountId) -> Result<AccountId, Fault> {
         loop {
             let Some(view) = self.ledger.account(account.clone()).await? else {
-                return Err(Fault::new(Code::NotFound, format!("no account {account}; create it first")));
+                return Err(Fault::new(
+                    Code::NotFound,
+                    format!("no account {account}; create it first"),
+                ));
             };
             match view.parent {
                 Some(parent) => account = parent,

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::feed::Feed;
-use super::http::{Dial, Pool, PoolLimits, Reply};
+use super::http::{Dial, Pool, PoolLimits, Reply, SendError};
 use super::refusal::Refusal;
 use super::settings::{Settings, SettingsError};
 
@@ -197,11 +197,12 @@ impl Endpoint {
     pub(super) async fn probe(&self, path: PathAndQuery) -> Result<Health, Fault> {
         self.pool.close_aged();
         let request = || self.request(Method::GET, path.clone(), Bytes::new());
-        let mut reply = self
-            .pool
-            .send(request)
-            .await
-            .map_err(|error| self.refusal.unsent(&error))?;
+        let mut reply = match self.pool.send(request).await {
+            Ok(reply) => reply,
+            // Busy with work is not ill.
+            Err(SendError::Full) => return Ok(with(HealthStatus::Degraded)),
+            Err(error) => return Err(self.refusal.unsent(&error)),
+        };
         let status = match reply.status().as_u16() {
             401 | 403 | 500..=599 => HealthStatus::Unhealthy,
             429 => HealthStatus::Degraded,
@@ -215,10 +216,7 @@ impl Endpoint {
                 None => break,
             };
         }
-        Ok(Health {
-            status,
-            ..Health::HEALTHY
-        })
+        Ok(with(status))
     }
 
     fn request(&self, method: Method, path: PathAndQuery, body: Bytes) -> Request<Full<Bytes>> {
@@ -227,6 +225,14 @@ impl Endpoint {
         *request.uri_mut() = Uri::from(path);
         *request.headers_mut() = self.shared.headers.clone();
         request
+    }
+}
+
+/// Nothing but a status.
+const fn with(status: HealthStatus) -> Health {
+    Health {
+        status,
+        ..Health::HEALTHY
     }
 }
 

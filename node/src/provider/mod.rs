@@ -19,8 +19,8 @@ mod retry_after;
 mod run;
 pub mod settings;
 mod sse;
-mod tool_calls;
 #[cfg(test)]
-mod upstream;
+mod testing;
+mod tool_calls;
 
 pub use endpoint::UnixClock;

@@ -73,17 +73,28 @@ impl Refusal {
         }
     }
 
+    /// An answer that is none: an error under a status that promised better, or nothing of the protocol's.
+    pub(super) fn body(&self, body: &[u8]) -> Fault {
+        if Said::read(body).message.is_empty() {
+            return self.fault(
+                Code::Adapter,
+                "answered with something else than its protocol's JSON",
+            );
+        }
+        self.event(body)
+    }
+
     /// An error inside a stream that began well; `error` is the JSON of the event.
     pub(super) fn event(&self, error: &[u8]) -> Fault {
         let said = Said::read(error);
-        let code = match said.kind() {
-            "overloaded_error" | "rate_limit_error" | "rate_limit_exceeded" | "insufficient_quota" => {
-                Code::WindowAgent
-            }
+        let code = match said.kind.as_str() {
+            _ if said.code == "rate_limit_exceeded" => Code::WindowAgent,
+            "overloaded_error" | "rate_limit_error" | "insufficient_quota" => Code::WindowAgent,
             "timeout_error" => Code::Timeout,
             _ if said.is_about_context() => Code::Context,
             "invalid_request_error" => Code::BadInput,
-            _ => Code::Adapter,
+            // Some servers give the status that came too late for the head.
+            _ => said.status.map_or(Code::Adapter, |status| code_of(status, &said)),
         };
         self.fault(code, said.message("stream error"))
     }
@@ -93,14 +104,14 @@ fn code_of(status: StatusCode, said: &Said) -> Code {
     match status.as_u16() {
         401 | 403 => Code::Config,
         404 => Code::NotFound,
-        408 | 504 => Code::Timeout,
         413 if !said.is_about_context() => Code::TooBig,
         413 => Code::Context,
         400 | 422 if said.is_about_context() => Code::Context,
-        402 | 429 | 503 | 529 => Code::WindowAgent,
-        500..=599 => Code::Adapter,
+        402 | 429 | 529 => Code::WindowAgent,
+        // A 408 says that the upstream waited for us, which another attempt can mend.
+        408 => Code::Adapter,
         400..=499 => Code::BadInput,
-        // A redirect or an information is nothing an API answers.
+        // Failures of the server; and a redirect or an information is nothing an API answers.
         _ => Code::Adapter,
     }
 }
@@ -111,6 +122,8 @@ struct Said {
     message: String,
     kind: String,
     code: String,
+    /// A numeric code, where it is an error status.
+    status: Option<StatusCode>,
 }
 
 #[derive(Deserialize, Default)]
@@ -140,14 +153,7 @@ impl Said {
             message: message.unwrap_or_default(),
             kind: text(error.get("type")),
             code: text(error.get("code")),
-        }
-    }
-
-    fn kind(&self) -> &str {
-        if self.kind.is_empty() {
-            &self.code
-        } else {
-            &self.kind
+            status: error.get("code").and_then(error_status),
         }
     }
 
@@ -173,6 +179,11 @@ impl Said {
             self.message.clone()
         }
     }
+}
+
+fn error_status(code: &serde_json::Value) -> Option<StatusCode> {
+    let code = u16::try_from(code.as_u64()?).ok().filter(|code| *code >= 400)?;
+    StatusCode::from_u16(code).ok()
 }
 
 /// At most [`MAX_MESSAGE`] characters, without control characters.
@@ -206,14 +217,14 @@ mod tests {
             (401, Code::Config),
             (403, Code::Config),
             (404, Code::NotFound),
-            (408, Code::Timeout),
+            (408, Code::Adapter),
             (413, Code::TooBig),
             (422, Code::BadInput),
             (429, Code::WindowAgent),
             (500, Code::Adapter),
             (502, Code::Adapter),
-            (503, Code::WindowAgent),
-            (504, Code::Timeout),
+            (503, Code::Adapter),
+            (504, Code::Adapter),
             (529, Code::WindowAgent),
             (302, Code::Adapter),
         ] {
@@ -231,6 +242,41 @@ mod tests {
             r#"{"object":"error","message":"This model's maximum context length is 4096 tokens","code":400}"#,
         ] {
             assert_eq!(fault(400, body).code, Code::Context, "{body}");
+        }
+    }
+
+    #[test]
+    fn errors_inside_a_stream_are_told_apart() {
+        let refusal = Refusal::of(AdapterId::new("openai.main").unwrap());
+        for (event, code) in [
+            (
+                r#"{"error":{"message":"busy","type":"overloaded_error"}}"#,
+                Code::WindowAgent,
+            ),
+            (
+                r#"{"error":{"message":"slow down","type":"requests","code":"rate_limit_exceeded"}}"#,
+                Code::WindowAgent,
+            ),
+            (
+                r#"{"error":{"message":"slow down","code":429}}"#,
+                Code::WindowAgent,
+            ),
+            (
+                r#"{"error":{"message":"bad","type":"BadRequestError","code":400}}"#,
+                Code::BadInput,
+            ),
+            (
+                r#"{"error":{"message":"prompt is too long","type":"invalid_request_error"}}"#,
+                Code::Context,
+            ),
+            (
+                r#"{"error":{"message":"oops","type":"server_error"}}"#,
+                Code::Adapter,
+            ),
+            (r#"{"error":{"code":200}}"#, Code::Adapter),
+            ("garbage", Code::Adapter),
+        ] {
+            assert_eq!(refusal.event(event.as_bytes()).code, code, "{event}");
         }
     }
 

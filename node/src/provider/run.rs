@@ -53,13 +53,8 @@ pub(super) fn whole(feed: Feed, limit: usize, read: ReadWhole, refusal: Refusal)
     let answer = async move {
         let mut feed = feed;
         let body = feed.whole(limit).await?;
-        let fault = || {
-            refusal.fault(
-                Code::Adapter,
-                "answered with something else than its protocol's JSON",
-            )
-        };
-        read(body).map(LaneEvent::Final).ok_or_else(fault)
+        let end = read(body.clone()).ok_or_else(|| refusal.body(&body))?;
+        Ok(LaneEvent::Final(end))
     };
     Box::pin(futures_util::stream::once(answer))
 }
@@ -205,3 +200,6 @@ fn read(reader: &mut dyn Read, complete: &[u8], partial: &mut Partial) -> Result
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests;

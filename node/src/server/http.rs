@@ -36,20 +36,27 @@ pub async fn serve(
 ) {
     let app = App::new().app_data(surface).configure(surfaces::routes);
     let factory = map_config(
-        app.into_factory().map_err(|error: actix_web::Error| error.error_response()),
+        app.into_factory()
+            .map_err(|error: actix_web::Error| error.error_response()),
         |()| AppConfig::default(),
     );
     let service = HttpService::build()
         .keep_alive(KeepAlive::Timeout(times.keep_alive))
         .client_request_timeout(times.head)
         .finish(factory);
-    let Ok(handler) = service.new_service(()).await else { return };
+    let Ok(handler) = service.new_service(()).await else {
+        return;
+    };
     let handler = Rc::new(handler);
     let tls = tls.map(TlsAcceptor::from);
     while let Some(connection) = connections.recv().await {
         let (handler, tls) = (Rc::clone(&handler), tls.clone());
         tokio::task::spawn_local(async move {
-            let Connection { incoming, peer, guard } = connection;
+            let Connection {
+                incoming,
+                peer,
+                guard,
+            } = connection;
             if let Some((stream, protocol)) = open(incoming, tls, times.head, peer).await
                 && let Err(error) = handler.call((stream, protocol, Some(peer))).await
             {
@@ -66,8 +73,12 @@ async fn open(
     timeout: Duration,
     peer: SocketAddr,
 ) -> Option<(Box<dyn ByteStream>, Protocol)> {
-    let stream = incoming().inspect_err(|error| debug!(%peer, %error, "connection lost")).ok()?;
-    let Some(acceptor) = tls else { return Some((stream, Protocol::Http1)) };
+    let stream = incoming()
+        .inspect_err(|error| debug!(%peer, %error, "connection lost"))
+        .ok()?;
+    let Some(acceptor) = tls else {
+        return Some((stream, Protocol::Http1));
+    };
     let stream = tokio::time::timeout(timeout, acceptor.accept(stream))
         .await
         .ok()?

@@ -18,7 +18,7 @@ use super::Surface;
 use crate::wire;
 
 /// Renders a result in a provider's protocol.
-pub(super) trait Writer: 'static {
+pub(super) trait Writer: Unpin + 'static {
     /// A whole answer.
     fn body(&self, answer: &wire::Answer<'_>) -> Bytes;
     /// The next piece of a streamed one.
@@ -58,7 +58,13 @@ impl<W: Writer> Reply<W> {
                 let mut response = head(&facts, &self.correlation_id);
                 response.insert_header((CONTENT_TYPE, "text/event-stream"));
                 response.insert_header((CACHE_CONTROL, "no-cache"));
-                Ok(response.body(Events { reply: self, facts, first, events, is_over: false }))
+                Ok(response.body(Events {
+                    reply: self,
+                    facts,
+                    first,
+                    events,
+                    is_over: false,
+                }))
             }
             false => self.whole(facts, events).await,
         }
@@ -73,7 +79,9 @@ impl<W: Writer> Reply<W> {
                         None => self.writer.body(&self.wire(&facts, &answer)),
                     };
                     let mut response = head(&facts, &self.correlation_id);
-                    return Ok(response.insert_header((CONTENT_TYPE, "application/json")).body(body));
+                    return Ok(response
+                        .insert_header((CONTENT_TYPE, "application/json"))
+                        .body(body));
                 }
                 Output::Failed { fault, .. } => return Err(fault),
                 Output::Forward(_)
@@ -110,14 +118,23 @@ fn head(facts: &Facts, correlation_id: &str) -> HttpResponseBuilder {
     response
         .insert_header(("x-atp-policy-version", facts.policy_version))
         .insert_header(("x-atp-route-reason", &*facts.route_reason))
-        .insert_header(("x-atp-hold", format!("{};tokens={};usd_micros={}", facts.request, facts.hold.tokens, facts.hold.usd_micros)))
+        .insert_header((
+            "x-atp-hold",
+            format!(
+                "{};tokens={};usd_micros={}",
+                facts.request, facts.hold.tokens, facts.hold.usd_micros
+            ),
+        ))
         .insert_header(("x-correlation-id", correlation_id));
     response
 }
 
 /// The session ended without a word: a defect, told as one.
 fn lost() -> Fault {
-    Fault::new(Code::Internal, "the request was lost to an internal failure; retry it")
+    Fault::new(
+        Code::Internal,
+        "the request was lost to an internal failure; retry it",
+    )
 }
 
 /// A streamed reply. Polled only while the client reads, so that a client that stops reading stops the session.
@@ -140,9 +157,23 @@ impl<W: Writer> Events<W> {
                 if answer.is_forwarded {
                     return None;
                 }
-                // What was streamed is not said twice.
+                // What was streamed is not said twice, and data stands in for text only where there was none.
+                let was_streamed = answer.text != answer.unsent;
                 answer.text = answer.unsent.take();
-                let Self { reply: Reply { writer, model, created, .. }, facts, .. } = self;
+                if was_streamed {
+                    answer.text.get_or_insert_default();
+                }
+                let Self {
+                    reply:
+                        Reply {
+                            writer,
+                            model,
+                            created,
+                            ..
+                        },
+                    facts,
+                    ..
+                } = self;
                 let telemetry = &answer.telemetry;
                 Some(writer.finish(&wire::Answer {
                     id: facts.request.as_str(),
@@ -173,14 +204,17 @@ impl<W: Writer> Events<W> {
     }
 }
 
-impl<W: Writer + Unpin> MessageBody for Events<W> {
+impl<W: Writer> MessageBody for Events<W> {
     type Error = std::convert::Infallible;
 
     fn size(&self) -> BodySize {
         BodySize::Stream
     }
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         loop {
             if self.is_over {
                 return Poll::Ready(None);

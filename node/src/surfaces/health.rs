@@ -36,12 +36,18 @@ pub(super) async fn ready(request: HttpRequest) -> HttpResponse {
         not_draining: !status.draining,
     };
     let ready = checks.store && checks.adapters && checks.not_draining;
-    let mut response = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    let mut response = if ready {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::ServiceUnavailable()
+    };
     reply::json(&mut response, "application/json", &Readiness { ready, checks })
 }
 
 /// Prometheus text.
 pub(super) async fn metrics(request: HttpRequest) -> HttpResponse {
     let text = Surface::of(&request).exposition.render();
-    HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; version=0.0.4")).body(text)
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4"))
+        .body(text)
 }

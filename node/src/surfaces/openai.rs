@@ -57,8 +57,13 @@ async fn serve(
         let settings = &surface.settings;
         let bytes = body::read(payload, settings.max_body_bytes, settings.read_timeout).await?;
         let parsed = parse(bytes)?;
-        let agent_request =
-            request::build(&surface, &identity, request.headers(), correlation_id.clone(), &parsed)?;
+        let agent_request = request::build(
+            &surface,
+            &identity,
+            request.headers(),
+            correlation_id.clone(),
+            &parsed,
+        )?;
         let model = parsed.content.model.clone().unwrap_or_else(|| "auto".to_owned());
         let created = surface.world.clock.unix().0 / 1_000;
         let stream = openai::Stream::new(agent_request.id.as_str(), created, &model, parsed.wants_usage);
@@ -84,10 +89,16 @@ async fn models(request: HttpRequest) -> HttpResponse {
         return reply::fault(&surface, Shape::OpenAi, &fault, &correlation_id);
     }
     let fib = surface.meta.registry.snapshots.fib();
-    let mut shown: Vec<Model<'_>> = fib.candidates().iter().map(|candidate| shown(candidate)).collect();
+    let mut shown: Vec<Model<'_>> = fib
+        .candidates()
+        .iter()
+        .map(|candidate| shown(candidate))
+        .collect();
     shown.sort_unstable_by_key(|model| model.id);
     shown.dedup_by_key(|model| model.id);
-    HttpResponse::Ok().insert_header(("content-type", "application/json")).body(openai::models(&shown))
+    HttpResponse::Ok()
+        .insert_header(("content-type", "application/json"))
+        .body(openai::models(&shown))
 }
 
 async fn model(request: HttpRequest, path: Path<String>) -> HttpResponse {
@@ -95,15 +106,30 @@ async fn model(request: HttpRequest, path: Path<String>) -> HttpResponse {
     let correlation_id = correlation_id(&surface, request.headers());
     let result = identify(&surface, &request).and_then(|_| {
         let fib = surface.meta.registry.snapshots.fib();
-        let found = fib.lookup(&path).next().map(|candidate| openai::model(&shown(candidate)));
-        found.ok_or_else(|| Fault::new(Code::NotFound, format!("no model {}; GET /v1/models lists them", *path)))
+        let found = fib
+            .lookup(&path)
+            .next()
+            .map(|candidate| openai::model(&shown(candidate)));
+        found.ok_or_else(|| {
+            Fault::new(
+                Code::NotFound,
+                format!("no model {}; GET /v1/models lists them", *path),
+            )
+        })
     });
     match result {
-        Ok(body) => HttpResponse::Ok().insert_header(("content-type", "application/json")).body(body),
+        Ok(body) => HttpResponse::Ok()
+            .insert_header(("content-type", "application/json"))
+            .body(body),
         Err(fault) => reply::fault(&surface, Shape::OpenAi, &fault, &correlation_id),
     }
 }
 
 fn shown(candidate: &atp_routing::fib::Candidate) -> Model<'_> {
-    Model { id: &candidate.model, object: Model::OBJECT, created: 0, owned_by: candidate.adapter.as_str() }
+    Model {
+        id: &candidate.model,
+        object: Model::OBJECT,
+        created: 0,
+        owned_by: candidate.adapter.as_str(),
+    }
 }

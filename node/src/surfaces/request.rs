@@ -77,7 +77,10 @@ fn allowed(tier: Tier, identity: &Identity, is_named: bool) -> Result<Tier, Faul
         return Ok(tier);
     }
     match is_named {
-        true => Err(Fault::new(Code::Policy, format!("this key may ask for {} at best", identity.tier_max))),
+        true => Err(Fault::new(
+            Code::Policy,
+            format!("this key may ask for {} at best", identity.tier_max),
+        )),
         false => Ok(identity.tier_max),
     }
 }
@@ -100,7 +103,10 @@ fn meta(headers: &HeaderMap) -> Result<TaskMeta, Fault> {
 fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Fault> {
     match headers.get(name) {
         None => Ok(None),
-        Some(value) => value.to_str().map(Some).map_err(|_| bad(name, "is not visible ASCII")),
+        Some(value) => value
+            .to_str()
+            .map(Some)
+            .map_err(|_| bad(name, "is not visible ASCII")),
     }
 }
 

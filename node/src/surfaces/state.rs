@@ -45,6 +45,10 @@ pub struct Surface {
 impl Surface {
     /// The surface that serves `request`.
     pub(super) fn of(request: &HttpRequest) -> Rc<Self> {
-        Rc::clone(request.app_data::<Rc<Self>>().expect("every arbiter's application carries its surface"))
+        Rc::clone(
+            request
+                .app_data::<Rc<Self>>()
+                .expect("every arbiter's application carries its surface"),
+        )
     }
 }

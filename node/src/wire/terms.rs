@@ -9,7 +9,7 @@ pub struct Terms<'a> {
     pub system: Option<&'a str>,
     /// Whether to ask for a stream.
     pub is_stream: bool,
-    /// Most output tokens paid for; lowers a larger limit and stands in for a missing one.
+    /// Most output tokens paid for, of each choice; lowers a larger limit and stands in for a missing one.
     pub max_output_tokens: Option<u64>,
     /// Seed to sample by, unless the client names one.
     pub seed: Option<u64>,

@@ -1,11 +1,11 @@
 //! Anthropic Messages upstream.
 //!
-//! A client of the same protocol gets the upstream's bytes, looked at by [`observe`]; for everybody else [`read`] takes
+//! A client of the same protocol gets the upstream's bytes, looked at by `observe`; for everybody else `read` takes
 //! the answer apart. Usage always comes, at the start and with the end.
 
 mod event;
-mod observe;
-mod read;
+pub(super) mod observe;
+pub(super) mod read;
 mod whole;
 
 use std::rc::Rc;

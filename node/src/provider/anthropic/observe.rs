@@ -11,7 +11,7 @@ use crate::provider::run::{Observe, Verdict};
 use crate::provider::sse::Event;
 use crate::wire::anthropic::finish_reason;
 
-pub(super) struct Observer {
+pub(in crate::provider) struct Observer {
     usage: Usage,
     is_done: bool,
     end: LaneFinal,
@@ -19,7 +19,7 @@ pub(super) struct Observer {
 }
 
 impl Observer {
-    pub(super) fn new(refusal: Refusal) -> Self {
+    pub(in crate::provider) fn new(refusal: Refusal) -> Self {
         Self {
             usage: Usage::default(),
             is_done: false,

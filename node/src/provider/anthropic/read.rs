@@ -22,7 +22,7 @@ const READ: [&[u8]; 6] = [
     b"error",
 ];
 
-pub(super) struct Reader {
+pub(in crate::provider) struct Reader {
     usage: Usage,
     is_done: bool,
     end: LaneFinal,
@@ -32,7 +32,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// `limit`: most bytes of tool calls gathered.
-    pub(super) fn new(limit: usize, refusal: Refusal) -> Self {
+    pub(in crate::provider) fn new(limit: usize, refusal: Refusal) -> Self {
         Self {
             usage: Usage::default(),
             is_done: false,

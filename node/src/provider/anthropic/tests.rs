@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::provider::http::HttpDial;
 use crate::provider::settings::Auth;
-use crate::provider::upstream::{Script, Upstream, build, call, clock, run, settings};
+use crate::provider::testing::{Script, Upstream, build, call, clock, run, settings};
 use crate::secret::Secret;
 
 const MESSAGE: &str = r#"{

@@ -85,10 +85,13 @@ impl Pool {
         request: impl Fn() -> Request<Full<Bytes>>,
     ) -> Result<Reply, SendError> {
         let slot = self.slot().await?;
-        if let Some(mut link) = self.kept().await
-            && let Ok(response) = link.exchange(request()).await
-        {
-            return Ok(Reply::new(response, link, slot, Rc::clone(self)));
+        if let Some(mut link) = self.kept().await {
+            match link.exchange(request()).await {
+                Ok(response) => return Ok(Reply::new(response, link, slot, Rc::clone(self))),
+                // It answered, if only with nonsense.
+                Err(error) if error.is_parse() => return Err(SendError::Broken(error)),
+                Err(_) => {}
+            }
         }
         let mut link = self.open().await?;
         let response = link.exchange(request()).await.map_err(SendError::Broken)?;

@@ -1,11 +1,11 @@
 //! OpenAI chat completions and embeddings upstream: OpenAI, Azure, vLLM, llama.cpp, Ollama.
 //!
-//! A client of the same protocol gets the upstream's bytes, looked at by [`observe`]; for everybody else [`read`] takes
+//! A client of the same protocol gets the upstream's bytes, looked at by `observe`; for everybody else `read` takes
 //! the answer apart. Streams are always asked for their usage; who did not want it never sees that chunk.
 
 mod chunk;
-mod observe;
-mod read;
+pub(super) mod observe;
+pub(super) mod read;
 mod whole;
 
 use std::rc::Rc;

@@ -11,7 +11,7 @@ use crate::provider::refusal::Refusal;
 use crate::provider::run::{Observe, Verdict};
 use crate::provider::sse::Event;
 
-pub(super) struct Observer {
+pub(in crate::provider) struct Observer {
     wants_usage: bool,
     has_begun: bool,
     is_done: bool,
@@ -20,7 +20,7 @@ pub(super) struct Observer {
 }
 
 impl Observer {
-    pub(super) fn new(wants_usage: bool, refusal: Refusal) -> Self {
+    pub(in crate::provider) fn new(wants_usage: bool, refusal: Refusal) -> Self {
         Self {
             wants_usage,
             has_begun: false,

@@ -9,7 +9,7 @@ use crate::provider::run::Read;
 use crate::provider::sse::Event;
 use crate::provider::tool_calls::{ToolCalls, ToolDelta};
 
-pub(super) struct Reader {
+pub(in crate::provider) struct Reader {
     is_done: bool,
     end: LaneFinal,
     calls: ToolCalls,
@@ -18,7 +18,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// `limit`: most bytes of tool calls gathered.
-    pub(super) fn new(limit: usize, refusal: Refusal) -> Self {
+    pub(in crate::provider) fn new(limit: usize, refusal: Refusal) -> Self {
         Self {
             is_done: false,
             end: LaneFinal::default(),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use atp_actors::adapter::LaneFinal;
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::chunk::Usage;
@@ -18,6 +19,8 @@ struct Outline<'a> {
     choices: Option<Vec<Finish<'a>>>,
     #[serde(default)]
     usage: Option<Usage>,
+    #[serde(default)]
+    error: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -26,9 +29,12 @@ struct Finish<'a> {
     finish_reason: Option<Cow<'a, str>>,
 }
 
-/// The body as it came, with what it says of itself.
+/// The body as it came, with what it says of itself. Not if that is an error, which some servers send with status 200.
 pub(super) fn forward(body: Bytes) -> Option<LaneFinal> {
     let outline: Outline<'_> = serde_json::from_slice(&body).ok()?;
+    if outline.error.is_some() {
+        return None;
+    }
     let reasons = outline
         .choices
         .unwrap_or_default()

@@ -48,9 +48,9 @@ impl From<AccountView> for Shown {
         Self {
             id: view.id,
             parent: view.parent,
-            limit_tokens: view.limits.tokens,
-            limit_usd_micros: view.limits.usd_micros,
-            max_parallel: view.limits.parallel,
+            limit_tokens: view.limits.limit_tokens,
+            limit_usd_micros: view.limits.limit_usd_micros,
+            max_parallel: view.limits.max_parallel,
             settled_tokens: balance.settled.tokens,
             settled_usd_micros: balance.settled.usd_micros,
             held_tokens: balance.held.tokens,
@@ -76,9 +76,9 @@ pub(super) async fn put(request: HttpRequest, path: Path<String>, payload: Paylo
         let wanted: Wanted = serde_json::from_slice(&body)
             .map_err(|error| Fault::new(Code::BadInput, format!("account limits: {error}")))?;
         let limits = Limits {
-            tokens: wanted.limit_tokens,
-            usd_micros: wanted.limit_usd_micros,
-            parallel: wanted.max_parallel,
+            limit_tokens: wanted.limit_tokens,
+            limit_usd_micros: wanted.limit_usd_micros,
+            max_parallel: wanted.max_parallel,
         };
         surface.meta.ledger.put(id, wanted.parent, limits).await
     };

@@ -39,7 +39,10 @@ pub(super) async fn make(request: HttpRequest, payload: Payload) -> HttpResponse
         Ok(minted) => reply::json(
             &mut HttpResponse::Created(),
             "application/json",
-            &Shown { key_id: &minted.id, key: minted.key.expose() },
+            &Shown {
+                key_id: &minted.id,
+                key: minted.key.expose(),
+            },
         ),
         Err(fault) => reply::fault(&surface, Shape::Problem, &fault, &correlation),
     }

@@ -41,8 +41,14 @@ pub(super) async fn apply(request: HttpRequest, payload: Payload) -> HttpRespons
         Ok((version, previous)) => reply::ok(&Applied { version, previous }),
         Err(PolicyError::Fault(fault)) => reply::fault(&surface, Shape::Problem, &fault, &correlation),
         Err(PolicyError::Rejected(lints)) => {
-            let fault = Fault::new(Code::BadInput, "the policy document has errors; the one in force stays");
-            let rejected = Rejected { problem: fault.problem(&correlation), lints: &lints };
+            let fault = Fault::new(
+                Code::BadInput,
+                "the policy document has errors; the one in force stays",
+            );
+            let rejected = Rejected {
+                problem: fault.problem(&correlation),
+                lints: &lints,
+            };
             let media_type = atp_protocol::error::PROBLEM_JSON;
             reply::json(&mut HttpResponse::UnprocessableEntity(), media_type, &rejected)
         }

@@ -46,20 +46,27 @@ struct Messages<'a> {
     rest: &'a [Message],
 }
 
+/// Instructions put before the conversation.
 #[derive(Serialize)]
-struct System<'a> {
+pub(super) struct SystemTurn<'a> {
     role: &'static str,
     content: &'a str,
+}
+
+impl<'a> SystemTurn<'a> {
+    pub(super) const fn of(content: &'a str) -> Self {
+        Self {
+            role: "system",
+            content,
+        }
+    }
 }
 
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
         if let Some(content) = self.system {
-            list.serialize_element(&System {
-                role: "system",
-                content,
-            })?;
+            list.serialize_element(&SystemTurn::of(content))?;
         }
         for message in self.rest {
             list.serialize_element(message)?;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::body::SystemTurn;
 use super::{LimitMember, OWN_MEMBERS};
 use crate::wire::Terms;
 use crate::wire::json::{Malformed, Object, Patch};
@@ -26,10 +27,7 @@ pub fn edit(native: &[u8], terms: &Terms<'_>, limit: LimitMember) -> Result<Edit
     let mut patch = Patch::new(&object);
     patch.set("model", terms.model);
     if let Some(prompt) = terms.system {
-        patch.prepend(
-            "messages",
-            &serde_json::json!({ "role": "system", "content": prompt }),
-        );
+        patch.prepend("messages", &SystemTurn::of(prompt));
     }
     for member in OWN_MEMBERS {
         patch.remove(member);
@@ -47,16 +45,7 @@ pub fn edit(native: &[u8], terms: &Terms<'_>, limit: LimitMember) -> Result<Edit
         patch.set("n", &1);
     }
     if let Some(most) = terms.max_output_tokens {
-        cap(
-            &object,
-            &mut patch,
-            if terms.is_single {
-                most
-            } else {
-                per_choice(&object, most)
-            },
-            limit,
-        );
+        cap(&object, &mut patch, most, limit);
     }
     if let Some(seed) = terms.seed.filter(|_| is_absent(object.get("seed"))) {
         patch.set("seed", &sampling_seed(seed));
@@ -117,11 +106,6 @@ fn cap(object: &Object<'_>, patch: &mut Patch<'_, '_>, most: u64, limit: LimitMe
     if !has_limit {
         patch.set(limit.as_str(), &most);
     }
-}
-
-/// Each choice may be as long as the limit, and all are paid for.
-fn per_choice(object: &Object<'_>, most: u64) -> u64 {
-    (most / number(object, "n").unwrap_or(1).max(1)).max(1)
 }
 
 fn number(object: &Object<'_>, key: &str) -> Option<u64> {
@@ -218,7 +202,10 @@ mod tests {
                 .ends_with(r#""max_completion_tokens":100}"#)
         );
         assert!(capped(r#"{"model":"a","max_tokens":1e9}"#).ends_with(r#""max_tokens":100}"#));
-        assert!(capped(r#"{"model":"a","n":4}"#).ends_with(r#""n":4,"max_tokens":25}"#));
+        assert!(
+            capped(r#"{"model":"a","n":4}"#).ends_with(r#""n":4,"max_tokens":100}"#),
+            "each choice has its own"
+        );
     }
 
     #[test]
@@ -234,7 +221,7 @@ mod tests {
                 r#"{"model":"a","n":3,"messages":[{"role":"user","content":"x"}]}"#,
                 &terms
             ),
-            r#"{"model":"gpt-4o-mini","n":1,"messages":[{"content":"Be brief.","role":"system"},{"role":"user","content":"x"}],"seed":2147483647}"#
+            r#"{"model":"gpt-4o-mini","n":1,"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"x"}],"seed":2147483647}"#
         );
         assert!(edited(r#"{"model":"a","seed":5}"#, &terms).contains(r#""seed":5"#));
     }
