@@ -24,7 +24,7 @@ mod overlap;
 mod persona;
 mod set;
 mod store;
-mod strategy;
+mod trigger;
 mod weights;
 mod yaml;
 
@@ -32,6 +32,7 @@ mod yaml;
 mod tests;
 
 pub use agent::Agent;
+pub use atp_protocol::estimate::Price;
 pub use attributes::Attributes;
 pub use blocks::{ESCALATION_DEPTH_MAX, Escalation, Provisional, Relaxation, Thresholds};
 pub use constraints::Constraints;
@@ -44,5 +45,5 @@ pub use model::{Model, USD_PER_1K_MAX, price_per_1k};
 pub use persona::Persona;
 pub use set::{Matched, PolicySet, Why};
 pub use store::{Loaded, PolicyStore, SafeMode};
-pub use strategy::{Strategy, Trigger};
+pub use trigger::Trigger;
 pub use weights::{FANOUT_MAX, FanoutCaps, Weights};
