@@ -28,8 +28,9 @@ pub enum Dialect {
 pub struct Identity {
     /// The credential's tenant.
     pub tenant: TenantId,
-    /// The account the credential spends from; its ancestors are the ledger's business.
-    pub account: AccountId,
+    /// The account the credential spends from; its ancestors are the ledger's business. `None` where nothing is accounted
+    /// for, because the node serves without credentials.
+    pub account: Option<AccountId>,
     /// Best tier the credential may ask for.
     pub tier_max: Tier,
     /// Data-scope labels the tenant may handle; `None` allows all.

@@ -29,6 +29,21 @@ pub enum Scope {
     Connection,
 }
 
+impl Scope {
+    /// The wire form.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Frame => "frame",
+            Self::Message => "message",
+            Self::Lane => "lane",
+            Self::Stream => "stream",
+            Self::Session => "session",
+            Self::Connection => "connection",
+        }
+    }
+}
+
 /// An error a caller is told about: a code of the closed set and what is specific to this occurrence.
 ///
 /// `detail` names the thing at fault and what to do next; it holds no secrets and no personal data. What of it leaves the

@@ -1,0 +1,9 @@
+//! From sockets to requests: arbiter threads, the acceptor that spreads connections over them, TLS, and the HTTP service.
+
+mod acceptor;
+mod arbiters;
+mod tls;
+
+pub use acceptor::{Acceptor, Connection, ConnectionGuard};
+pub use arbiters::Arbiters;
+pub use tls::{TlsError, server_config};
