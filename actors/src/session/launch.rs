@@ -11,7 +11,6 @@ use atp_protocol::units::{Amount, Millis};
 use atp_routing::fib::Candidate;
 use atp_routing::plan::{Condition, Conditions, Decision, Input, Lane, Need, Plan, decide};
 use atp_routing::policy::{self, PolicySet};
-use atp_routing::reconcile::Strategy;
 use atp_routing::scheduler::Item;
 use atp_routing::session::{
     EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx, Trigger,
@@ -177,7 +176,7 @@ fn item(request: &AgentRequest, plan: &Plan, now: Millis) -> Item {
 
 /// One hold for all lanes, on the account and all its ancestors.
 async fn hold(router: &Router, request: &AgentRequest, decision: &Decision) -> Result<Spend, Fault> {
-    let plan = decision.outcome.as_ref().map_err(|refusal| refusal.fault())?;
+    let plan = decision.outcome.as_ref().map_err(|refusal| Fault::from(refusal.clone()))?;
     let Some(account) = &request.identity.account else {
         return Ok(Spend::unaccounted());
     };
@@ -318,7 +317,7 @@ fn params(
     };
     let policy = &plan.policy;
     let mut params = SessionParams::new(ids, lanes, request.tier);
-    params.strategy = strategy(plan.strategy);
+    params.strategy = plan.strategy;
     params.deadline_ms = plan.deadline_ms;
     params.latency_slo_ms = Some(plan.slo_ms);
     params.thresholds.agree_min = policy.provisional.agree_min;
@@ -351,19 +350,5 @@ fn trigger_of(wanted: policy::Trigger) -> Option<Trigger> {
         Wanted::TestFail => Some(Trigger::TestFail),
         Wanted::WeakCitations => Some(Trigger::WeakCitations),
         Wanted::Latency => Some(Trigger::Latency),
-        _ => None,
-    }
-}
-
-/// The baseline strategies that carry out what a policy may name.
-const fn strategy(wanted: policy::Strategy) -> Strategy {
-    match wanted {
-        policy::Strategy::FirstWin | policy::Strategy::ChampionChallenger => Strategy::FirstWin,
-        policy::Strategy::Consensus | policy::Strategy::Quorum => Strategy::Consensus,
-        policy::Strategy::WeightedMerge => Strategy::WeightedMerge,
-        policy::Strategy::Arbiter => Strategy::Arbiter,
-        policy::Strategy::UnionTiebreak => Strategy::UnionTiebreak,
-        policy::Strategy::TwoPhase => Strategy::TwoPhase,
-        policy::Strategy::Adaptive => Strategy::Adaptive,
     }
 }
