@@ -7,14 +7,12 @@ use atp_protocol::error::{Code, Fault};
 use atp_protocol::estimate::Estimate;
 use atp_protocol::ids::{CloneId, LaneId};
 use atp_protocol::request::{AgentRequest, Dialect};
-use atp_protocol::units::{Amount, Millis};
+use atp_protocol::units::Millis;
 use atp_routing::fib::Candidate;
 use atp_routing::plan::{Condition, Conditions, Decision, Input, Lane, Need, Plan, decide};
-use atp_routing::policy::{self, PolicySet};
+use atp_routing::policy::PolicySet;
 use atp_routing::scheduler::Item;
-use atp_routing::session::{
-    EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx, Trigger,
-};
+use atp_routing::session::{EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx};
 
 use super::call::Target;
 use super::spend::Spend;
@@ -176,26 +174,15 @@ fn item(request: &AgentRequest, plan: &Plan, now: Millis) -> Item {
 
 /// One hold for all lanes, on the account and all its ancestors.
 async fn hold(router: &Router, request: &AgentRequest, decision: &Decision) -> Result<Spend, Fault> {
-    let plan = decision.outcome.as_ref().map_err(|refusal| Fault::from(refusal.clone()))?;
+    let plan = decision.outcome.as_ref().map_err(|refusal| refusal.fault())?;
     let Some(account) = &request.identity.account else {
         return Ok(Spend::unaccounted());
     };
-    let choices = request.choices.max(1);
-    let amount = plan.lanes.iter().fold(Amount::ZERO, |sum, lane| {
-        sum.plus(times(lane.need.effective, choices))
-    });
     let held = router
         .ledger
-        .hold(request.id.clone(), account.clone(), amount)
+        .hold(request.id.clone(), account.clone(), plan.effective())
         .await?;
     Ok(Spend::held_by(held))
-}
-
-const fn times(amount: Amount, factor: u64) -> Amount {
-    Amount {
-        tokens: amount.tokens.saturating_mul(factor),
-        usd_micros: amount.usd_micros.saturating_mul(factor),
-    }
 }
 
 fn lay_out(
@@ -324,12 +311,7 @@ fn params(
     params.thresholds.quorum_min = policy.provisional.quorum_min;
     params.provisional.expiry_ms = policy.provisional.expiry_ms;
     params.escalation = EscalationPlan {
-        on: policy
-            .escalation
-            .on
-            .iter()
-            .filter_map(|trigger| trigger_of(*trigger))
-            .collect(),
+        on: policy.escalation.on.clone(),
         max: u8::try_from(escalation.len()).unwrap_or(u8::MAX),
         to: escalation,
         low_conf: plan.thresholds.low_conf,
@@ -338,17 +320,4 @@ fn params(
     params.expose_lanes = request.meta.expose_lanes;
     params.allow_partial = true;
     params
-}
-
-/// The triggers a session can see; the others need validators.
-fn trigger_of(wanted: policy::Trigger) -> Option<Trigger> {
-    use policy::Trigger as Wanted;
-    match wanted {
-        Wanted::LowConf => Some(Trigger::LowConf),
-        Wanted::Disagreement => Some(Trigger::Disagreement),
-        Wanted::DisagreeHigh => Some(Trigger::DisagreeHigh),
-        Wanted::TestFail => Some(Trigger::TestFail),
-        Wanted::WeakCitations => Some(Trigger::WeakCitations),
-        Wanted::Latency => Some(Trigger::Latency),
-    }
 }

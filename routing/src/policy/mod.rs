@@ -32,7 +32,6 @@ mod yaml;
 mod tests;
 
 pub use agent::Agent;
-pub use atp_protocol::estimate::Price;
 pub use attributes::Attributes;
 pub use blocks::{ESCALATION_DEPTH_MAX, Escalation, Provisional, Relaxation, Thresholds};
 pub use constraints::Constraints;

@@ -39,7 +39,6 @@ pub use action::{
     Provisional, Status, Step,
 };
 pub use audit::{AuditRecord, Decision, LaneRecord};
-pub use escalation::Trigger;
 pub use input::{Call, Chunk, Input, LaneEnd, Piece};
 pub use lane::LaneState;
 pub use machine::ParallelSession;
