@@ -28,8 +28,9 @@ pub enum Dialect {
 pub struct Identity {
     /// The credential's tenant.
     pub tenant: TenantId,
-    /// The account the credential spends from; its ancestors are the ledger's business.
-    pub account: AccountId,
+    /// The account the credential spends from; its ancestors are the ledger's business. `None` where nothing is accounted
+    /// for, because the node serves without credentials.
+    pub account: Option<AccountId>,
     /// Best tier the credential may ask for.
     pub tier_max: Tier,
     /// Data-scope labels the tenant may handle; `None` allows all.
@@ -64,6 +65,8 @@ pub struct AgentRequest {
     pub native: Option<NativeBody>,
     /// Whether the client wants chunks as they come.
     pub wants_stream: bool,
+    /// Answers wanted to the same question; output costs as many times as much. At least 1.
+    pub choices: u64,
     /// Most the request may cost in micro-dollars, if the client said so.
     pub max_cost_usd_micros: Option<u64>,
     /// Time left for the whole request in milliseconds.

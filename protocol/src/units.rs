@@ -83,7 +83,9 @@ impl Amount {
 pub fn usd_to_micros(usd: f64) -> Option<u64> {
     let micros = (usd * 1e6).round_ties_even();
     // 2^63 is exact in binary64; everything below converts without loss of range.
-    (micros >= 0.0 && micros < 9_223_372_036_854_775_808.0).then_some(micros as u64)
+    (0.0..9_223_372_036_854_775_808.0)
+        .contains(&micros)
+        .then_some(micros as u64)
 }
 
 /// Quality-of-service tier (atp.md section 18), best first.

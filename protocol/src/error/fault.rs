@@ -1,11 +1,19 @@
 //! An error on its way to a caller.
 
 use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
 
-use super::Code;
+use serde::{Deserialize, Serialize};
 
-/// How much an error ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+use super::{Code, Retry};
+
+/// Longest `detail` on any surface, in bytes.
+pub const DETAIL_MAX: usize = 200;
+
+/// How much an error ends, least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// The frame is discarded.
     Frame,
@@ -21,12 +29,26 @@ pub enum Scope {
     Connection,
 }
 
+impl Scope {
+    /// The wire form.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Frame => "frame",
+            Self::Message => "message",
+            Self::Lane => "lane",
+            Self::Stream => "stream",
+            Self::Session => "session",
+            Self::Connection => "connection",
+        }
+    }
+}
+
 /// An error a caller is told about: a code of the closed set and what is specific to this occurrence.
 ///
-/// `detail` names the thing at fault and what to do next; it holds no secrets and no personal data, and is cut to 200
-/// bytes on the wire.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{code}: {detail}")]
+/// `detail` names the thing at fault and what to do next; it holds no secrets and no personal data. What of it leaves the
+/// node is [`Fault::public_detail`]. Displayed as `<error>: <detail>`, or `<error>` without detail (atp.md 15.1).
+#[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     /// Which error.
     pub code: Code,
@@ -74,5 +96,111 @@ impl Fault {
         self.retryable = Some(false);
         self.retry_after_ms = None;
         self
+    }
+
+    /// What a caller is told for any error at all: a fault anywhere in its chain as it is, everything else as
+    /// [`Code::Internal`] with the error's text, or only `correlation_id` where one is given because the text may not
+    /// leave the node.
+    #[must_use]
+    pub fn marshal(error: &(dyn Error + 'static), correlation_id: Option<&str>) -> Self {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if let Some(fault) = error.downcast_ref::<Self>() {
+                return fault.clone();
+            }
+            cause = error.source();
+        }
+        let detail = correlation_id.map_or_else(|| error.to_string(), ToOwned::to_owned);
+        Self::new(Code::Internal, cut(&detail).to_owned())
+    }
+
+    /// Whether and when a repeat may help, this occurrence's words before the code's.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        let default = self.code.row().retry;
+        if !self.retryable.unwrap_or(default.is_retryable()) {
+            return Retry::Never;
+        }
+        let ms = self.retry_after_ms.or(default.after_ms()).unwrap_or(0);
+        match default {
+            Retry::IfIdempotent(_) => Retry::IfIdempotent(ms),
+            Retry::Never | Retry::After(_) => Retry::After(ms),
+        }
+    }
+
+    /// The detail that may leave the node: at most [`DETAIL_MAX`] bytes, ending on a character boundary, and for refused
+    /// credentials and permissions (401, 403) only the code's own text, so that nobody learns which check failed.
+    #[must_use]
+    pub fn public_detail(&self) -> &str {
+        let row = self.code.row();
+        match row.status {
+            401 | 403 => row.message,
+            _ => cut(&self.detail),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.row().error)?;
+        if self.detail.is_empty() {
+            return Ok(());
+        }
+        write!(f, ": {}", self.detail)
+    }
+}
+
+impl Error for Fault {}
+
+/// The longest prefix of at most [`DETAIL_MAX`] bytes that ends on a character boundary.
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(DETAIL_MAX)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_are_cut_between_characters() {
+        let fault = Fault::new(Code::Proto, "é".repeat(101) + "x");
+        assert_eq!(fault.public_detail(), "é".repeat(100));
+        let odd = Fault::new(Code::Proto, "x".to_owned() + &"é".repeat(100));
+        assert_eq!(odd.public_detail().len(), 199);
+    }
+
+    #[test]
+    fn refusals_do_not_say_which_check_failed() {
+        for code in [Code::Auth, Code::Sec, Code::Policy] {
+            let fault = Fault::new(code, "key k1 expired");
+            assert!(!fault.public_detail().contains("k1"));
+        }
+    }
+
+    #[test]
+    fn an_occurrence_overrides_the_default_wait() {
+        assert_eq!(Fault::new(Code::Circuit, "").retry(), Retry::After(200));
+        assert_eq!(
+            Fault::new(Code::Circuit, "").retry_after(7).retry(),
+            Retry::After(7)
+        );
+        assert_eq!(Fault::new(Code::Window, "").terminal().retry(), Retry::Never);
+        assert_eq!(Fault::new(Code::Internal, "").retry(), Retry::IfIdempotent(500));
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("while asking")]
+    struct Wrapped(#[source] Fault);
+
+    #[test]
+    fn marshalling_finds_a_fault_inside_and_hides_what_it_does_not_know() {
+        let inner = Fault::new(Code::Rate, "burst");
+        assert_eq!(Fault::marshal(&Wrapped(inner.clone()), None), inner);
+        let unknown = std::io::Error::other("disk on fire");
+        assert_eq!(
+            Fault::marshal(&unknown, None).to_string(),
+            "internal_error: disk on fire"
+        );
+        assert_eq!(Fault::marshal(&unknown, Some("c-1")).detail, "c-1");
     }
 }

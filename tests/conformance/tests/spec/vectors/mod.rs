@@ -114,3 +114,24 @@ fn every_file_is_read() {
         "vector files without a module that reads them: {unread:?}"
     );
 }
+
+/// Fails a case with both texts when they differ.
+fn equal(got: &str, wanted: &str) -> Result<(), String> {
+    if got == wanted {
+        Ok(())
+    } else {
+        Err(format!("got {got:?}, wanted {wanted:?}"))
+    }
+}
+
+/// The string member `name` of a case.
+fn text<'c>(case: &'c Value, name: &str) -> Result<&'c str, String> {
+    case[name]
+        .as_str()
+        .ok_or_else(|| format!("the case has no text {name}"))
+}
+
+/// The bytes of the hex member `name` of a case.
+fn bytes(case: &Value, name: &str) -> Result<Vec<u8>, String> {
+    hex::decode(text(case, name)?).map_err(|error| format!("{name}: {error}"))
+}

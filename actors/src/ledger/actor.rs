@@ -1,0 +1,254 @@
+//! The shell around [`budget::Ledger`](atp_routing::budget::Ledger).
+
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler};
+use atp_protocol::error::{Code, Fault};
+use atp_protocol::ids::AccountId;
+use atp_protocol::units::{Amount, UnixMillis};
+use atp_routing::budget::{self, Record};
+use tracing::error;
+
+use super::messages::{AccountView, Checkpoint, Extend, Hold, PutAccount, Release, Settle, View};
+use crate::environment::World;
+
+/// Messages waiting; each is small and answered within microseconds, and senders wait beyond.
+const MAILBOX: usize = 4_096;
+
+/// What an account without limits has left.
+const UNLIMITED: Amount = Amount {
+    tokens: u64::MAX,
+    usd_micros: u64::MAX,
+};
+
+/// How often expired holds are looked for, and how many end at a time.
+const TICK: Duration = Duration::from_millis(250);
+const EXPIRED_MAX: usize = 1_024;
+
+/// Where records go. Implemented over `storage` in `node`.
+pub trait LedgerLog: Send {
+    /// Writes records in order. When it returns they survive the end of the process.
+    ///
+    /// # Errors
+    /// [`LogFailed`]; nothing may be promised any more.
+    fn append(&mut self, records: &[Record]) -> Result<(), LogFailed>;
+
+    /// Whether the journal has grown enough to be replaced by a snapshot.
+    fn wants_checkpoint(&self) -> bool;
+
+    /// Replaces everything written so far by `snapshot`.
+    ///
+    /// # Errors
+    /// [`LogFailed`].
+    fn checkpoint(&mut self, snapshot: &[Record]) -> Result<(), LogFailed>;
+}
+
+/// The journal cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the ledger journal cannot be written: {0}")]
+pub struct LogFailed(pub String);
+
+/// The accounts of this node.
+pub struct Ledger {
+    ledger: budget::Ledger,
+    log: Box<dyn LedgerLog>,
+    world: World,
+    hold_ttl_ms: u64,
+    applied: u64,
+    failed: bool,
+}
+
+impl Ledger {
+    /// `ledger` as recovered from `log`, with `applied` records.
+    #[must_use]
+    pub fn new(
+        ledger: budget::Ledger,
+        applied: u64,
+        log: Box<dyn LedgerLog>,
+        world: World,
+        hold_ttl_ms: u64,
+    ) -> Self {
+        Self {
+            ledger,
+            log,
+            world,
+            hold_ttl_ms,
+            applied,
+            failed: false,
+        }
+    }
+
+    /// Journals records, then applies them.
+    fn commit(&mut self, records: &[Record]) -> Result<(), Fault> {
+        if self.failed {
+            return Err(unavailable());
+        }
+        if let Err(failure) = self.log.append(records) {
+            error!(%failure, "no more requests are accounted for; the node must be restarted");
+            self.failed = true;
+            return Err(unavailable());
+        }
+        self.world.meter.journal_appends.increment(records.len() as u64);
+        for record in records {
+            let applied = self.ledger.apply(record);
+            self.applied += 1;
+            self.world
+                .meter
+                .overrun_usd_micros
+                .increment(applied.overrun.usd_micros);
+            if !applied.keeps_limits {
+                error!("an account exceeds its limit; report this as a defect");
+                self.world.meter.invariant_violations.increment(1);
+            }
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self) {
+        let expired = self.ledger.propose_expired(self.world.clock.unix(), EXPIRED_MAX);
+        if !expired.is_empty() {
+            // Told and remembered by `commit`.
+            let _ = self.commit(&expired);
+        }
+        if !self.failed && self.log.wants_checkpoint() {
+            let _ = self.checkpoint();
+        }
+    }
+
+    fn checkpoint(&mut self) -> Result<(), Fault> {
+        self.log.checkpoint(&self.ledger.snapshot()).map_err(|failure| {
+            error!(%failure, "no more requests are accounted for; the node must be restarted");
+            self.failed = true;
+            unavailable()
+        })
+    }
+
+    fn view(&self, id: &AccountId) -> Option<AccountView> {
+        self.ledger.account(id).map(|account| AccountView {
+            id: id.clone(),
+            parent: account.parent().cloned(),
+            limits: account.limits(),
+            balance: account.balance(),
+            applied_index: self.applied,
+        })
+    }
+}
+
+fn unavailable() -> Fault {
+    Fault::new(
+        Code::Internal,
+        "the ledger journal cannot be written; the operator must look at the node",
+    )
+    .terminal()
+}
+
+impl Actor for Ledger {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        context.set_mailbox_capacity(MAILBOX);
+        context.run_interval(TICK, |ledger, _| ledger.tick());
+    }
+}
+
+impl Handler<Hold> for Ledger {
+    type Result = Result<bool, Fault>;
+
+    fn handle(&mut self, ask: Hold, _: &mut Context<Self>) -> Self::Result {
+        let now = self.world.clock.unix();
+        let expires_at = UnixMillis(now.0 + self.hold_ttl_ms);
+        let is_limited = self
+            .ledger
+            .remaining(&ask.account)
+            .is_some_and(|room| room != UNLIMITED);
+        let hold = budget::Hold::request(ask.account, ask.amount, expires_at);
+        let record = self
+            .ledger
+            .propose_hold(now, &ask.id, hold)
+            .inspect_err(|refusal| {
+                if let budget::Refusal::NoRoom { component, .. } = refusal {
+                    self.world.meter.refused(component.as_str());
+                }
+            })?;
+        self.commit(&[record])?;
+        self.world.meter.holds.increment(1);
+        Ok(is_limited)
+    }
+}
+
+impl Handler<Extend> for Ledger {
+    type Result = Result<(), Fault>;
+
+    fn handle(&mut self, ask: Extend, _: &mut Context<Self>) -> Self::Result {
+        let now = self.world.clock.unix();
+        let expires_at = UnixMillis(now.0 + self.hold_ttl_ms);
+        let record = self.ledger.propose_extend(&ask.id, ask.by, 0, expires_at)?;
+        self.commit(&[record])
+    }
+}
+
+impl Handler<Settle> for Ledger {
+    type Result = Result<(), Fault>;
+
+    fn handle(&mut self, ask: Settle, _: &mut Context<Self>) -> Self::Result {
+        // A hold that is not live was settled or expired before: a repeat has no effect, which is what was asked for.
+        let now = self.world.clock.unix();
+        let Ok(record) = self.ledger.propose_settle(now, &ask.id, ask.actual, ask.source) else {
+            return Ok(());
+        };
+        self.commit(&[record])?;
+        self.world.meter.settled(ask.source);
+        Ok(())
+    }
+}
+
+impl Handler<Release> for Ledger {
+    type Result = Result<(), Fault>;
+
+    fn handle(&mut self, ask: Release, _: &mut Context<Self>) -> Self::Result {
+        match self.ledger.propose_release(&ask.id) {
+            Ok(record) => self.commit(&[record]),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl Handler<PutAccount> for Ledger {
+    type Result = Result<AccountView, Fault>;
+
+    fn handle(&mut self, ask: PutAccount, _: &mut Context<Self>) -> Self::Result {
+        let present = self.ledger.account(&ask.id);
+        let parent = ask
+            .parent
+            .or_else(|| present.and_then(|account| account.parent().cloned()));
+        let record = self
+            .ledger
+            .propose_account(&ask.id, parent.as_ref(), ask.limits)
+            .map_err(|error| Fault::new(Code::BadInput, error.to_string()))?;
+        self.commit(&[record])?;
+        Ok(self.view(&ask.id).expect("the account was just put"))
+    }
+}
+
+impl Handler<View> for Ledger {
+    type Result = Vec<AccountView>;
+
+    fn handle(&mut self, ask: View, _: &mut Context<Self>) -> Self::Result {
+        match ask.id {
+            Some(id) => self.view(&id).into_iter().collect(),
+            None => self
+                .ledger
+                .accounts()
+                .filter_map(|(id, _)| self.view(id))
+                .collect(),
+        }
+    }
+}
+
+impl Handler<Checkpoint> for Ledger {
+    type Result = Result<(), Fault>;
+
+    fn handle(&mut self, _: Checkpoint, _: &mut Context<Self>) -> Self::Result {
+        self.checkpoint()
+    }
+}

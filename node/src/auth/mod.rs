@@ -1,0 +1,7 @@
+//! Who a credential belongs to. Keys are hashed at rest and shown once; the tenant comes from the credential only.
+
+mod key;
+mod table;
+
+pub use key::{ApiKey, Minted};
+pub use table::{KeyRecord, KeyTable};

@@ -1,0 +1,417 @@
+//! The shape of the configuration file, with its defaults.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::SecretRef;
+
+/// Everything an operator can say.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The process itself.
+    pub node: NodeConfig,
+    /// Server certificate; absent means plain text, which only loopback or `node.insecure_dev` allows.
+    pub tls: Option<TlsConfig>,
+    /// Who may call.
+    pub auth: AuthConfig,
+    /// Accounts created at start unless they exist.
+    pub accounts: Vec<AccountConfig>,
+    /// Built-in adapters to offer: `summarizer.local`, `reviewer.local`, `keywords.local`.
+    pub builtins: Vec<String>,
+    /// Upstream adapters.
+    pub providers: Vec<ProviderConfig>,
+    /// Price of each model or adapter; zero must be written.
+    pub prices: BTreeMap<String, PriceConfig>,
+    /// The policy document.
+    pub policy: PolicyConfig,
+    /// Holds and journal.
+    pub budget: BudgetConfig,
+    /// Slots and queues.
+    pub sched: SchedulerConfig,
+    /// Input limits.
+    pub limits: LimitsConfig,
+    /// Timeouts towards adapters.
+    pub timeouts: TimeoutsConfig,
+    /// Older clients.
+    pub compat: CompatConfig,
+    /// Prometheus.
+    pub metrics: MetricsConfig,
+    /// Logs and traces.
+    pub telemetry: TelemetryConfig,
+}
+
+/// `[node]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NodeConfig {
+    /// Name in logs and as `router_id`.
+    pub name: String,
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// Admin endpoints; they are served on `listen` too when the admin key is used.
+    pub admin_listen: Option<SocketAddr>,
+    /// Journals live here, in files of mode 0600.
+    pub data_dir: PathBuf,
+    /// Arbiters (threads); 0 means one per core.
+    pub workers: usize,
+    /// Allows plain text off loopback.
+    pub insecure_dev: bool,
+    /// How long a drain may take, in milliseconds.
+    pub drain_timeout_ms: u64,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        Self {
+            name: "node-1".to_owned(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 7443)),
+            admin_listen: None,
+            data_dir: PathBuf::from("./data"),
+            workers: 0,
+            insecure_dev: false,
+            drain_timeout_ms: 30_000,
+        }
+    }
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// PEM certificate chain.
+    pub cert: PathBuf,
+    /// PEM private key.
+    pub key: PathBuf,
+    /// PEM roots that client certificates must lead to; absent means none is asked for.
+    #[serde(default)]
+    pub client_ca: Option<PathBuf>,
+}
+
+/// `[auth]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthConfig {
+    /// Requests without a valid key are refused. `false` serves everybody as tenant `public`, without accounts.
+    pub required: bool,
+    /// The key that may use admin endpoints.
+    pub admin_key: Option<SecretRef>,
+    /// Requests per second and burst allowed to one credential; 0 means unlimited.
+    pub rate_per_s: u32,
+    /// See `rate_per_s`.
+    pub rate_burst: u32,
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            required: true,
+            admin_key: None,
+            rate_per_s: 0,
+            rate_burst: 0,
+        }
+    }
+}
+
+/// `[[accounts]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountConfig {
+    /// Name.
+    pub id: String,
+    /// Enclosing account.
+    #[serde(default)]
+    pub parent: Option<String>,
+    /// Most tokens ever; absent means no limit.
+    #[serde(default)]
+    pub limit_tokens: Option<u64>,
+    /// Most micro-dollars ever; absent means no limit.
+    #[serde(default)]
+    pub limit_usd_micros: Option<u64>,
+    /// Most concurrent requests; absent means no limit.
+    #[serde(default)]
+    pub max_parallel: Option<u32>,
+}
+
+/// Which adapter speaks to a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderKind {
+    /// OpenAI chat completions, and everything that imitates them.
+    Openai,
+    /// Anthropic Messages.
+    Anthropic,
+    /// `atp.adapter.v1.AdapterService`.
+    Grpc,
+    /// A recorded stream.
+    Replay,
+}
+
+/// How a provider wants its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuthStyle {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// `api-key`, Azure's way.
+    ApiKey,
+    /// `x-api-key`, Anthropic's way.
+    XApiKey,
+    /// None at all.
+    None,
+}
+
+/// `[[providers]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// Adapter id, e.g. `openai` or `ollama.local`.
+    pub id: String,
+    /// Protocol.
+    pub kind: ProviderKind,
+    /// Base URL including the version path, e.g. `https://api.openai.com/v1`; a file path for `replay`.
+    pub url: String,
+    /// Models it serves, by the name clients use.
+    #[serde(default)]
+    pub models: Vec<String>,
+    /// Key reference.
+    #[serde(default)]
+    pub key: Option<SecretRef>,
+    /// How the key is sent; the kind's own way unless given.
+    #[serde(default)]
+    pub auth: Option<AuthStyle>,
+    /// `api-version` query of Azure.
+    #[serde(default)]
+    pub api_version: Option<String>,
+    /// What it can do, matched by policy; e.g. `chat`.
+    #[serde(default = "chat")]
+    pub capabilities: Vec<String>,
+    /// Personas it carries out.
+    #[serde(default)]
+    pub personas: Vec<String>,
+    /// Data-scope labels it may see.
+    #[serde(default)]
+    pub data_scopes: Vec<String>,
+    /// Region it runs in.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Context in tokens.
+    #[serde(default)]
+    pub context_tokens: Option<u64>,
+    /// Connections per arbiter.
+    #[serde(default = "connections")]
+    pub max_connections: usize,
+    /// A client that disconnects stops the billing upstream, so that nothing has to be drained.
+    #[serde(default = "yes")]
+    pub cancel_stops_billing: bool,
+}
+
+fn chat() -> Vec<String> {
+    vec!["chat".to_owned()]
+}
+
+const fn connections() -> usize {
+    1024
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// `[prices.<model or adapter>]`
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceConfig {
+    /// Micro-dollars per million input tokens.
+    pub in_usd_micros_per_million: u64,
+    /// Micro-dollars per million output tokens.
+    pub out_usd_micros_per_million: u64,
+}
+
+/// `[policy]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyConfig {
+    /// Policy document; absent means the built-in one.
+    pub file: Option<PathBuf>,
+}
+
+/// `[budget]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BudgetConfig {
+    /// A hold nobody settles lives this long, in milliseconds.
+    pub hold_ttl_ms: u64,
+    /// Journal writes are made durable against power loss at least this often, in milliseconds.
+    pub sync_interval_ms: u64,
+    /// After a client left, upstream is read on for its usage at most this long, in milliseconds.
+    pub drain_ms: u64,
+    /// And at most this many bytes.
+    pub drain_bytes: u64,
+}
+
+impl Default for BudgetConfig {
+    fn default() -> Self {
+        Self {
+            hold_ttl_ms: 600_000,
+            sync_interval_ms: 20,
+            drain_ms: 10_000,
+            drain_bytes: 1 << 20,
+        }
+    }
+}
+
+/// `[sched]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SchedulerConfig {
+    /// Lanes running at once on this node.
+    pub max_concurrent: u32,
+    /// Requests waiting on this node, per tier.
+    pub max_queued: u32,
+    /// Longest wait in the queue in milliseconds: gold, silver, bronze.
+    pub queue_timeout_ms: [u64; 3],
+}
+
+impl Default for SchedulerConfig {
+    fn default() -> Self {
+        Self {
+            max_concurrent: 16_384,
+            max_queued: 4_096,
+            queue_timeout_ms: [2_000, 5_000, 2_000],
+        }
+    }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Largest HTTP body and reassembled message in bytes.
+    pub max_body_bytes: usize,
+    /// Largest ATP frame in bytes.
+    pub max_frame_bytes: usize,
+    /// Longest wait for a request's head and body in milliseconds.
+    pub read_timeout_ms: u64,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// A client that reads nothing for this long is let go, in milliseconds.
+    pub write_stall_ms: u64,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 16 << 20,
+            max_frame_bytes: 1 << 20,
+            read_timeout_ms: 10_000,
+            max_connections: 20_000,
+            write_stall_ms: 30_000,
+        }
+    }
+}
+
+/// `[timeouts]`, atp.md 22.4, in milliseconds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TimeoutsConfig {
+    /// Dialling an adapter.
+    pub connect_ms: u64,
+    /// Its estimate.
+    pub estimate_ms: u64,
+    /// Its first chunk.
+    pub first_chunk_ms: u64,
+    /// Between chunks.
+    pub idle_ms: u64,
+    /// A request without a deadline of its own.
+    pub request_ms: u64,
+    /// Health poll interval.
+    pub health_poll_ms: u64,
+}
+
+impl Default for TimeoutsConfig {
+    fn default() -> Self {
+        Self {
+            connect_ms: 1_000,
+            estimate_ms: 500,
+            first_chunk_ms: 10_000,
+            idle_ms: 15_000,
+            request_ms: 120_000,
+            health_poll_ms: 10_000,
+        }
+    }
+}
+
+/// `[compat]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CompatConfig {
+    /// Client dialects accepted on `/ws`: `ts`, `go`, `py`.
+    pub dialects: Vec<String>,
+    /// Accept `?api_key=`; absent means on loopback only.
+    pub query_api_key: Option<bool>,
+    /// Answer an exhausted budget with 429 instead of 402.
+    pub budget_429: bool,
+}
+
+impl Default for CompatConfig {
+    fn default() -> Self {
+        Self {
+            dialects: ["ts", "go", "py"].map(str::to_owned).to_vec(),
+            query_api_key: None,
+            budget_429: false,
+        }
+    }
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsConfig {
+    /// Export the older names beside the roadmap's.
+    pub aliases: bool,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { aliases: true }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// `[telemetry]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetryConfig {
+    /// Filter in the form of `tracing`'s env filter, e.g. `info,atp_node=debug`.
+    pub log: String,
+    /// Line format.
+    pub log_format: LogFormat,
+    /// Where spans are sent, e.g. `http://127.0.0.1:4318/v1/traces`; absent means nowhere.
+    pub otlp_endpoint: Option<String>,
+    /// Share of requests traced: gold, silver, bronze.
+    pub sampling: [f64; 3],
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self {
+            log: "info".to_owned(),
+            log_format: LogFormat::Json,
+            otlp_endpoint: None,
+            sampling: [1.0, 0.5, 0.1],
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Configuration: text becomes a checked, typed [`Config`] once, at start; below that nobody reads files or environment.
+//!
+//! One TOML file; `ATP_SECTION__KEY` in the environment overrides a key; secrets are named by reference (`env:NAME`,
+//! `file:PATH`). An unknown key is an error with its line and the nearest known name. Every key: docs/configuration.md.
+
+mod dev;
+mod error;
+mod file;
+mod overrides;
+mod reference;
+mod validate;
+
+pub use dev::DevOptions;
+pub use error::ConfigError;
+pub use file::{
+    AccountConfig, AuthConfig, AuthStyle, BudgetConfig, CompatConfig, Config, LimitsConfig, LogFormat,
+    MetricsConfig, NodeConfig, PolicyConfig, PriceConfig, ProviderConfig, ProviderKind, SchedulerConfig,
+    TelemetryConfig, TimeoutsConfig, TlsConfig,
+};
+pub use reference::SecretRef;
+
+/// Looks up a variable of the process.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the environment is read"
+)]
+pub(crate) fn process_env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -1,0 +1,125 @@
+//! Checks that need more than one key.
+
+use std::collections::BTreeSet;
+
+use atp_protocol::ids::{AccountId, AdapterId};
+
+use super::{Config, ConfigError, ProviderConfig};
+
+impl Config {
+    /// Checks ranges and references between sections.
+    ///
+    /// # Errors
+    /// The first key at fault, with what to write instead.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.validate_exposure()?;
+        self.validate_accounts()?;
+        self.validate_providers()?;
+        if self.sched.max_concurrent == 0 {
+            return Err(ConfigError::invalid(
+                "sched.max_concurrent",
+                "0 would admit nothing; write at least 1",
+            ));
+        }
+        if !(64 << 10..=16 << 20).contains(&self.limits.max_frame_bytes) {
+            return Err(ConfigError::invalid(
+                "limits.max_frame_bytes",
+                "must lie between 65536 and 16777216",
+            ));
+        }
+        if !(1 << 10..=256 << 20).contains(&self.limits.max_body_bytes) {
+            return Err(ConfigError::invalid(
+                "limits.max_body_bytes",
+                "must lie between 1024 and 268435456",
+            ));
+        }
+        if self
+            .telemetry
+            .sampling
+            .iter()
+            .any(|share| !(0.0..=1.0).contains(share))
+        {
+            return Err(ConfigError::invalid(
+                "telemetry.sampling",
+                "each share must lie between 0 and 1",
+            ));
+        }
+        Ok(())
+    }
+
+    fn validate_exposure(&self) -> Result<(), ConfigError> {
+        let is_exposed = !self.node.listen.ip().is_loopback();
+        if is_exposed && self.tls.is_none() && !self.node.insecure_dev {
+            return Err(ConfigError::invalid(
+                "node.listen",
+                "is not loopback and there is no [tls]; add a certificate, or set node.insecure_dev = true",
+            ));
+        }
+        match self.node.admin_listen {
+            Some(admin) if !admin.ip().is_loopback() && self.tls.is_none() && !self.node.insecure_dev => Err(
+                ConfigError::invalid("node.admin_listen", "is not loopback and there is no [tls]"),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn validate_accounts(&self) -> Result<(), ConfigError> {
+        let mut known = BTreeSet::new();
+        for account in &self.accounts {
+            let key = format!("accounts.{}", account.id);
+            AccountId::new(&account.id).map_err(|error| ConfigError::invalid(&key, error.to_string()))?;
+            if let Some(parent) = &account.parent
+                && !known.contains(parent.as_str())
+            {
+                return Err(ConfigError::invalid(
+                    &key,
+                    format!("parent `{parent}` must be listed before it"),
+                ));
+            }
+            if !known.insert(account.id.as_str()) {
+                return Err(ConfigError::invalid(&key, "is listed twice"));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_providers(&self) -> Result<(), ConfigError> {
+        let mut ids = BTreeSet::new();
+        for provider in &self.providers {
+            let key = format!("providers.{}", provider.id);
+            AdapterId::new(&provider.id).map_err(|error| ConfigError::invalid(&key, error.to_string()))?;
+            if !ids.insert(provider.id.as_str()) {
+                return Err(ConfigError::invalid(&key, "is listed twice"));
+            }
+            if provider.max_connections == 0 {
+                return Err(ConfigError::invalid(
+                    &key,
+                    "max_connections = 0 would never connect",
+                ));
+            }
+            self.validate_prices(provider, &key)?;
+        }
+        Ok(())
+    }
+
+    /// Every model needs a price: an unpriced call could not be held against a budget.
+    fn validate_prices(&self, provider: &ProviderConfig, key: &str) -> Result<(), ConfigError> {
+        let names: Vec<&str> = match provider.models.as_slice() {
+            [] => vec![provider.id.as_str()],
+            models => models.iter().map(String::as_str).collect(),
+        };
+        let missing = names
+            .into_iter()
+            .find(|name| !self.prices.contains_key(*name) && !self.prices.contains_key(&provider.id));
+        match missing {
+            Some(name) => Err(ConfigError::invalid(
+                key,
+                format!(
+                    "`{name}` has no price; add [prices.\"{name}\"] with in_usd_micros_per_million and \
+                     out_usd_micros_per_million (0 is a price)"
+                ),
+            )),
+            None => Ok(()),
+        }
+    }
+}

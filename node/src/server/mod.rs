@@ -1,0 +1,11 @@
+//! From sockets to requests: arbiter threads, the acceptor that spreads connections over them, TLS, and the HTTP service.
+
+mod acceptor;
+mod arbiters;
+mod http;
+mod tls;
+
+pub use acceptor::{Acceptor, Connection, ConnectionGuard};
+pub use arbiters::Arbiters;
+pub use http::{HttpTimes, serve};
+pub use tls::{TlsError, server_config};
