@@ -1,8 +1,27 @@
-//! Actors.
+//! Every actix actor of a node, and nothing else that is clever: what they decide is in `protocol` and `routing`.
+//!
+//! ```text
+//!                 Registry ── publishes ──► Snapshots (policy, FIB), Directory (adapters)
+//!                    ▲                              ▲ read by every request, asks nobody
+//!        Report      │                              │
+//!   AdapterActor ────┘      surface ── open ──► Router (one per arbiter)
+//!        ▲  decides Live (atomics)                  │ starts
+//!        │                                          ▼
+//!        └──────────── Finished ──────────────── Session ── hold, settle ──► Ledger ── append ──► LedgerLog
+//! ```
+//!
+//! [`environment`] and [`cpu`] are the seams to the world, [`exec`] says where an actor runs, [`supervision`] restarts it.
+//! Every mailbox and channel is bounded; each actor's header says what happens at the bound.
+//!
+//! Never here: sockets, files, TLS, configuration, decisions.
 
 pub mod adapter;
+pub mod cpu;
 pub mod environment;
 pub mod exec;
 pub mod ledger;
 pub mod metrics;
+pub mod registry;
+pub mod scheduler;
+pub mod session;
 pub mod supervision;

@@ -1,9 +1,22 @@
-//! Node.
+//! The composition root: the only crate that knows sockets, TLS, files, environment variables and clocks.
+//!
+//! [`config`] becomes a running [`node`]: [`journal`]s are recovered, actors started, [`adapters`] attached ([`builtin`]s,
+//! [`provider`]s), and [`server`] hands connections to arbiters where [`surfaces`] turn them into requests, in the words of
+//! [`wire`]. [`auth`] and [`meta`] are what all of it agrees on, [`telemetry`] what operators see.
 
+mod adapters;
 pub mod auth;
 pub mod builtin;
 pub mod config;
+pub mod cpu;
+pub mod dev;
 pub mod environment;
+pub mod journal;
+pub mod meta;
+pub mod node;
 pub mod provider;
 pub mod secret;
 pub mod server;
+pub mod surfaces;
+pub mod telemetry;
+pub mod wire;

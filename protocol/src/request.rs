@@ -65,6 +65,8 @@ pub struct AgentRequest {
     pub native: Option<NativeBody>,
     /// Whether the client wants chunks as they come.
     pub wants_stream: bool,
+    /// Answers wanted to the same question; output costs as many times as much. At least 1.
+    pub choices: u64,
     /// Most the request may cost in micro-dollars, if the client said so.
     pub max_cost_usd_micros: Option<u64>,
     /// Time left for the whole request in milliseconds.

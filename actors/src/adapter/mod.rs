@@ -1,7 +1,13 @@
-//! Adapters as the rest of the system sees them.
+//! Adapters: the trait they stand behind, their shared condition, and the actor that decides it.
 
+mod actor;
 mod contract;
+mod endpoint;
+mod live;
 
+pub(crate) use actor::{AdapterActor, AskProbe, Finished, Said};
 pub use contract::{
     Adapter, AdapterFactory, Call, Form, LaneEvent, LaneFinal, LaneStream, Metered, Partial, Question,
 };
+pub use endpoint::{Directory, Endpoint};
+pub use live::{Gate, Live, Place};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::AccountId;
-use atp_protocol::units::UnixMillis;
+use atp_protocol::units::{Amount, UnixMillis};
 use atp_routing::budget::{self, Record};
 use tracing::error;
 
@@ -14,6 +14,12 @@ use crate::environment::World;
 
 /// Messages waiting; each is small and answered within microseconds, and senders wait beyond.
 const MAILBOX: usize = 4_096;
+
+/// What an account without limits has left.
+const UNLIMITED: Amount = Amount {
+    tokens: u64::MAX,
+    usd_micros: u64::MAX,
+};
 
 /// How often expired holds are looked for, and how many end at a time.
 const TICK: Duration = Duration::from_millis(250);
@@ -146,11 +152,15 @@ impl Actor for Ledger {
 }
 
 impl Handler<Hold> for Ledger {
-    type Result = Result<(), Fault>;
+    type Result = Result<bool, Fault>;
 
     fn handle(&mut self, ask: Hold, _: &mut Context<Self>) -> Self::Result {
         let now = self.world.clock.unix();
         let expires_at = UnixMillis(now.0 + self.hold_ttl_ms);
+        let is_limited = self
+            .ledger
+            .remaining(&ask.account)
+            .is_some_and(|room| room != UNLIMITED);
         let hold = budget::Hold::request(ask.account, ask.amount, expires_at);
         let record = self
             .ledger
@@ -162,7 +172,7 @@ impl Handler<Hold> for Ledger {
             })?;
         self.commit(&[record])?;
         self.world.meter.holds.increment(1);
-        Ok(())
+        Ok(is_limited)
     }
 }
 

@@ -38,21 +38,29 @@ impl LedgerHandle {
         self.0.send(message).await.map_err(closed)
     }
 
+    /// Whether it takes requests.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.0.connected()
+    }
+
     /// Reserves `amount` on `account` and all its ancestors, or nothing.
     ///
     /// # Errors
     /// `EBUDGET`, `EWINDOW` and what else [`Refusal`](atp_routing::budget::Refusal) maps to.
     pub async fn hold(&self, id: HoldId, account: AccountId, amount: Amount) -> Result<HeldBudget, Fault> {
-        self.ask(Hold {
-            id: id.clone(),
-            account,
-            amount,
-        })
-        .await??;
+        let is_limited = self
+            .ask(Hold {
+                id: id.clone(),
+                account,
+                amount,
+            })
+            .await??;
         Ok(HeldBudget {
             ledger: self.clone(),
             id,
             amount,
+            is_limited,
         })
     }
 
@@ -100,6 +108,7 @@ pub struct HeldBudget {
     ledger: LedgerHandle,
     id: HoldId,
     amount: Amount,
+    is_limited: bool,
 }
 
 impl HeldBudget {
@@ -107,6 +116,12 @@ impl HeldBudget {
     #[must_use]
     pub const fn amount(&self) -> Amount {
         self.amount
+    }
+
+    /// Whether tokens or money of the account or an ancestor can run out.
+    #[must_use]
+    pub const fn is_limited(&self) -> bool {
+        self.is_limited
     }
 
     /// Adds to the hold.

@@ -7,9 +7,9 @@ use atp_protocol::ids::AccountId;
 use atp_protocol::units::Amount;
 use atp_routing::budget::{Balance, HoldId, Limits};
 
-/// Reserve on an account and all its ancestors.
+/// Reserve on an account and all its ancestors. Answers whether tokens or money of any of them can run out.
 #[derive(Message)]
-#[rtype(result = "Result<(), Fault>")]
+#[rtype(result = "Result<bool, Fault>")]
 pub(super) struct Hold {
     pub(super) id: HoldId,
     pub(super) account: AccountId,

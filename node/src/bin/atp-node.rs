@@ -1,1 +1,180 @@
-fn main() {}
+//! `atp-node dev` and `atp-node run --config node.toml`.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program talks to its terminal"
+)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use atp_node::config::{Config, ConfigError, DevOptions};
+use atp_node::dev::{self, Dev};
+use atp_node::environment::Environment;
+use atp_node::node::{Node, NodeHandle, StartError};
+use atp_node::secret::Secret;
+use atp_node::telemetry::{self, Exposition};
+use clap::{Args, Parser, Subcommand};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::LocalSet;
+
+/// Exit code of a bad configuration.
+const BAD_CONFIG: u8 = 64;
+
+/// A node of ATP Router.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// One node on loopback without configuration: built-in adapters, a generated key, providers whose keys are in the
+    /// environment.
+    Dev(DevArgs),
+    /// A node from a configuration file.
+    Run(RunArgs),
+}
+
+#[derive(Args)]
+struct DevArgs {
+    /// Port on loopback; 0 picks a free one.
+    #[arg(long, default_value_t = 7443)]
+    port: u16,
+    /// Where journals go; a temporary directory, removed at the end, unless given.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// Print one JSON line when ready.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// The configuration file.
+    #[arg(long, short)]
+    config: PathBuf,
+    /// Check the configuration and exit.
+    #[arg(long)]
+    check: bool,
+    /// Print one JSON line when ready.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Dev(args) => run_dev(args),
+        Command::Run(args) => run(args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("atp-node: {error:#}");
+            let is_config = |cause: &(dyn std::error::Error + 'static)| {
+                cause.is::<ConfigError>()
+                    || matches!(
+                        cause.downcast_ref(),
+                        Some(StartError::Config(_) | StartError::Policy(_))
+                    )
+            };
+            match error.chain().any(is_config) {
+                true => ExitCode::from(BAD_CONFIG),
+                false => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+fn run_dev(args: DevArgs) -> anyhow::Result<()> {
+    let (data_dir, temporary) = match args.data_dir {
+        Some(dir) => (dir, None),
+        None => {
+            let dir = tempfile::Builder::new()
+                .prefix("atp-node-dev-")
+                .tempdir()
+                .context("no temporary directory")?;
+            (dir.path().to_owned(), Some(dir))
+        }
+    };
+    let config = Config::dev(
+        &DevOptions {
+            port: args.port,
+            data_dir,
+        },
+        &env,
+    );
+    let admin = dev::admin_key();
+    let result = serve(config, Some(admin.clone()), async |node| {
+        let Dev { key } = dev::prepare(node).await?;
+        let api = format!("http://{}", node.api);
+        match args.json {
+            true => println!(
+                "{}",
+                serde_json::json!({ "ready": true, "api": api, "key": key.expose(), "admin_key": admin.expose() })
+            ),
+            false => print!("{}", dev::welcome(&api, key.expose(), admin.expose())),
+        }
+        Ok(())
+    });
+    drop(temporary);
+    result
+}
+
+fn run(args: RunArgs) -> anyhow::Result<()> {
+    let config = Config::load(&args.config, std::env::vars())?;
+    if args.check {
+        println!("{}: ok", args.config.display());
+        return Ok(());
+    }
+    serve(config, None, async |node| {
+        match args.json {
+            true => println!(
+                "{}",
+                serde_json::json!({ "ready": true, "api": format!("http://{}", node.api) })
+            ),
+            false => eprintln!("serving on {}", node.api),
+        }
+        Ok(())
+    })
+}
+
+/// Starts a node, calls `ready`, and serves until SIGINT or SIGTERM.
+fn serve(
+    config: Config,
+    admin: Option<Secret>,
+    ready: impl AsyncFnOnce(&NodeHandle) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    telemetry::init_logs(&config.telemetry)?;
+    let exposition = Arc::new(Exposition::new());
+    telemetry::report_panics(Arc::clone(&exposition.meter));
+    let environment = Environment::real(config.node.workers);
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no runtime")?;
+    LocalSet::new().block_on(&runtime, async move {
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
+        let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+        eprint!("{}", dev::bounds(&config));
+        let node = Node::start(config, environment, exposition, admin).await?;
+        ready(&node).await?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        node.stop().await;
+        Ok(())
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "a program reads its environment once")]
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

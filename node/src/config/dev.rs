@@ -24,6 +24,10 @@ impl Config {
         config.node.data_dir.clone_from(&options.data_dir);
         config.telemetry.log_format = LogFormat::Text;
         config.telemetry.log = "warn".to_owned();
+        for id in ["summarizer.local", "reviewer.local", "keywords.local"] {
+            config.builtins.push(id.to_owned());
+            config.prices.insert(id.to_owned(), FREE);
+        }
         if env("OPENAI_API_KEY").is_some() {
             let base = env("OPENAI_BASE_URL").unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
             config.add(

@@ -20,6 +20,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Accounts created at start unless they exist.
     pub accounts: Vec<AccountConfig>,
+    /// Built-in adapters to offer: `summarizer.local`, `reviewer.local`, `keywords.local`.
+    pub builtins: Vec<String>,
     /// Upstream adapters.
     pub providers: Vec<ProviderConfig>,
     /// Price of each model or adapter; zero must be written.

@@ -18,3 +18,12 @@ pub use file::{
     TelemetryConfig, TimeoutsConfig, TlsConfig,
 };
 pub use reference::SecretRef;
+
+/// Looks up a variable of the process.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the environment is read"
+)]
+pub(crate) fn process_env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -2,8 +2,10 @@
 
 mod acceptor;
 mod arbiters;
+mod http;
 mod tls;
 
 pub use acceptor::{Acceptor, Connection, ConnectionGuard};
 pub use arbiters::Arbiters;
+pub use http::{HttpTimes, serve};
 pub use tls::{TlsError, server_config};

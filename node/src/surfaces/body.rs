@@ -14,11 +14,15 @@ use futures_util::StreamExt;
 /// off.
 pub(super) async fn read(mut payload: Payload, max_bytes: usize, timeout: Duration) -> Result<Bytes, Fault> {
     let reading = async {
-        let Some(first) = payload.next().await else { return Ok(Bytes::new()) };
+        let Some(first) = payload.next().await else {
+            return Ok(Bytes::new());
+        };
         let first = first.map_err(|_| broken())?;
         check(first.len(), max_bytes)?;
         // Most bodies arrive in one piece and need no copy.
-        let Some(second) = payload.next().await else { return Ok(first) };
+        let Some(second) = payload.next().await else {
+            return Ok(first);
+        };
         let mut body = BytesMut::from(first);
         let mut piece = second.map_err(|_| broken())?;
         loop {
@@ -38,7 +42,10 @@ pub(super) async fn read(mut payload: Payload, max_bytes: usize, timeout: Durati
 
 fn check(len: usize, max_bytes: usize) -> Result<(), Fault> {
     match len > max_bytes {
-        true => Err(Fault::new(Code::TooBig, format!("the body exceeds {max_bytes} bytes"))),
+        true => Err(Fault::new(
+            Code::TooBig,
+            format!("the body exceeds {max_bytes} bytes"),
+        )),
         false => Ok(()),
     }
 }

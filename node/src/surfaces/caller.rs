@@ -12,21 +12,14 @@ use super::Surface;
 /// Longest correlation id taken over from a client, in bytes.
 const CORRELATION_MAX: usize = 128;
 
-/// What every handler needs of a request's head.
-#[derive(Clone)]
-pub(super) struct Caller {
-    /// Who the credential belongs to.
-    pub(super) identity: Arc<Identity>,
-    /// Echoed to the client.
-    pub(super) correlation_id: Arc<str>,
-}
-
 /// The client's id for the request, or a fresh one.
 pub(super) fn correlation_id(surface: &Surface, headers: &HeaderMap) -> Arc<str> {
     ["x-correlation-id", "x-request-id"]
         .iter()
         .filter_map(|name| headers.get(*name)?.to_str().ok())
-        .find(|id| (1..=CORRELATION_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()))
+        .find(|id| {
+            (1..=CORRELATION_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+        })
         .map_or_else(|| surface.world.mint("cor_").into(), Into::into)
 }
 
@@ -40,11 +33,12 @@ pub(super) fn identify(surface: &Surface, request: &HttpRequest) -> Result<Arc<I
         .or_else(|| headers.get("x-api-key")?.to_str().ok())
         .or_else(|| headers.get("api-key")?.to_str().ok())
         .or_else(|| query_key(surface, request));
-    surface
-        .meta
-        .keys()
-        .authenticate(credential)
-        .ok_or_else(|| Fault::new(Code::Auth, "send a valid key as `Authorization: Bearer` or `x-api-key`"))
+    surface.meta.keys().authenticate(credential).ok_or_else(|| {
+        Fault::new(
+            Code::Auth,
+            "send a valid key as `Authorization: Bearer` or `x-api-key`",
+        )
+    })
 }
 
 /// As [`identify`], and refuses everybody but the operator.
@@ -69,5 +63,8 @@ fn query_key<'a>(surface: &Surface, request: &'a HttpRequest) -> Option<&'a str>
     if !surface.settings.query_api_key {
         return None;
     }
-    request.query_string().split('&').find_map(|pair| pair.strip_prefix("api_key="))
+    request
+        .query_string()
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("api_key="))
 }

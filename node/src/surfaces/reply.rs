@@ -35,7 +35,11 @@ pub(super) fn fault(surface: &Surface, shape: Shape, fault: &Fault, correlation_
     match shape {
         Shape::Problem => json(&mut response, PROBLEM_JSON, &problem),
         Shape::OpenAi => json(&mut response, "application/json", &fault.openai(correlation_id)),
-        Shape::Anthropic => json(&mut response, "application/json", &fault.anthropic(correlation_id)),
+        Shape::Anthropic => json(
+            &mut response,
+            "application/json",
+            &fault.anthropic(correlation_id),
+        ),
     }
 }
 

@@ -1,1 +1,34 @@
-//! (in progress)
+//! How much may be outstanding: windows, how they adapt, and how a peer is told (atp.md section 16).
+//!
+//! | File | Decides |
+//! |---|---|
+//! | `window` | whether a call fits at every level at once, and reserves it |
+//! | `effective`, `status` | the window in force, from everything that limits it and the agent's readiness |
+//! | `aimd`, `table`, `tuner` | the adaptive part of it, per session and agent |
+//! | `cadence` | when the peer is told |
+//! | `watermark` | when a queue is too slow, and whether frames are marked |
+//! | `bucket`, `throttle` | rates |
+//!
+//! At a full window a call is refused with the component that failed; whether it may wait is the scheduler's business.
+
+mod aimd;
+mod bucket;
+mod cadence;
+mod effective;
+mod status;
+mod table;
+mod throttle;
+mod tuner;
+mod watermark;
+mod window;
+
+pub use aimd::{Adjustment, Aimd, AimdConfig, Signal};
+pub use bucket::TokenBucket;
+pub use cadence::{Cadence, CadenceConfig};
+pub use effective::{Constraints, Effective};
+pub use status::{StatusConfig, StatusTracker, Work};
+pub use table::AimdTable;
+pub use throttle::Throttle;
+pub use tuner::{Observed, Targets, Tuner};
+pub use watermark::{Watermark, WatermarkConfig, is_marked};
+pub use window::{Component, Level, Refusal, release, reserve};

@@ -1,1 +1,24 @@
-//! In progress.
+//! Load and comparison measurements over public surfaces, and the mock provider that they run against.
+//!
+//! In the order data flows: [`upstream`] is the provider, [`client`] the connections of the load; [`drive`],
+//! [`streams`], [`open`], [`max`] and [`race`] each produce one kind of load and its report; [`process`] reads what
+//! a gateway spends meanwhile; [`compare`] runs all of it over several gateways and judges the result.
+//!
+//! Everything runs on one thread, so that the load takes as little as possible of the cores that it shares with
+//! the gateway, and is Linux only (timerfd, `/proc`). Times are of the monotonic clock, which all processes of a
+//! machine share ([`clock`]): a send time written by the upstream can be subtracted from a receive time here.
+
+pub mod client;
+pub mod clock;
+pub mod compare;
+pub mod drive;
+pub mod latency;
+pub mod limits;
+pub mod max;
+pub mod open;
+pub mod pacer;
+pub mod process;
+pub mod race;
+pub mod streams;
+pub mod table;
+pub mod upstream;

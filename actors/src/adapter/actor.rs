@@ -1,0 +1,293 @@
+//! Decides the condition of one adapter: breaker, window, accuracy of its estimates, measured latency, health polls.
+//!
+//! Receives  `Finished` from sessions, `Said` from the adapter's connection; its own tick
+//! Sends     `Report` to the registry
+//! When full `Finished` is dropped and counted: a figure is lost, no call is
+//! Ends      when its endpoint is replaced or withdrawn
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
+use atp_protocol::adapter::{AgentStatus, Health, HealthStatus};
+use atp_protocol::error::Code;
+use atp_protocol::estimate::Accuracy;
+use atp_protocol::flow::{Aimd, AimdConfig, Signal};
+use atp_protocol::ids::AdapterId;
+use atp_protocol::units::{Amount, Millis};
+use atp_routing::breaker::{self, Breaker, Permit, State};
+use tracing::{info, warn};
+
+use super::{Adapter, Gate, Live};
+use crate::environment::World;
+use crate::registry::{AdapterSpec, Attachment, Registry};
+
+/// Reports waiting.
+const MAILBOX: usize = 4_096;
+/// How often figures are published.
+const TICK: Duration = Duration::from_secs(1);
+/// How often a configured adapter is polled, and how long it may take.
+const POLL: Duration = Duration::from_secs(10);
+const POLL_TIMEOUT: Duration = Duration::from_secs(1);
+/// Calls the measured figures are made of.
+const RECENT: usize = 256;
+
+/// How a call ended, as far as the adapter is concerned.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Finished {
+    /// It was let through by [`AskProbe`].
+    pub(crate) is_probe: bool,
+    /// The code of its failure.
+    pub(crate) failed: Option<Code>,
+    /// Time to its first chunk, or to its end if there was none.
+    pub(crate) first_chunk_ms: f64,
+    /// The request's own target.
+    pub(crate) target_ms: f64,
+    /// Estimated, reserved and actual cost, when the call succeeded.
+    pub(crate) cost: Option<[Amount; 3]>,
+}
+
+/// Asks for a probe while the breaker is half open.
+#[derive(Debug, Message)]
+#[rtype(result = "bool")]
+pub(crate) struct AskProbe;
+
+/// What the adapter says of itself.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Said {
+    /// Readiness.
+    pub(crate) status: Option<AgentStatus>,
+    /// Calls it suggests.
+    pub(crate) suggested: Option<u32>,
+}
+
+/// One adapter.
+pub(crate) struct AdapterActor {
+    id: AdapterId,
+    adapter: Rc<dyn Adapter>,
+    live: Arc<Live>,
+    registry: Addr<Registry>,
+    world: World,
+    is_polled: bool,
+    breaker: Breaker,
+    /// Permits of probes that are out, oldest first.
+    probes: VecDeque<Permit>,
+    window: Aimd,
+    suggested: Option<u32>,
+    accuracy: Accuracy,
+    latencies: VecDeque<f64>,
+    outcomes: VecDeque<bool>,
+}
+
+impl AdapterActor {
+    pub(crate) fn launch(
+        spec: &AdapterSpec,
+        live: Arc<Live>,
+        registry: Addr<Registry>,
+        world: World,
+    ) -> Addr<Self> {
+        let window = AimdConfig {
+            base: spec.window,
+            max_cap: spec.window,
+            add: f64::from((spec.window / 64).clamp(1, 10)),
+            high_water: 1.0,
+            ..AimdConfig::default()
+        };
+        Self {
+            id: spec.capability.adapter_id.clone(),
+            adapter: spec.factory.build(),
+            live,
+            registry,
+            world,
+            is_polled: spec.attachment == Attachment::Configured,
+            breaker: Breaker::new(breaker::Settings::default()),
+            probes: VecDeque::new(),
+            window: Aimd::new(window),
+            suggested: None,
+            accuracy: Accuracy::default(),
+            latencies: VecDeque::with_capacity(RECENT),
+            outcomes: VecDeque::with_capacity(RECENT),
+        }
+        .start()
+    }
+
+    fn publish_gate(&self, now: Millis) {
+        let gate = match self.breaker.state() {
+            State::Closed => Gate::Closed,
+            State::HalfOpen => Gate::HalfOpen,
+            State::Open => match self.breaker.check(now) {
+                Ok(()) => Gate::HalfOpen,
+                Err(rejection) => Gate::Open {
+                    until: now.plus(rejection.retry_after_ms),
+                },
+            },
+        };
+        let before = self.live.gate();
+        if before != gate {
+            self.live.set_gate(gate);
+            let shift =
+                f64::from(u8::from(gate != Gate::Closed)) - f64::from(u8::from(before != Gate::Closed));
+            self.world.meter.circuits_open.increment(shift);
+            match gate {
+                Gate::Closed => info!(adapter = %self.id, "circuit closed"),
+                Gate::Open { .. } => warn!(adapter = %self.id, "circuit opened"),
+                Gate::HalfOpen => info!(adapter = %self.id, "circuit half open"),
+            }
+        }
+    }
+
+    fn publish_window(&self, now: Millis) {
+        let cooled = self.accuracy.cooled_parallel(now, self.window.current());
+        self.live
+            .set_window(self.suggested.map_or(cooled, |suggested| cooled.min(suggested)));
+        self.live.set_surcharge(self.accuracy.surcharge(now));
+    }
+
+    fn tick(&mut self) {
+        let now = self.world.now();
+        self.publish_gate(now);
+        self.publish_window(now);
+        let failures = self.outcomes.iter().filter(|ok| !**ok).count();
+        let rate = failures as f64 / self.outcomes.len().max(1) as f64;
+        self.live.set_measured(percentile(&self.latencies, 0.95), rate);
+    }
+
+    fn poll(&self, context: &mut Context<Self>) {
+        let asked = self.adapter.health();
+        let adapter = Rc::clone(&self.adapter);
+        let (registry, id) = (self.registry.clone(), self.id.clone());
+        let polling = async move {
+            let health = match tokio::time::timeout(POLL_TIMEOUT, asked).await {
+                Ok(Ok(health)) => health,
+                Ok(Err(_)) | Err(_) => Health {
+                    status: HealthStatus::Unhealthy,
+                    ..Health::HEALTHY
+                },
+            };
+            let models = adapter.capability().models.clone();
+            let report = crate::registry::Report {
+                id,
+                health: Some(health),
+                models: Some(models),
+                is_compliant: None,
+            };
+            // A registry that is behind polls again soon enough.
+            let _ = registry.try_send(report);
+        };
+        context.spawn(polling.into_actor(self));
+    }
+}
+
+/// Nearest rank; `None` below ten samples.
+fn percentile(samples: &VecDeque<f64>, share: f64) -> Option<u32> {
+    if samples.len() < 10 {
+        return None;
+    }
+    let mut sorted: Vec<f64> = samples.iter().copied().collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let at = ((sorted.len() as f64 * share) as usize).min(sorted.len() - 1);
+    Some(sorted[at].ceil() as u32)
+}
+
+fn remember<T>(recent: &mut VecDeque<T>, item: T) {
+    if recent.len() == RECENT {
+        recent.pop_front();
+    }
+    recent.push_back(item);
+}
+
+impl Actor for AdapterActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        context.set_mailbox_capacity(MAILBOX);
+        context.run_interval(TICK, |actor, context| match actor.registry.connected() {
+            true => actor.tick(),
+            false => context.stop(),
+        });
+        if self.is_polled {
+            self.poll(context);
+            context.run_interval(POLL, |actor, context| actor.poll(context));
+        }
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        if self.live.gate() != Gate::Closed {
+            self.world.meter.circuits_open.decrement(1.0);
+        }
+    }
+}
+
+impl Handler<Finished> for AdapterActor {
+    type Result = ();
+
+    fn handle(&mut self, call: Finished, _: &mut Context<Self>) {
+        let now = self.world.now();
+        let outcome = call
+            .failed
+            .map_or(breaker::Outcome::Success, breaker::Outcome::of);
+        let is_against = matches!(outcome, breaker::Outcome::Failure(_));
+        let permit = match call.is_probe {
+            true => self.probes.pop_front(),
+            // A call let through while the circuit was closed says nothing about one that has opened since.
+            false if self.breaker.state() == State::Closed => self.breaker.allow(now).ok(),
+            false => None,
+        };
+        if let Some(permit) = permit {
+            self.breaker.record(now, permit, outcome);
+        }
+        if call.failed.is_none() || is_against {
+            remember(&mut self.outcomes, !is_against);
+        }
+        let signal = match call.failed {
+            None => {
+                remember(&mut self.latencies, call.first_chunk_ms);
+                Some(Signal::Success {
+                    latency_ms: call.first_chunk_ms,
+                    target_ms: Some(call.target_ms),
+                })
+            }
+            Some(Code::WindowAgent) => Some(Signal::Failure),
+            Some(_) => is_against.then_some(Signal::Failure),
+        };
+        if let Some(signal) = signal {
+            self.window.signal(now, signal, 0.0);
+        }
+        if let Some([estimated, effective, actual]) = call.cost {
+            self.accuracy.observe(now, estimated, effective, actual);
+        }
+        self.publish_gate(now);
+        self.publish_window(now);
+    }
+}
+
+impl Handler<AskProbe> for AdapterActor {
+    type Result = bool;
+
+    fn handle(&mut self, _: AskProbe, _: &mut Context<Self>) -> bool {
+        let now = self.world.now();
+        let permit = self.breaker.allow(now);
+        let is_allowed = permit.is_ok();
+        self.probes.extend(permit.ok());
+        self.publish_gate(now);
+        is_allowed
+    }
+}
+
+impl Handler<Said> for AdapterActor {
+    type Result = ();
+
+    fn handle(&mut self, said: Said, _: &mut Context<Self>) {
+        if let Some(status) = said.status {
+            self.live.set_status(status);
+        }
+        if said.suggested.is_some() {
+            self.suggested = said.suggested;
+        }
+        self.publish_window(self.world.now());
+    }
+}

@@ -1,0 +1,207 @@
+//! An endpoint's condition as every arbiter sees it: atomics that the adapter's actor alone decides.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use atp_protocol::adapter::AgentStatus;
+use atp_protocol::error::{Code, Fault, Scope};
+use atp_protocol::units::Millis;
+
+/// Whether calls may go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// They may.
+    Closed,
+    /// They may not before a time.
+    Open {
+        /// When a probe is allowed.
+        until: Millis,
+    },
+    /// Only probes, which the actor hands out.
+    HalfOpen,
+}
+
+const CLOSED: u8 = 0;
+const OPEN: u8 = 1;
+const HALF_OPEN: u8 = 2;
+
+/// Shared condition of one endpoint. Readers may see it a moment late; the calls they let through meanwhile are counted.
+#[derive(Debug)]
+pub struct Live {
+    gate: AtomicU8,
+    open_until: AtomicU64,
+    status: AtomicU8,
+    window: AtomicU32,
+    in_flight: AtomicU32,
+    p95_ms: AtomicU32,
+    errors_ppm: AtomicU32,
+    surcharge_pct: AtomicU32,
+    routable: AtomicU8,
+}
+
+impl Live {
+    /// Closed, ready, with a window of `window` calls.
+    #[must_use]
+    pub fn new(window: u32) -> Self {
+        Self {
+            gate: AtomicU8::new(CLOSED),
+            open_until: AtomicU64::new(0),
+            status: AtomicU8::new(0),
+            window: AtomicU32::new(window),
+            in_flight: AtomicU32::new(0),
+            p95_ms: AtomicU32::new(u32::MAX),
+            errors_ppm: AtomicU32::new(0),
+            surcharge_pct: AtomicU32::new(100),
+            routable: AtomicU8::new(1),
+        }
+    }
+
+    /// Whether calls may go out.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        match self.gate.load(Ordering::Acquire) {
+            OPEN => Gate::Open {
+                until: Millis(self.open_until.load(Ordering::Relaxed)),
+            },
+            HALF_OPEN => Gate::HalfOpen,
+            _ => Gate::Closed,
+        }
+    }
+
+    pub(super) fn set_gate(&self, gate: Gate) {
+        let value = match gate {
+            Gate::Closed => CLOSED,
+            Gate::HalfOpen => HALF_OPEN,
+            Gate::Open { until } => {
+                self.open_until.store(until.0, Ordering::Relaxed);
+                OPEN
+            }
+        };
+        self.gate.store(value, Ordering::Release);
+    }
+
+    /// Readiness for new work.
+    #[must_use]
+    pub fn status(&self) -> AgentStatus {
+        match self.status.load(Ordering::Relaxed) {
+            1 => AgentStatus::Busy,
+            2 => AgentStatus::Pause,
+            3 => AgentStatus::Draining,
+            _ => AgentStatus::Ready,
+        }
+    }
+
+    pub(super) fn set_status(&self, status: AgentStatus) {
+        let value = match status {
+            AgentStatus::Ready => 0,
+            AgentStatus::Busy => 1,
+            AgentStatus::Pause => 2,
+            AgentStatus::Draining => 3,
+        };
+        self.status.store(value, Ordering::Relaxed);
+    }
+
+    /// Calls it may have at once.
+    #[must_use]
+    pub fn window(&self) -> u32 {
+        self.window.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_window(&self, window: u32) {
+        self.window.store(window, Ordering::Relaxed);
+    }
+
+    /// Calls it has.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// 95th percentile of the time to the first chunk, in milliseconds, once known.
+    #[must_use]
+    pub fn p95_ms(&self) -> Option<u32> {
+        Some(self.p95_ms.load(Ordering::Relaxed)).filter(|&ms| ms != u32::MAX)
+    }
+
+    /// Share of recent calls that failed, 0 to 1.
+    #[must_use]
+    pub fn error_rate(&self) -> f64 {
+        f64::from(self.errors_ppm.load(Ordering::Relaxed)) / 1e6
+    }
+
+    pub(super) fn set_measured(&self, p95_ms: Option<u32>, error_rate: f64) {
+        self.p95_ms.store(p95_ms.unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.errors_ppm
+            .store((error_rate.clamp(0.0, 1.0) * 1e6) as u32, Ordering::Relaxed);
+    }
+
+    /// Factor on its effective cost while it cools off, 1 otherwise.
+    #[must_use]
+    pub fn surcharge(&self) -> f64 {
+        f64::from(self.surcharge_pct.load(Ordering::Relaxed)) / 100.0
+    }
+
+    pub(super) fn set_surcharge(&self, factor: f64) {
+        self.surcharge_pct
+            .store((factor * 100.0) as u32, Ordering::Relaxed);
+    }
+
+    /// Whether it passed its compliance probe and is not withdrawn.
+    #[must_use]
+    pub fn is_routable(&self) -> bool {
+        self.routable.load(Ordering::Relaxed) == 1
+    }
+
+    pub(super) fn set_routable(&self, routable: bool) {
+        self.routable.store(u8::from(routable), Ordering::Relaxed);
+    }
+
+    /// Takes a place in the window.
+    ///
+    /// # Errors
+    /// `EWINDOW_AGENT` when there is none.
+    pub fn enter(self: &Arc<Self>) -> Result<Place, Fault> {
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        if before >= self.window() {
+            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+            return Err(
+                Fault::new(Code::WindowAgent, "the adapter has as many calls as it takes")
+                    .scoped(Scope::Lane),
+            );
+        }
+        Ok(Place(Arc::clone(self)))
+    }
+}
+
+/// A place in an endpoint's window, given back when dropped.
+#[derive(Debug)]
+pub struct Place(Arc<Live>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_window_refuses_until_a_place_is_free() {
+        let live = Arc::new(Live::new(1));
+        let place = live.enter().unwrap();
+        assert_eq!(live.enter().unwrap_err().code, Code::WindowAgent);
+        drop(place);
+        assert!(live.enter().is_ok());
+    }
+
+    #[test]
+    fn an_open_gate_names_its_end() {
+        let live = Live::new(1);
+        live.set_gate(Gate::Open { until: Millis(7) });
+        assert_eq!(live.gate(), Gate::Open { until: Millis(7) });
+        live.set_gate(Gate::Closed);
+        assert_eq!(live.gate(), Gate::Closed);
+    }
+}

@@ -1,0 +1,72 @@
+//! The registry, from any arbiter.
+
+use std::sync::Arc;
+
+use actix::Addr;
+use atp_protocol::error::{Code, Fault};
+use atp_protocol::ids::AdapterId;
+use atp_routing::policy::Lint;
+
+use super::messages::{AdapterView, List, LoadPolicy, Register, Withdraw};
+use super::{AdapterSpec, Registry, Snapshots};
+use crate::adapter::Directory;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct RegistryHandle {
+    addr: Addr<Registry>,
+    /// What requests are routed by.
+    pub snapshots: Arc<Snapshots>,
+    /// The adapters behind the candidates.
+    pub directory: Arc<Directory>,
+}
+
+impl RegistryHandle {
+    pub(super) fn new(addr: Addr<Registry>, snapshots: Arc<Snapshots>, directory: Arc<Directory>) -> Self {
+        Self {
+            addr,
+            snapshots,
+            directory,
+        }
+    }
+
+    /// Adds an adapter or replaces the one of its name.
+    ///
+    /// # Errors
+    /// `EWINDOW` when there are as many as there may be.
+    pub async fn register(&self, spec: AdapterSpec) -> Result<(), Fault> {
+        self.addr.send(Register(spec)).await.map_err(|_| stopped())?
+    }
+
+    /// Removes an adapter; calls in flight go on.
+    pub async fn withdraw(&self, id: AdapterId) {
+        // A stopped registry routes nothing anyway.
+        let _ = self.addr.send(Withdraw(id)).await;
+    }
+
+    /// Puts a policy document in force; answers with its version and the previous one.
+    ///
+    /// # Errors
+    /// The outer one when the node is stopping, the inner one the document's problems.
+    pub async fn load_policy(&self, text: String) -> Result<Result<(u64, u64), Vec<Lint>>, Fault> {
+        self.addr.send(LoadPolicy(text)).await.map_err(|_| stopped())
+    }
+
+    /// All adapters, by name.
+    ///
+    /// # Errors
+    /// When the node is stopping.
+    pub async fn list(&self) -> Result<Vec<AdapterView>, Fault> {
+        self.addr.send(List).await.map_err(|_| stopped())
+    }
+
+    /// Adapters with at least one candidate.
+    #[must_use]
+    pub fn routable(&self) -> usize {
+        self.snapshots.routable()
+    }
+}
+
+fn stopped() -> Fault {
+    Fault::new(Code::Draining, "the node is stopping; connect to another")
+}

@@ -1,0 +1,68 @@
+//! What the registry is told and asked.
+
+use std::sync::Arc;
+
+use actix::Message;
+use atp_protocol::adapter::{AgentStatus, Capability, Health};
+use atp_protocol::error::Fault;
+use atp_protocol::ids::AdapterId;
+use atp_routing::policy::Lint;
+
+use super::AdapterSpec;
+
+/// An adapter is there. One of the same name is replaced.
+#[derive(Message)]
+#[rtype(result = "Result<(), Fault>")]
+pub(crate) struct Register(pub(crate) AdapterSpec);
+
+/// An adapter has gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Withdraw(pub(crate) AdapterId);
+
+/// An adapter's condition changed, as it says or as a poll found.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Report {
+    pub(crate) id: AdapterId,
+    pub(crate) health: Option<Health>,
+    pub(crate) models: Option<Vec<String>>,
+    pub(crate) is_compliant: Option<bool>,
+}
+
+/// Put a policy document in force. Answers with its version and the previous one.
+#[derive(Message)]
+#[rtype(result = "Result<(u64, u64), Vec<Lint>>")]
+pub(super) struct LoadPolicy(pub(super) String);
+
+/// Look at all adapters.
+#[derive(Message)]
+#[rtype(result = "Vec<AdapterView>")]
+pub(super) struct List;
+
+/// An adapter as the operator sees it.
+#[derive(Debug, Clone)]
+pub struct AdapterView {
+    /// What it declared.
+    pub capability: Arc<Capability>,
+    /// How it is attached: `local`, `configured` or `dialled`.
+    pub attachment: &'static str,
+    /// Its last health report.
+    pub health: Option<Health>,
+    /// Readiness.
+    pub status: AgentStatus,
+    /// `closed`, `open` or `half-open`.
+    pub circuit: &'static str,
+    /// Measured 95th percentile to the first chunk, in milliseconds.
+    pub p95_ms: Option<u32>,
+    /// Measured share of failed calls.
+    pub error_rate: f64,
+    /// Calls in flight.
+    pub in_flight: u32,
+    /// Calls it may have at once.
+    pub window: u32,
+    /// Passed its compliance probe, or needs none.
+    pub is_compliant: bool,
+    /// Why it has no candidates, if it has none.
+    pub unroutable: Option<&'static str>,
+}

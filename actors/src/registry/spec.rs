@@ -1,0 +1,56 @@
+//! An adapter on its way into the registry.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use atp_protocol::adapter::Capability;
+use atp_protocol::estimate::Price;
+
+use crate::adapter::AdapterFactory;
+
+/// How an adapter is attached, which decides what its silence means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attachment {
+    /// Runs inside the node: there as long as the node is.
+    Local,
+    /// Configured by the operator and polled for its health.
+    Configured,
+    /// Dialled in: reports its health itself, leaves with its connection.
+    Dialled,
+}
+
+/// Prices by model, and one for all others.
+#[derive(Debug, Clone, Default)]
+pub struct PriceList {
+    /// By model.
+    pub models: BTreeMap<String, Price>,
+    /// For models not listed; `None` leaves them unroutable.
+    pub other: Option<Price>,
+}
+
+impl PriceList {
+    /// The price of a model.
+    #[must_use]
+    pub fn of(&self, model: &str) -> Option<Price> {
+        self.models.get(model).copied().or(self.other)
+    }
+}
+
+/// Everything the registry needs to know of an adapter.
+#[derive(Clone)]
+pub struct AdapterSpec {
+    /// What it declares.
+    pub capability: Arc<Capability>,
+    /// Builds an arbiter's instance.
+    pub factory: Arc<dyn AdapterFactory>,
+    /// How it is attached.
+    pub attachment: Attachment,
+    /// Where it runs.
+    pub region: Arc<str>,
+    /// What it costs.
+    pub prices: PriceList,
+    /// Calls it may have at once when nothing is known against it.
+    pub window: u32,
+    /// Whether dropping a call stops what it costs.
+    pub cancel_stops_billing: bool,
+}

@@ -1,0 +1,98 @@
+//! One session: admits its streams and counts them.
+//!
+//! Receives  `Open` from the router, `Ended` from the tasks that drive its streams
+//! Sends     nothing; a stream's events go through its own channel
+//! When full a session has at most [`STREAMS_MAX`] streams; more are refused with `EWINDOW`
+//! Ends      when its last stream has
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
+use atp_protocol::error::{Code, Fault};
+use atp_protocol::request::AgentRequest;
+
+use super::drive::Drive;
+use super::launch::launch;
+use super::{Opened, Router};
+
+/// Open streams of a session (atp.md section 1).
+const STREAMS_MAX: usize = 256;
+
+/// Start a stream.
+#[derive(Message)]
+#[rtype(result = "Result<Opened, Fault>")]
+pub(super) struct Open(pub(super) Arc<AgentRequest>);
+
+/// A stream has ended, settlement included.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Ended;
+
+/// A session.
+pub(super) struct Session {
+    router: Rc<Router>,
+    streams: usize,
+}
+
+impl Session {
+    pub(super) fn new(router: Rc<Router>) -> Self {
+        Self { router, streams: 0 }
+    }
+}
+
+impl Actor for Session {
+    type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Context<Self>) {
+        self.router.world.meter.sessions.increment(1.0);
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.router.world.meter.sessions.decrement(1.0);
+    }
+}
+
+/// Tells the session that a stream has ended, however it ended.
+struct Leave(actix::Addr<Session>);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        self.0.do_send(Ended);
+    }
+}
+
+impl Handler<Open> for Session {
+    type Result = ResponseFuture<Result<Opened, Fault>>;
+
+    fn handle(&mut self, Open(request): Open, context: &mut Context<Self>) -> Self::Result {
+        if self.streams >= STREAMS_MAX {
+            let detail = format!("the session has {STREAMS_MAX} open streams, as many as it may");
+            return Box::pin(std::future::ready(Err(Fault::new(Code::Window, detail))));
+        }
+        self.streams += 1;
+        let leave = Leave(context.address());
+        let router = Rc::clone(&self.router);
+        Box::pin(async move {
+            let running = router.load.enter();
+            let (facts, launched) = launch(&router, request).await?;
+            let (drive, events) = Drive::new(router, launched);
+            tokio::task::spawn_local(async move {
+                drive.run().await;
+                drop((running, leave));
+            });
+            Ok(Opened { facts, events })
+        })
+    }
+}
+
+impl Handler<Ended> for Session {
+    type Result = ();
+
+    fn handle(&mut self, _: Ended, context: &mut Context<Self>) {
+        self.streams -= 1;
+        if self.streams == 0 {
+            context.stop();
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! One call to an adapter, from its delay to its last event.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use atp_protocol::adapter::{AgentStatus, Usage, UsageSource};
+use atp_protocol::error::{Code, Fault, Scope};
+use atp_protocol::estimate::{Estimate, Price};
+use atp_protocol::units::{Amount, Millis};
+use atp_routing::reconcile;
+use atp_routing::session::{Call as CallId, Chunk, LaneEnd, Piece};
+use futures_util::future::LocalBoxFuture;
+use tokio::time::Sleep;
+
+use crate::adapter::{
+    Adapter, AskProbe, Call, Endpoint, Finished, Gate, LaneEvent, LaneFinal, LaneStream, Metered, Place,
+};
+
+/// Somebody a lane can be sent to.
+pub(super) struct Target {
+    /// `adapter/model@region`.
+    pub(super) candidate: Arc<str>,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) model: Arc<str>,
+    pub(super) price: Price,
+    /// Expected cost, and what is held for it.
+    pub(super) estimate: Estimate,
+    pub(super) effective: Amount,
+}
+
+impl Target {
+    /// What the router counted, when the adapter said nothing.
+    pub(super) fn estimated(&self, out_tokens: u64) -> Usage {
+        Usage {
+            in_tokens: self.estimate.in_tokens,
+            out_tokens,
+            usd_micros: self.price.cost(self.estimate.in_tokens, out_tokens),
+            source: UsageSource::Estimated,
+        }
+    }
+}
+
+/// What a call tells its session.
+pub(super) enum Signal {
+    Accepted,
+    Refused(Fault),
+    Chunk(Chunk),
+    Log { level: String, text: String },
+    Status(AgentStatus),
+    Ended(Box<LaneEnd>),
+    Failed(Fault),
+}
+
+enum State {
+    Waiting(Pin<Box<Sleep>>, Box<Call>),
+    Opening(LocalBoxFuture<'static, Result<LaneStream, Fault>>),
+    Running(LaneStream),
+    Over,
+}
+
+/// A call in progress.
+pub(super) struct Running {
+    pub(super) id: CallId,
+    pub(super) target: usize,
+    pub(super) is_paused: bool,
+    state: State,
+    place: Option<Place>,
+    is_probe: bool,
+    endpoint: Arc<Endpoint>,
+    adapter: Rc<dyn Adapter>,
+    price: Price,
+    seq: u64,
+    started: Millis,
+    first_chunk: Option<Millis>,
+    usage: Option<Usage>,
+    seen_tokens: u64,
+}
+
+impl Running {
+    pub(super) fn new(
+        id: CallId,
+        target: usize,
+        to: &Target,
+        adapter: Rc<dyn Adapter>,
+        call: Call,
+        delay_ms: u64,
+        now: Millis,
+    ) -> Self {
+        let sleep = Box::pin(tokio::time::sleep(Duration::from_millis(delay_ms)));
+        let mut running = Self {
+            id,
+            target,
+            is_paused: false,
+            state: State::Waiting(sleep, Box::new(call)),
+            place: None,
+            is_probe: false,
+            endpoint: Arc::clone(&to.endpoint),
+            adapter,
+            price: to.price,
+            seq: 0,
+            started: now,
+            first_chunk: None,
+            usage: None,
+            seen_tokens: 0,
+        };
+        if delay_ms == 0 {
+            running.begin();
+        }
+        running
+    }
+
+    /// Takes a place at the endpoint and starts the call.
+    fn begin(&mut self) {
+        let State::Waiting(_, call) = std::mem::replace(&mut self.state, State::Over) else {
+            return;
+        };
+        self.state = State::Opening(match self.endpoint.live.enter() {
+            Ok(place) => {
+                self.place = Some(place);
+                match self.endpoint.live.gate() {
+                    Gate::Closed => self.adapter.stream(*call),
+                    Gate::Open { .. } | Gate::HalfOpen => self.probe(*call),
+                }
+            }
+            Err(fault) => Box::pin(std::future::ready(Err(fault))),
+        });
+    }
+
+    /// Asks the adapter's actor to be let through an open circuit.
+    fn probe(&mut self, call: Call) -> LocalBoxFuture<'static, Result<LaneStream, Fault>> {
+        self.is_probe = true;
+        let (actor, adapter) = (self.endpoint.actor.clone(), Rc::clone(&self.adapter));
+        Box::pin(async move {
+            match actor.send(AskProbe).await {
+                Ok(true) => adapter.stream(call).await,
+                Ok(false) | Err(_) => {
+                    Err(Fault::new(Code::Circuit, "the adapter's circuit is open").scoped(Scope::Lane))
+                }
+            }
+        })
+    }
+
+    /// The next thing that happens; pending while paused.
+    pub(super) fn poll(&mut self, now: Millis, context: &mut Context<'_>) -> Poll<Signal> {
+        loop {
+            match &mut self.state {
+                State::Waiting(sleep, _) => {
+                    std::task::ready!(sleep.as_mut().poll(context));
+                    self.begin();
+                }
+                State::Opening(opening) => {
+                    return Poll::Ready(match std::task::ready!(opening.as_mut().poll(context)) {
+                        Ok(stream) => {
+                            self.state = State::Running(stream);
+                            Signal::Accepted
+                        }
+                        Err(fault) => {
+                            self.finish(now, Some(fault.code));
+                            Signal::Refused(fault)
+                        }
+                    });
+                }
+                State::Running(_) if self.is_paused => return Poll::Pending,
+                State::Running(stream) => {
+                    let event = std::task::ready!(stream.as_mut().poll_next(context));
+                    if let Some(signal) = self.take(event, now) {
+                        return Poll::Ready(signal);
+                    }
+                }
+                State::Over => return Poll::Pending,
+            }
+        }
+    }
+
+    fn take(&mut self, event: Option<Result<LaneEvent, Fault>>, now: Millis) -> Option<Signal> {
+        let event = match event {
+            Some(Ok(event)) => event,
+            Some(Err(fault)) => {
+                self.finish(now, Some(fault.code));
+                return Some(Signal::Failed(fault));
+            }
+            None => {
+                self.finish(now, Some(Code::Adapter));
+                let fault = Fault::new(Code::Adapter, "the adapter ended its answer without saying so");
+                return Some(Signal::Failed(fault.scoped(Scope::Lane)));
+            }
+        };
+        Some(match event {
+            LaneEvent::Forward {
+                bytes,
+                out_tokens,
+                usage,
+            } => self.chunk(
+                now,
+                Piece::Forward(bytes),
+                u64::from(out_tokens),
+                Some(out_tokens),
+                usage,
+                None,
+            ),
+            LaneEvent::Partial(partial) => {
+                let tokens = partial.out_tokens.unwrap_or_else(|| guess(&partial.text));
+                let piece = Piece::Read {
+                    text: partial.text,
+                    data: partial.data,
+                };
+                self.chunk(
+                    now,
+                    piece,
+                    u64::from(tokens),
+                    partial.out_tokens,
+                    partial.usage,
+                    partial.confidence,
+                )
+            }
+            LaneEvent::Log { level, text } => Signal::Log { level, text },
+            LaneEvent::Status(status) => Signal::Status(status),
+            // Nobody can answer it over this surface: the adapter's own timeout decides.
+            LaneEvent::Question(_) => return None,
+            LaneEvent::Final(last) => {
+                let end = self.end(last);
+                self.finish(now, None);
+                Signal::Ended(Box::new(end))
+            }
+        })
+    }
+
+    fn chunk(
+        &mut self,
+        now: Millis,
+        piece: Piece,
+        seen: u64,
+        tokens: Option<u32>,
+        usage: Option<Metered>,
+        confidence: Option<f64>,
+    ) -> Signal {
+        self.first_chunk.get_or_insert(now);
+        self.seq += 1;
+        self.seen_tokens += seen;
+        if let Some(metered) = usage {
+            self.usage = Some(priced(self.price, metered));
+        }
+        Signal::Chunk(Chunk {
+            seq: self.seq,
+            piece,
+            tokens,
+            usage: self.usage,
+            confidence,
+        })
+    }
+
+    fn end(&mut self, last: LaneFinal) -> LaneEnd {
+        if let Some(metered) = last.usage {
+            self.usage = Some(priced(self.price, metered));
+        } else if let Some(text) = &last.text {
+            self.seen_tokens += u64::from(guess(text));
+        }
+        LaneEnd {
+            last_seq: Some(self.seq),
+            rest: reconcile::Answer {
+                text: last.text.unwrap_or_default(),
+                data: last.data,
+                findings: last.findings,
+                tool_calls: last.tool_calls,
+                model: last.model,
+                finish_reason: last.finish_reason,
+                body: last.body,
+            },
+            confidence: last.confidence,
+            usage: self.usage,
+            citations: Vec::new(),
+            has_failed_tests: false,
+        }
+    }
+
+    /// What the adapter reported, if it did.
+    pub(super) const fn reported(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// What the call has used so far: reported, else counted against `estimate`.
+    pub(super) fn used(&self, estimate: &Estimate) -> Usage {
+        self.usage.unwrap_or_else(|| Usage {
+            in_tokens: estimate.in_tokens,
+            out_tokens: self.seen_tokens,
+            usd_micros: self.price.cost(estimate.in_tokens, self.seen_tokens),
+            source: UsageSource::Estimated,
+        })
+    }
+
+    /// Time to the first chunk in milliseconds, or to `now`.
+    fn waited_ms(&self, now: Millis) -> f64 {
+        self.first_chunk.unwrap_or(now).since(self.started) as f64
+    }
+
+    fn finish(&mut self, now: Millis, failed: Option<Code>) {
+        self.state = State::Over;
+        self.place = None;
+        let report = Finished {
+            is_probe: self.is_probe && failed != Some(Code::Circuit),
+            failed,
+            first_chunk_ms: self.waited_ms(now),
+            target_ms: 0.0,
+            cost: None,
+        };
+        // A full mailbox loses a figure, not a call.
+        let _ = self.endpoint.actor.try_send(report);
+    }
+
+    /// The stream, to be drained to its usage; what is left of the call is over.
+    pub(super) fn into_stream(mut self) -> Option<(LaneStream, Place)> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Running(stream) => Some((stream, self.place.take()?)),
+            State::Waiting(..) | State::Opening(_) | State::Over => None,
+        }
+    }
+}
+
+/// Money is the operator's price unless the adapter is the one who bills.
+pub(super) fn priced(price: Price, metered: Metered) -> Usage {
+    Usage {
+        in_tokens: metered.in_tokens,
+        out_tokens: metered.out_tokens,
+        usd_micros: metered
+            .usd_micros
+            .unwrap_or_else(|| price.cost(metered.in_tokens, metered.out_tokens)),
+        source: metered.source,
+    }
+}
+
+/// A quarter of the bytes, rounded up.
+fn guess(text: &str) -> u32 {
+    u32::try_from(text.len().div_ceil(4)).unwrap_or(u32::MAX)
+}

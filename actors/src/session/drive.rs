@@ -1,0 +1,399 @@
+//! Runs one stream: feeds the parallel-session machine, carries out what it decides, settles, answers.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use atp_protocol::adapter::Usage;
+use atp_protocol::error::{Code, Fault};
+use atp_protocol::units::{Amount, Millis};
+use atp_routing::session::{Action, Call as CallId, CancelReason, Input, LaneIx, LaneOutcome, Piece, Step};
+use tokio::sync::mpsc;
+use tokio::time::{Sleep, sleep, timeout};
+
+use super::call::{Running, Signal};
+use super::drain::Drain;
+use super::launch::Launched;
+use super::output::{OUTPUT_MAX, Output};
+use super::{Router, finish};
+use crate::adapter::{Call, Form};
+use crate::scheduler::Slot;
+
+/// A stream on its way.
+pub(super) struct Drive {
+    pub(super) router: Rc<Router>,
+    pub(super) launched: Launched,
+    calls: Vec<Running>,
+    drains: Vec<Drain>,
+    pending: VecDeque<Input>,
+    out: mpsc::Sender<Output>,
+    timer: Pin<Box<Sleep>>,
+    timer_at: Option<Millis>,
+    pub(super) has_output: bool,
+    has_left: bool,
+    is_finished: bool,
+}
+
+/// What the loop waited for.
+enum Woken {
+    Call(usize, Signal),
+    Left,
+    Preempted,
+    Time,
+}
+
+impl Drive {
+    pub(super) fn new(router: Rc<Router>, launched: Launched) -> (Self, mpsc::Receiver<Output>) {
+        let (out, events) = mpsc::channel(OUTPUT_MAX);
+        let drive = Self {
+            router,
+            launched,
+            calls: Vec::new(),
+            drains: Vec::new(),
+            pending: VecDeque::new(),
+            out,
+            timer: Box::pin(sleep(Duration::ZERO)),
+            timer_at: None,
+            has_output: false,
+            has_left: false,
+            is_finished: false,
+        };
+        (drive, events)
+    }
+
+    /// Runs to the end, settlement included.
+    pub(super) async fn run(mut self) {
+        self.pending.push_back(Input::Start);
+        // The hold covers every lane, so all of them are admitted together.
+        let lanes = 0..self.launched.first_lanes;
+        self.pending
+            .extend(lanes.map(|lane| Input::LaneAdmitted { lane: LaneIx(lane) }));
+        loop {
+            while let Some(input) = self.pending.pop_front() {
+                let now = self.router.world.now();
+                for Action { step, .. } in self.launched.machine.handle(now, input) {
+                    self.perform(step).await;
+                }
+            }
+            if self.is_finished {
+                break;
+            }
+            self.guard_budget().await;
+            if !self.pending.is_empty() {
+                continue;
+            }
+            match self.wake().await {
+                Woken::Call(at, signal) => self.take(at, signal).await,
+                Woken::Left => self.leave(),
+                Woken::Preempted => self.pending.push_back(Input::Preempt),
+                Woken::Time => self.pending.push_back(Input::Tick),
+            }
+        }
+        self.close().await;
+    }
+
+    /// Waits for the next thing to happen. Lanes first: what has arrived counts before what has expired.
+    async fn wake(&mut self) -> Woken {
+        let now = self.router.world.now();
+        if let Some(at) = self.launched.machine.next_deadline()
+            && self.timer_at.is_none_or(|set| at < set)
+        {
+            // A timer that fires early only ticks; setting it anew on every chunk would cost more.
+            let wait = Duration::from_millis(at.since(now).max(1));
+            self.timer.set(sleep(wait));
+            self.timer_at = Some(at);
+        }
+        let Self {
+            calls,
+            out,
+            timer,
+            timer_at,
+            router,
+            has_left,
+            launched,
+            ..
+        } = self;
+        let lanes = poll_fn(|context| {
+            for (at, call) in calls.iter_mut().enumerate() {
+                if let Poll::Ready(signal) = call.poll(router.world.now(), context) {
+                    return Poll::Ready((at, signal));
+                }
+            }
+            Poll::Pending
+        });
+        tokio::select! {
+            biased;
+            (at, signal) = lanes => Woken::Call(at, signal),
+            () = out.closed(), if !*has_left => Woken::Left,
+            () = preempted(&mut launched.slot) => Woken::Preempted,
+            () = timer.as_mut(), if timer_at.is_some() => {
+                *timer_at = None;
+                Woken::Time
+            }
+        }
+    }
+
+    async fn take(&mut self, at: usize, signal: Signal) {
+        let call = self.calls[at].id;
+        let input = match signal {
+            Signal::Accepted => Input::DispatchOk { call },
+            Signal::Chunk(chunk) => Input::Chunk { call, chunk },
+            Signal::Status(status) => Input::AgentStatus {
+                lane: call.lane,
+                status,
+            },
+            Signal::Log { level, text } => return self.emit(Output::Log { level, text }).await,
+            Signal::Refused(fault) => {
+                self.retire(at);
+                Input::DispatchErr { call, fault }
+            }
+            Signal::Ended(end) => {
+                self.retire(at);
+                Input::LaneFinal { call, end }
+            }
+            Signal::Failed(fault) => {
+                let usage = self.calls[at].reported();
+                self.retire(at);
+                Input::LaneFail { call, fault, usage }
+            }
+        };
+        self.pending.push_back(input);
+    }
+
+    fn retire(&mut self, at: usize) {
+        self.calls.swap_remove(at);
+    }
+
+    /// The client has gone: nothing more is sent, what runs is cancelled, all is settled.
+    fn leave(&mut self) {
+        if !self.has_left {
+            self.has_left = true;
+            self.pending.push_back(Input::Cancel);
+        }
+    }
+
+    async fn perform(&mut self, step: Step) {
+        match step {
+            Step::Dispatch {
+                call,
+                target,
+                delay_ms,
+            } => self.dispatch(call, target.0, delay_ms),
+            Step::CancelLane { call, reason } => self.cancel(call, reason),
+            Step::Pause { lane } => self.pause(lane, true),
+            Step::Resume { lane } => self.pause(lane, false),
+            Step::EmitText { piece, .. } => {
+                let output = match piece {
+                    Piece::Read { text, .. } if text.is_empty() => return,
+                    Piece::Read { text, .. } => Output::Text(text),
+                    Piece::Forward(bytes) => Output::Forward(bytes),
+                };
+                self.first_output();
+                self.emit(output).await;
+            }
+            Step::EmitLanePartial {
+                lane,
+                piece: Piece::Read { text, .. },
+            } => {
+                let lane = self.launched.lanes[lane.0].clone();
+                self.emit(Output::Lane {
+                    lane,
+                    text,
+                    confidence: None,
+                })
+                .await;
+            }
+            // Bytes of a provider are forwarded on one lane only.
+            Step::EmitLanePartial { .. } => {}
+            Step::EmitEvent { event, lane, reason } => {
+                let persona = lane.and_then(|lane| self.launched.lanes[lane.0].persona.clone());
+                let data = serde_json::json!({ "reason": reason, "persona_id": persona });
+                self.emit(Output::Event {
+                    name: finish::event_name(event),
+                    data,
+                })
+                .await;
+            }
+            Step::EmitProvisional(provisional) => {
+                let output = finish::provisional(self, *provisional);
+                self.emit(output).await;
+            }
+            Step::CallArbiter { .. } => {
+                let fault = Fault::new(Code::Unsupported, "no arbiter is configured");
+                self.pending.push_back(Input::ArbiterResult(Err(fault)));
+            }
+            Step::Escalate { lane, target, .. } => self.escalate(lane, target.0).await,
+            Step::SettleLane { lane, outcome } => self.settle_lane(lane, &outcome),
+            Step::Finish(result) => {
+                self.is_finished = true;
+                // With nothing left to drain the charge is on record before the client knows the answer, so that a
+                // node that dies in between never forgets an answer it gave.
+                if self.drains.is_empty() {
+                    self.launched.spend.settle().await;
+                }
+                let output = finish::output(self, *result);
+                self.emit(output).await;
+            }
+        }
+    }
+
+    fn dispatch(&mut self, id: CallId, target: usize, delay_ms: u64) {
+        let now = self.router.world.now();
+        let launched = &self.launched;
+        let to = &launched.targets[target];
+        let request = &launched.request;
+        let call = Call {
+            request: Arc::clone(request),
+            lane: launched.lanes[id.lane.0].clone(),
+            model: Arc::clone(&to.model),
+            persona_prompt: launched.prompts[id.lane.0].clone(),
+            form: launched.form,
+            deadline_ms: request
+                .deadline_ms
+                .saturating_sub(now.since(launched.accepted))
+                .max(1),
+            budget: to.effective,
+            max_output_tokens: launched.output_cap(to),
+            idempotency_key: request.id.as_str().into(),
+            diversity_seed: launched.lanes[id.lane.0].clone.map(|clone| u64::from(clone.0)),
+        };
+        self.router.world.meter.targets.increment(1);
+        let adapter = self.router.adapter(&to.endpoint);
+        self.calls
+            .push(Running::new(id, target, to, adapter, call, delay_ms, now));
+    }
+
+    fn cancel(&mut self, id: CallId, reason: CancelReason) {
+        let Some(at) = self.calls.iter().position(|call| call.id == id) else {
+            return;
+        };
+        let call = self.calls.swap_remove(at);
+        let target = &self.launched.targets[call.target];
+        let used = call.used(&target.estimate);
+        let bills_on = !target.endpoint.cancel_stops_billing && reason != CancelReason::TooBig;
+        if bills_on {
+            let caps = (self.router.settings.drain_bytes, self.router.settings.drain_ms);
+            self.drains
+                .extend(Drain::new(id.lane, call, target.price, used, caps));
+        }
+    }
+
+    fn pause(&mut self, lane: LaneIx, is_paused: bool) {
+        for call in self.calls.iter_mut().filter(|call| call.id.lane == lane) {
+            call.is_paused = is_paused;
+        }
+    }
+
+    async fn escalate(&mut self, lane: LaneIx, target: usize) {
+        let need = self.launched.targets[target].effective;
+        let input = match self.launched.spend.add(need).await {
+            Ok(()) => Input::LaneAdmitted { lane },
+            Err(fault) => Input::LaneRejected { lane, fault },
+        };
+        self.pending.push_back(input);
+    }
+
+    fn settle_lane(&mut self, lane: LaneIx, outcome: &LaneOutcome) {
+        // A lane that is being drained is counted when its drain is over.
+        if outcome.attempts == 0 || self.drains.iter().any(|drain| drain.lane == lane) {
+            return;
+        }
+        let target = &self.launched.targets[outcome.target.0];
+        let usage = outcome
+            .usage
+            .unwrap_or_else(|| target.estimated(outcome.seen_tokens));
+        self.launched.spend.count(usage);
+    }
+
+    /// Tops the hold up before it is spent, and cuts the lanes when nothing can be added.
+    async fn guard_budget(&mut self) {
+        let used = self.running_amount();
+        if self.launched.spend.wants_more(used) {
+            self.launched.spend.top_up().await;
+        }
+        if self.launched.spend.is_exhausted(used) {
+            let lanes = self
+                .calls
+                .iter()
+                .map(|call| Input::BudgetExhausted { lane: call.id.lane });
+            self.pending.extend(lanes);
+        }
+    }
+
+    fn running_amount(&self) -> Amount {
+        self.calls.iter().fold(Amount::ZERO, |sum, call| {
+            sum.plus(call.used(&self.launched.targets[call.target].estimate).amount())
+        })
+    }
+
+    fn first_output(&mut self) {
+        if !self.has_output {
+            self.has_output = true;
+            let waited = self.router.world.now().since(self.launched.accepted);
+            self.router
+                .world
+                .meter
+                .first_chunk(self.launched.request.tier, waited as f64);
+        }
+    }
+
+    /// Sends to the reader; waits while it is behind, and takes it for gone when it stays so.
+    async fn emit(&mut self, output: Output) {
+        if self.has_left {
+            return;
+        }
+        let Err(mpsc::error::TrySendError::Full(output)) = self.out.try_send(output) else {
+            // Delivered, or the reader has gone, which `wake` notices.
+            return;
+        };
+        let patience = Duration::from_millis(self.router.settings.write_stall_ms);
+        if !matches!(timeout(patience, self.out.send(output)).await, Ok(Ok(()))) {
+            self.leave();
+        }
+    }
+
+    /// Drains what bills on, settles, and puts the session on record.
+    async fn close(mut self) {
+        let audit = self
+            .launched
+            .machine
+            .audit()
+            .map(|audit| serde_json::json!(audit));
+        finish::count(&self);
+        // The reader need not wait for what follows.
+        drop(self.out);
+        for drain in self.drains.drain(..) {
+            self.launched.spend.count(drain.run().await);
+        }
+        self.launched.spend.settle().await;
+        if let Some(audit) = audit {
+            self.router.decisions.ended(&self.launched.request.id, audit);
+        }
+    }
+
+    /// Whether the provider's own bytes went out.
+    pub(super) fn is_forwarded(&self) -> bool {
+        self.has_output && self.launched.form == Form::Forward
+    }
+
+    /// What all lanes used, drains aside.
+    pub(super) fn used(&self) -> Usage {
+        self.launched.spend.used()
+    }
+}
+
+/// Resolves once, when the slot is wanted back.
+async fn preempted(slot: &mut Slot) {
+    if let Some(preempted) = &mut slot.preempted {
+        let is_wanted = preempted.await.is_ok();
+        slot.preempted = None;
+        if is_wanted {
+            return;
+        }
+    }
+    std::future::pending().await
+}

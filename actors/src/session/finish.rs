@@ -1,0 +1,177 @@
+//! From the machine's result to what the reader is told.
+
+use atp_protocol::error::Code;
+use atp_routing::agreement::Mode;
+use atp_routing::reconcile;
+use atp_routing::session::{Event, Failure, FinalAnswer, Provisional, Status};
+
+use super::drive::Drive;
+use super::output::{Answer, Consensus, Output, Telemetry};
+use crate::metrics::Outcome;
+
+/// The last event of a stream.
+pub(super) fn output(drive: &Drive, result: Result<FinalAnswer, Failure>) -> Output {
+    match result {
+        Ok(last) => {
+            let meter = &drive.router.world.meter;
+            meter.reconciled(last.consensus.strategy.as_str());
+            if let Some(agreement) = last.consensus.agreement {
+                meter.agreement.record(agreement);
+            }
+            Output::Final(Box::new(answer(drive, last)))
+        }
+        Err(failure) => Output::Failed {
+            fault: failure.fault,
+            partial: failure
+                .partial
+                .map(|partial| partial.text)
+                .filter(|text| !text.is_empty()),
+            telemetry: Box::new(telemetry(drive, None)),
+        },
+    }
+}
+
+fn answer(drive: &Drive, last: FinalAnswer) -> Answer {
+    let reconcile::Answer {
+        text,
+        data,
+        findings,
+        tool_calls,
+        model,
+        finish_reason,
+        body,
+    } = last.answer;
+    let unsent = text
+        .get(last.sent..)
+        .filter(|rest| !rest.is_empty())
+        .map(str::to_owned);
+    let parts = (!last.parts.is_empty()).then(|| parts(&last.parts));
+    let mut telemetry = telemetry(drive, model);
+    telemetry.escalations = u32::from(last.escalations);
+    Answer {
+        body,
+        is_forwarded: drive.is_forwarded(),
+        text: (!text.is_empty()).then_some(text),
+        unsent,
+        data,
+        findings,
+        parts,
+        tool_calls,
+        consensus: (drive.launched.lanes.len() > 1).then(|| consensus(last.consensus)),
+        confidence: last.confidence,
+        finish_reason,
+        partial_failure: last.is_partial_failure,
+        aborted: last.aborted,
+        telemetry,
+    }
+}
+
+fn parts(parts: &[reconcile::Part]) -> serde_json::Value {
+    parts
+        .iter()
+        .map(|part| {
+            serde_json::json!({
+                "persona_id": part.lane.persona,
+                "clone_id": part.lane.clone,
+                "weight": part.weight,
+                "text": part.text,
+            })
+        })
+        .collect()
+}
+
+fn consensus(from: reconcile::Consensus) -> Consensus {
+    Consensus {
+        strategy: from.strategy.as_str(),
+        agreement: from.agreement,
+        mode: match from.mode {
+            Mode::Findings => "findings",
+            Mode::Lexical => "lexical",
+        },
+        uncertainties: from.uncertainties,
+        lanes_used: u32::try_from(from.lanes_used).unwrap_or(u32::MAX),
+        lanes_failed: u32::try_from(from.lanes_failed).unwrap_or(u32::MAX),
+    }
+}
+
+/// The name of an `agent.event`.
+pub(super) const fn event_name(event: Event) -> &'static str {
+    match event {
+        Event::LaneFailed => "lane_failed",
+        Event::Escalate => "escalate",
+        Event::ModelSwitch => "model_switch",
+        Event::EarlyTermination => "early_termination",
+        Event::Preempted => "preempted",
+    }
+}
+
+/// A result that may still be revised.
+pub(super) fn provisional(drive: &Drive, shown: Provisional) -> Output {
+    let reconcile::Answer {
+        text,
+        data,
+        findings,
+        tool_calls,
+        model,
+        finish_reason,
+        ..
+    } = shown.answer;
+    let answer = Answer {
+        text: (!text.is_empty()).then_some(text),
+        data,
+        findings,
+        tool_calls,
+        parts: (!shown.parts.is_empty()).then(|| parts(&shown.parts)),
+        consensus: Some(consensus(shown.consensus)),
+        confidence: Some(shown.confidence),
+        finish_reason,
+        telemetry: telemetry(drive, model),
+        ..Answer::default()
+    };
+    Output::Provisional {
+        answer: Box::new(answer),
+        revision: shown.revision,
+        status: match shown.status {
+            Status::Provisional => "PROVISIONAL",
+            Status::Upgraded => "UPGRADED",
+            Status::Downgraded => "DOWNGRADED",
+        },
+        is_incremental: shown.is_incremental,
+        expiry_ms: shown.expiry_ms,
+    }
+}
+
+fn telemetry(drive: &Drive, model: Option<String>) -> Telemetry {
+    let used = drive.used();
+    let launched = &drive.launched;
+    Telemetry {
+        in_tokens: used.in_tokens,
+        out_tokens: used.out_tokens,
+        usd_micros: used.usd_micros,
+        source: Some(used.source),
+        latency_ms: drive.router.world.now().since(launched.accepted),
+        model_used: model.or_else(|| launched.targets.first().map(|target| target.model.to_string())),
+        route_path: launched
+            .targets
+            .iter()
+            .map(|target| target.candidate.to_string())
+            .collect(),
+        escalations: 0,
+    }
+}
+
+/// Counts the request.
+pub(super) fn count(drive: &Drive) {
+    let launched = &drive.launched;
+    let outcome = match launched.machine.audit().and_then(|audit| audit.failure) {
+        None => Outcome::Ok,
+        Some(Code::Cancel) => Outcome::Cancelled,
+        Some(_) => Outcome::Error,
+    };
+    let elapsed = drive.router.world.now().since(launched.accepted);
+    drive
+        .router
+        .world
+        .meter
+        .request_ended(launched.request.tier, outcome, elapsed as f64);
+}

@@ -1,0 +1,323 @@
+//! Admits a request: decides who does the work, holds what it may cost, and lays out the lanes.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use atp_protocol::error::{Code, Fault};
+use atp_protocol::estimate::Estimate;
+use atp_protocol::ids::{CloneId, LaneId};
+use atp_protocol::request::{AgentRequest, Dialect};
+use atp_protocol::units::Millis;
+use atp_routing::fib::Candidate;
+use atp_routing::plan::{Condition, Conditions, Decision, Input, Lane, Need, Plan, decide};
+use atp_routing::policy::PolicySet;
+use atp_routing::scheduler::Item;
+use atp_routing::session::{EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx};
+
+use super::call::Target;
+use super::spend::Spend;
+use super::{Explained, Facts, Router};
+use crate::adapter::{Directory, Form, Gate};
+use crate::scheduler::Slot;
+
+/// A request that may run.
+pub(super) struct Launched {
+    pub(super) request: Arc<AgentRequest>,
+    pub(super) targets: Vec<Target>,
+    pub(super) prompts: Vec<Option<Arc<str>>>,
+    /// Every lane's name, escalations last.
+    pub(super) lanes: Vec<LaneId>,
+    /// Lanes that start at once.
+    pub(super) first_lanes: usize,
+    pub(super) machine: ParallelSession,
+    pub(super) spend: Spend,
+    pub(super) slot: Slot,
+    pub(super) form: Form,
+    pub(super) accepted: Millis,
+}
+
+impl Launched {
+    /// Most output tokens the hold pays for, where more could not be paid: an answer in one piece cannot be cut on the way.
+    pub(super) fn output_cap(&self, target: &Target) -> Option<u64> {
+        let is_whole = !self.request.wants_stream && self.form == Form::Forward;
+        (is_whole && self.spend.is_limited()).then(|| {
+            target
+                .effective
+                .tokens
+                .saturating_sub(target.estimate.in_tokens)
+                .max(1)
+        })
+    }
+}
+
+/// What the planner asks about candidates, from the shared condition of their endpoints.
+struct Facing<'a> {
+    directory: &'a Directory,
+    now: Millis,
+}
+
+impl Conditions for Facing<'_> {
+    fn condition(&self, candidate: &Candidate) -> Condition {
+        let Some(endpoint) = self.directory.get(&candidate.adapter) else {
+            return Condition {
+                breaker_open_ms: Some(1_000),
+                ..Condition::default()
+            };
+        };
+        let live = &endpoint.live;
+        Condition {
+            breaker_open_ms: match live.gate() {
+                Gate::Closed | Gate::HalfOpen => None,
+                Gate::Open { until } => Some(until.since(self.now)).filter(|ms| *ms > 0),
+            },
+            status: live.status(),
+            window: atp_protocol::units::PartialWindow {
+                max_parallel: Some(live.window().saturating_sub(live.in_flight())),
+                ..Default::default()
+            },
+            p95_ms: live.p95_ms().map(f64::from),
+            p95_samples: 50,
+            error_rate: Some(live.error_rate()),
+            surcharge: live.surcharge(),
+            ..Condition::default()
+        }
+    }
+}
+
+/// Admits `request`.
+///
+/// # Errors
+/// No route, no budget.
+pub(super) async fn launch(
+    router: &Rc<Router>,
+    request: Arc<AgentRequest>,
+) -> Result<(Facts, Launched), Fault> {
+    let accepted = router.world.now();
+    let snapshots = &router.registry.snapshots;
+    let policy = snapshots.policy();
+    let fib = snapshots.fib();
+    let facing = Facing {
+        directory: &router.registry.directory,
+        now: accepted,
+    };
+    let mut input = Input::new(accepted, &router.settings.region, &request);
+    input.policy_version = policy.version;
+    if request
+        .native
+        .as_ref()
+        .is_some_and(|native| native.dialect == Dialect::OpenAiEmbeddings)
+    {
+        input.required = &["embeddings"];
+    }
+    let begun = router.world.clock.micros();
+    let mut decision = decide(&input, &policy.set, &fib, &facing);
+    router
+        .world
+        .meter
+        .decision_us
+        .record((router.world.clock.micros() - begun) as f64);
+
+    let mut spend = hold(router, &request, &decision).await;
+    if matches!(&spend, Err(fault) if fault.code == Code::Budget)
+        && decision.outcome.as_ref().is_ok_and(|plan| plan.lanes.len() > 1)
+    {
+        // The fan-out does not fit: the primary alone may.
+        input.lanes_max = 1;
+        decision = decide(&input, &policy.set, &fib, &facing);
+        spend = hold(router, &request, &decision).await;
+    }
+    let route_reason: Arc<str> = decision.route_reason().into();
+    let decision = Arc::new(decision);
+    router.decisions.remember(Explained {
+        request: request.id.clone(),
+        tenant: request.identity.tenant.clone(),
+        decision: Arc::clone(&decision),
+        audit: None,
+    });
+    let mut spend = spend?;
+    let plan = decision
+        .outcome
+        .as_ref()
+        .expect("a refusal was returned with the hold");
+    let facts = Facts {
+        request: request.id.clone(),
+        policy_version: policy.version,
+        route_reason,
+        hold: spend.held(),
+    };
+    let slot = match router.scheduler.acquire(item(&request, plan, accepted)).await {
+        Ok(slot) => slot,
+        Err(fault) => {
+            spend.release().await;
+            return Err(fault);
+        }
+    };
+    let launched = lay_out(router, request, plan, &policy.set, (spend, slot), accepted)?;
+    Ok((facts, launched))
+}
+
+/// What the scheduler is asked for.
+fn item(request: &AgentRequest, plan: &Plan, now: Millis) -> Item {
+    Item {
+        id: request.id.clone(),
+        tier: request.tier,
+        tenant: request.identity.tenant.clone(),
+        session: request.session.clone(),
+        cost: plan.effective(),
+        weight: 1.0,
+        tenant_weight: 1.0,
+        window: request.window,
+        deadline: Some(now.plus(request.deadline_ms)),
+        is_preemptible: !plan.lanes.iter().any(|lane| lane.is_required),
+    }
+}
+
+/// One hold for all lanes, on the account and all its ancestors.
+async fn hold(router: &Router, request: &AgentRequest, decision: &Decision) -> Result<Spend, Fault> {
+    let plan = decision.outcome.as_ref().map_err(|refusal| refusal.fault())?;
+    let Some(account) = &request.identity.account else {
+        return Ok(Spend::unaccounted());
+    };
+    let held = router
+        .ledger
+        .hold(request.id.clone(), account.clone(), plan.effective())
+        .await?;
+    Ok(Spend::held_by(held))
+}
+
+fn lay_out(
+    router: &Rc<Router>,
+    request: Arc<AgentRequest>,
+    plan: &Plan,
+    policies: &PolicySet,
+    (spend, slot): (Spend, Slot),
+    accepted: Millis,
+) -> Result<Launched, Fault> {
+    let mut targets = Vec::with_capacity(plan.lanes.len());
+    let mut target = |candidate: &Arc<Candidate>, need: &Need| -> Option<TargetIx> {
+        let endpoint = router.registry.directory.get(&candidate.adapter)?;
+        targets.push(Target {
+            candidate: Arc::clone(&candidate.id),
+            endpoint,
+            model: Arc::clone(&candidate.model),
+            price: candidate.price,
+            estimate: Estimate {
+                in_tokens: need.in_tokens,
+                out_tokens: need.out_tokens,
+                usd_micros: need.mean.usd_micros,
+                ..Estimate::default()
+            },
+            effective: need.effective,
+        });
+        Some(TargetIx(targets.len() - 1))
+    };
+    let mut lanes = Vec::with_capacity(plan.lanes.len());
+    let mut prompts = Vec::with_capacity(plan.lanes.len());
+    for lane in &plan.lanes {
+        let Some(first) = target(&lane.candidate, &lane.need) else {
+            continue;
+        };
+        let fallbacks = plan
+            .fallbacks_for(lane)
+            .filter_map(|spare| target(&spare.candidate, &spare.need))
+            .collect();
+        lanes.push(lane_plan(lane, first, fallbacks));
+        let persona = lane
+            .persona
+            .as_ref()
+            .and_then(|persona| policies.persona(persona.as_str()));
+        prompts.push(persona.and_then(|persona| persona.prompt.clone()));
+    }
+    if lanes.is_empty() {
+        return Err(Fault::new(Code::NoRoute, "the chosen adapter has just left; retry").retry_after(100));
+    }
+    let escalation = plan
+        .escalation
+        .iter()
+        .filter_map(|spare| {
+            let target = target(&spare.candidate, &spare.need)?;
+            Some(LanePlan::new(LaneId::default(), request.tier, target))
+        })
+        .collect::<Vec<_>>();
+    prompts.resize(lanes.len() + plan.escalation.len(), None);
+    let form = form(&request, &targets, &lanes);
+    let first_lanes = lanes.len();
+    let names = lanes
+        .iter()
+        .chain(&escalation)
+        .map(|plan| plan.lane.clone())
+        .collect();
+    let machine = ParallelSession::new(params(&request, plan, lanes, escalation))?;
+    Ok(Launched {
+        request,
+        targets,
+        prompts,
+        lanes: names,
+        first_lanes,
+        machine,
+        spend,
+        slot,
+        form,
+        accepted,
+    })
+}
+
+fn lane_plan(lane: &Lane, target: TargetIx, fallbacks: Vec<TargetIx>) -> LanePlan {
+    let id = LaneId {
+        persona: lane.persona.clone(),
+        clone: (lane.clone > 1).then_some(CloneId(lane.clone)),
+    };
+    let mut plan = LanePlan::new(id, lane.tier, target);
+    plan.fallbacks = fallbacks;
+    plan.weight.base = lane.weight;
+    plan.is_compliance = lane.is_required;
+    plan
+}
+
+/// A provider's bytes can be forwarded when there is one lane, and everyone who may serve it speaks the client's protocol.
+fn form(request: &AgentRequest, targets: &[Target], lanes: &[LanePlan]) -> Form {
+    let Some(native) = &request.native else {
+        return Form::Read;
+    };
+    let wanted = match native.dialect {
+        Dialect::OpenAiChat | Dialect::OpenAiEmbeddings => "openai",
+        Dialect::AnthropicMessages => "anthropic",
+        Dialect::Atp => return Form::Read,
+    };
+    let speaks = |target: &Target| target.endpoint.capability.load().adapter_type == wanted;
+    match lanes.len() == 1 && targets.iter().all(speaks) {
+        true => Form::Forward,
+        false => Form::Read,
+    }
+}
+
+fn params(
+    request: &AgentRequest,
+    plan: &Plan,
+    lanes: Vec<LanePlan>,
+    escalation: Vec<LanePlan>,
+) -> SessionParams {
+    let ids = SessionIds {
+        session: request.session.clone(),
+        stream: request.stream.clone(),
+        request: request.id.clone(),
+    };
+    let policy = &plan.policy;
+    let mut params = SessionParams::new(ids, lanes, request.tier);
+    params.strategy = plan.strategy;
+    params.deadline_ms = plan.deadline_ms;
+    params.latency_slo_ms = Some(plan.slo_ms);
+    params.thresholds.agree_min = policy.provisional.agree_min;
+    params.thresholds.quorum_min = policy.provisional.quorum_min;
+    params.provisional.expiry_ms = policy.provisional.expiry_ms;
+    params.escalation = EscalationPlan {
+        on: policy.escalation.on.clone(),
+        max: u8::try_from(escalation.len()).unwrap_or(u8::MAX),
+        to: escalation,
+        low_conf: plan.thresholds.low_conf,
+    };
+    params.wants_text = request.wants_stream;
+    params.expose_lanes = request.meta.expose_lanes;
+    params.allow_partial = true;
+    params
+}

@@ -1,0 +1,32 @@
+//! Sessions: from an admitted request to its answer and its settlement.
+//!
+//! [`Router`] is an arbiter's way in. It starts a [`Session`](actor::Session) actor per session; the actor plans a request
+//! (`launch`), and a task beside it (`drive`) carries out what the pure
+//! [`ParallelSession`](atp_routing::session::ParallelSession) decides, one `call` per running adapter call, and settles once.
+//!
+//! ```text
+//! surface ── open ──► Router ──► Session ── launch: decide, hold, slot ──► drive ── polls ──► LaneStream (adapter)
+//!    ▲                                                                       │
+//!    └──────────────────────── Output, bounded channel ◄─────────────────────┘
+//! ```
+//!
+//! A client that stops reading fills the channel, `drive` stops polling, the adapter stops reading its upstream. A client
+//! that leaves closes the channel: lanes are cancelled, or drained to their usage where cancelling does not stop what they
+//! cost, and the hold is settled all the same.
+
+mod actor;
+mod call;
+mod drain;
+mod drive;
+mod explain;
+mod finish;
+mod launch;
+mod load;
+mod output;
+mod router;
+mod spend;
+
+pub use explain::{Decisions, Explained};
+pub use load::Load;
+pub use output::{Answer, Consensus, Facts, OUTPUT_MAX, Opened, Output, Telemetry};
+pub use router::{Router, RouterSettings};

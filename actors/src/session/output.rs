@@ -1,0 +1,168 @@
+//! What a session tells whoever reads a stream of it. `Send`: the reader may sit on another arbiter.
+
+use std::sync::Arc;
+
+use atp_protocol::adapter::UsageSource;
+use atp_protocol::error::Fault;
+use atp_protocol::finding::Finding;
+use atp_protocol::ids::{LaneId, RequestId};
+use atp_protocol::units::Amount;
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+/// Events in flight between a session and its reader. A reader that stops reading fills it, the session stops polling its
+/// lanes, and adapters stop being read.
+pub const OUTPUT_MAX: usize = 8;
+
+/// A stream that was admitted: what decided it, and its events.
+pub struct Opened {
+    /// What decided it.
+    pub facts: Facts,
+    /// What comes of it; ends after [`Output::Final`] or [`Output::Failed`]. A channel that ends without either lost its
+    /// session to a defect.
+    pub events: mpsc::Receiver<Output>,
+}
+
+/// Said in the reply's headers.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The request.
+    pub request: RequestId,
+    /// Policy version that matched.
+    pub policy_version: u64,
+    /// One line: policy, strategy, chosen candidate, why.
+    pub route_reason: Arc<str>,
+    /// What is held; zero where nothing is accounted for.
+    pub hold: Amount,
+}
+
+/// What happens on a stream.
+#[derive(Debug)]
+pub enum Output {
+    /// The provider's own bytes, for a client of the same protocol.
+    Forward(Bytes),
+    /// The next piece of the merged answer.
+    Text(String),
+    /// The text so far is void; what follows replaces it (the leading lane failed).
+    Restart,
+    /// A piece of one lane, for clients that want lanes.
+    Lane {
+        /// Which lane.
+        lane: LaneId,
+        /// Text of it.
+        text: String,
+        /// The lane's confidence so far.
+        confidence: Option<f64>,
+    },
+    /// Something the client may want to know (`agent.event`).
+    Event {
+        /// Its name: `plan`, `escalate`, `lane_failed`, …
+        name: &'static str,
+        /// What about it.
+        data: Value,
+    },
+    /// A line of an adapter's log.
+    Log {
+        /// `debug`, `info`, `warn` or `error`.
+        level: String,
+        /// The line.
+        text: String,
+    },
+    /// An answer that may still be revised.
+    Provisional {
+        /// The answer as it stands.
+        answer: Box<Answer>,
+        /// From 1.
+        revision: u32,
+        /// `PROVISIONAL`, `UPGRADED` or `DOWNGRADED`.
+        status: &'static str,
+        /// Made from lanes that have not ended.
+        is_incremental: bool,
+        /// How long it holds, in milliseconds.
+        expiry_ms: u64,
+    },
+    /// The answer.
+    Final(Box<Answer>),
+    /// No answer; `partial` is the text there was.
+    Failed {
+        /// Why.
+        fault: Fault,
+        /// Text that was produced, where policy lets it out.
+        partial: Option<String>,
+        /// What was spent all the same.
+        telemetry: Box<Telemetry>,
+    },
+}
+
+/// The result of a request.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// The provider's whole body, when it is to be forwarded.
+    pub body: Option<Bytes>,
+    /// Everything went out as [`Output::Forward`], its end included.
+    pub is_forwarded: bool,
+    /// The whole text, what went out as [`Output::Text`] included.
+    pub text: Option<String>,
+    /// The part of `text` that did not go out as [`Output::Text`].
+    pub unsent: Option<String>,
+    /// Structured result.
+    pub data: Option<Value>,
+    /// Findings, merged.
+    pub findings: Vec<Finding>,
+    /// Texts of several lanes, by weight.
+    pub parts: Option<Value>,
+    /// Tool calls in the OpenAI shape.
+    pub tool_calls: Option<Value>,
+    /// How lanes were made one; `None` for a single lane.
+    pub consensus: Option<Consensus>,
+    /// Confidence in the whole.
+    pub confidence: Option<f64>,
+    /// `stop`, `length`, `tool_calls`, `content_filter`.
+    pub finish_reason: Option<String>,
+    /// Some lanes failed.
+    pub partial_failure: bool,
+    /// The answer is what there was when the stream had to end early.
+    pub aborted: Option<Fault>,
+    /// Figures.
+    pub telemetry: Telemetry,
+}
+
+/// How lanes were made one (atp.md 7.2 `agent.result.final`).
+#[derive(Debug, Clone, Serialize)]
+pub struct Consensus {
+    /// The strategy.
+    pub strategy: &'static str,
+    /// Agreement of the lanes; `None` for fewer than two.
+    pub agreement: Option<f64>,
+    /// How it was measured: `lexical` where there are no embeddings.
+    pub mode: &'static str,
+    /// What is not certain.
+    pub uncertainties: Vec<String>,
+    /// Lanes that contributed.
+    pub lanes_used: u32,
+    /// Lanes that failed.
+    pub lanes_failed: u32,
+}
+
+/// What a request took.
+#[derive(Debug, Clone, Default)]
+pub struct Telemetry {
+    /// Input tokens, all lanes.
+    pub in_tokens: u64,
+    /// Output tokens, all lanes.
+    pub out_tokens: u64,
+    /// Micro-dollars, all lanes.
+    pub usd_micros: u64,
+    /// How the figures are known: the worst of all lanes.
+    pub source: Option<UsageSource>,
+    /// From acceptance to the end, in milliseconds.
+    pub latency_ms: u64,
+    /// The model that answered.
+    pub model_used: Option<String>,
+    /// Candidates that were asked, in order.
+    pub route_path: Vec<String>,
+    /// Escalations.
+    pub escalations: u32,
+}

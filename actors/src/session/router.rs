@@ -1,0 +1,109 @@
+//! An arbiter's way in.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::Actor;
+use atp_protocol::error::{Code, Fault};
+use atp_protocol::ids::AdapterId;
+use atp_protocol::request::AgentRequest;
+use atp_routing::scheduler;
+
+use super::actor::{Open, Session};
+use super::{Decisions, Load, Opened};
+use crate::adapter::{Adapter, Endpoint};
+use crate::environment::World;
+use crate::ledger::LedgerHandle;
+use crate::registry::RegistryHandle;
+use crate::scheduler::SchedulerHandle;
+
+/// How requests are treated, from the configuration.
+#[derive(Debug, Clone)]
+pub struct RouterSettings {
+    /// This node's region.
+    pub region: Arc<str>,
+    /// After a client left, an upstream that bills on is read for its usage at most so many milliseconds.
+    pub drain_ms: u64,
+    /// And at most so many bytes.
+    pub drain_bytes: u64,
+    /// Slots and queues of one arbiter.
+    pub scheduler: scheduler::Settings,
+    /// A client that takes nothing for so many milliseconds has left.
+    pub write_stall_ms: u64,
+}
+
+/// This arbiter's instance of an adapter, and the endpoint it was built for.
+type Instance = (Arc<Endpoint>, Rc<dyn Adapter>);
+
+/// Opens requests on one arbiter.
+pub struct Router {
+    pub(super) world: World,
+    pub(super) registry: RegistryHandle,
+    pub(super) ledger: LedgerHandle,
+    pub(super) settings: Arc<RouterSettings>,
+    pub(super) scheduler: SchedulerHandle,
+    pub(super) load: Arc<Load>,
+    /// Decisions of recent requests.
+    pub decisions: Arc<Decisions>,
+    adapters: RefCell<BTreeMap<AdapterId, Instance>>,
+}
+
+impl Router {
+    /// The router of the calling arbiter.
+    #[must_use]
+    pub fn new(
+        world: World,
+        registry: RegistryHandle,
+        ledger: LedgerHandle,
+        settings: Arc<RouterSettings>,
+        load: Arc<Load>,
+        decisions: Arc<Decisions>,
+    ) -> Rc<Self> {
+        let scheduler = SchedulerHandle::start(settings.scheduler, world.clone());
+        let adapters = RefCell::new(BTreeMap::new());
+        Rc::new(Self {
+            world,
+            registry,
+            ledger,
+            settings,
+            scheduler,
+            load,
+            decisions,
+            adapters,
+        })
+    }
+
+    /// Admits a request and starts its lanes.
+    ///
+    /// # Errors
+    /// Everything that keeps it from starting: no route, no budget, no slot.
+    pub async fn open(self: &Rc<Self>, request: AgentRequest) -> Result<Opened, Fault> {
+        self.world.meter.request();
+        let session = Session::new(Rc::clone(self)).start();
+        let lost = |_| {
+            Fault::new(
+                Code::Internal,
+                "the request was lost to an internal failure; retry it",
+            )
+        };
+        session.send(Open(Arc::new(request))).await.map_err(lost)?
+    }
+
+    /// This arbiter's instance of an adapter; a new one when the endpoint was replaced.
+    pub(super) fn adapter(&self, endpoint: &Arc<Endpoint>) -> Rc<dyn Adapter> {
+        let mut adapters = self.adapters.borrow_mut();
+        if let Some((of, adapter)) = adapters.get(&endpoint.id)
+            && Arc::ptr_eq(of, endpoint)
+        {
+            return Rc::clone(adapter);
+        }
+        let adapter = endpoint.factory.build();
+        adapters.insert(endpoint.id.clone(), (Arc::clone(endpoint), Rc::clone(&adapter)));
+        // Instances of adapters that left go with the next change of the directory.
+        let directory = self.registry.directory.all();
+        adapters.retain(|id, _| directory.contains_key(id));
+        adapter
+    }
+}

@@ -1,0 +1,129 @@
+//! The money side of one request: one hold over all lanes, topped up while it runs, settled once.
+
+use atp_protocol::adapter::{Usage, UsageSource};
+use atp_protocol::error::Fault;
+use atp_protocol::units::Amount;
+use tracing::warn;
+
+use crate::ledger::HeldBudget;
+
+/// How much of a hold may be used before it is topped up.
+const TOP_UP_AT_PERCENT: u64 = 90;
+
+/// What a lane may use beyond its hold when nothing can be added (atp.md 17.3).
+const TOLERANCE_PERCENT: u64 = 10;
+
+/// A request's hold, or nothing where nothing is accounted for.
+pub(super) struct Spend {
+    hold: Option<HeldBudget>,
+    settled: Usage,
+    is_short: bool,
+}
+
+/// Nothing used, and that is known.
+pub(super) const NO_USAGE: Usage = Usage {
+    in_tokens: 0,
+    out_tokens: 0,
+    usd_micros: 0,
+    source: UsageSource::Reported,
+};
+
+impl Spend {
+    pub(super) const fn unaccounted() -> Self {
+        Self {
+            hold: None,
+            settled: NO_USAGE,
+            is_short: false,
+        }
+    }
+
+    pub(super) const fn held_by(hold: HeldBudget) -> Self {
+        Self {
+            hold: Some(hold),
+            settled: NO_USAGE,
+            is_short: false,
+        }
+    }
+
+    /// What is held.
+    pub(super) fn held(&self) -> Amount {
+        self.hold.as_ref().map_or(Amount::ZERO, HeldBudget::amount)
+    }
+
+    /// Whether the account can run out.
+    pub(super) fn is_limited(&self) -> bool {
+        self.hold.as_ref().is_some_and(HeldBudget::is_limited)
+    }
+
+    /// Adds to the hold for another lane.
+    pub(super) async fn add(&mut self, need: Amount) -> Result<(), Fault> {
+        match &mut self.hold {
+            Some(hold) => hold.extend(need).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether more must be held before going on, with `used` by running calls.
+    pub(super) fn wants_more(&self, used: Amount) -> bool {
+        let Some(hold) = &self.hold else { return false };
+        let all = used.plus(self.settled.amount());
+        !self.is_short && !all.fits(percent(hold.amount(), TOP_UP_AT_PERCENT))
+    }
+
+    /// Tops the hold up by half; when the account has no room for that, remembers it.
+    pub(super) async fn top_up(&mut self) {
+        let Some(hold) = &mut self.hold else { return };
+        let by = percent(hold.amount(), 50).plus(Amount {
+            tokens: 64,
+            usd_micros: 0,
+        });
+        self.is_short = hold.extend(by).await.is_err();
+    }
+
+    /// Whether `used` by running calls exceeds the hold, tolerance included, and nothing can be added.
+    pub(super) fn is_exhausted(&self, used: Amount) -> bool {
+        let Some(hold) = &self.hold else { return false };
+        let all = used.plus(self.settled.amount());
+        self.is_short && !all.fits(percent(hold.amount(), 100 + TOLERANCE_PERCENT))
+    }
+
+    /// Counts what a lane used, all its calls together.
+    pub(super) fn count(&mut self, usage: Usage) {
+        self.settled = Usage {
+            in_tokens: self.settled.in_tokens.saturating_add(usage.in_tokens),
+            out_tokens: self.settled.out_tokens.saturating_add(usage.out_tokens),
+            usd_micros: self.settled.usd_micros.saturating_add(usage.usd_micros),
+            source: self.settled.source.max(usage.source),
+        };
+    }
+
+    /// What was counted.
+    pub(super) const fn used(&self) -> Usage {
+        self.settled
+    }
+
+    /// Ends the hold without a charge: nothing was sent.
+    pub(super) async fn release(&mut self) {
+        let Some(hold) = self.hold.take() else { return };
+        if let Err(fault) = hold.release().await {
+            warn!(%fault, "a hold could not be released; it expires by itself");
+        }
+    }
+
+    /// Ends the hold; the charge is in the journal when this returns. A second call has no effect.
+    pub(super) async fn settle(&mut self) {
+        let Some(hold) = self.hold.take() else { return };
+        let result: Result<(), Fault> = hold.settle(self.settled.amount(), self.settled.source).await;
+        if let Err(fault) = result {
+            // The hold stays and is charged whole when it expires: too much rather than too little.
+            warn!(%fault, "a request could not be settled");
+        }
+    }
+}
+
+const fn percent(amount: Amount, percent: u64) -> Amount {
+    Amount {
+        tokens: amount.tokens.saturating_mul(percent) / 100,
+        usd_micros: amount.usd_micros.saturating_mul(percent) / 100,
+    }
+}

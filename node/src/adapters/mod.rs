@@ -1,0 +1,206 @@
+//! Attaches what the configuration names: built-ins and providers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use atp_actors::adapter::AdapterFactory;
+use atp_actors::cpu::Cpu;
+use atp_actors::environment::World;
+use atp_actors::registry::{AdapterSpec, Attachment, PriceList, RegistryHandle};
+use atp_protocol::adapter::{Capability, UsageMode};
+use atp_protocol::estimate::Price;
+use atp_protocol::ids::AdapterId;
+
+use crate::builtin;
+use crate::config::{AuthStyle, Config, ProviderConfig, ProviderKind, process_env};
+use crate::cpu::CpuPool;
+use crate::node::StartError;
+use crate::provider::anthropic::Anthropic;
+use crate::provider::http::{Dial, HttpDial};
+use crate::provider::openai::OpenAi;
+use crate::provider::settings::{Auth, Limits, Settings, Waits};
+
+/// Registers every adapter of the configuration.
+pub(crate) async fn attach(
+    config: &Config,
+    registry: &RegistryHandle,
+    world: &World,
+) -> Result<(), StartError> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let pool = CpuPool::start(threads).map_err(|source| StartError::System {
+        what: "start a thread".to_owned(),
+        source,
+    })?;
+    let cpu: Arc<dyn Cpu> = Arc::new(pool);
+    for factory in builtin::factories(&cpu) {
+        let capability = factory.build().capability();
+        let id = capability.adapter_id.clone();
+        if config.builtins.iter().any(|name| name == id.as_str()) {
+            let spec = AdapterSpec {
+                prices: prices(config, id.as_str(), &capability.models),
+                capability,
+                factory,
+                attachment: Attachment::Local,
+                region: "local".into(),
+                window: 1_024,
+                cancel_stops_billing: true,
+            };
+            register(registry, id.as_str(), spec).await?;
+        }
+    }
+    if !config.providers.is_empty() {
+        let dial: Arc<dyn Dial> = Arc::new(dial(&config.providers)?);
+        for provider in &config.providers {
+            let spec = provider_spec(config, provider, &dial, world)?;
+            register(registry, &provider.id, spec).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Without a provider behind TLS no root certificates are needed, and a machine may have none.
+fn dial(providers: &[ProviderConfig]) -> Result<HttpDial, StartError> {
+    if providers
+        .iter()
+        .all(|provider| provider.url.starts_with("http://"))
+    {
+        return Ok(HttpDial::plaintext());
+    }
+    HttpDial::with_native_roots().map_err(|source| StartError::System {
+        what: "load the system's root certificates; install the package ca-certificates".to_owned(),
+        source,
+    })
+}
+
+async fn register(registry: &RegistryHandle, id: &str, spec: AdapterSpec) -> Result<(), StartError> {
+    registry
+        .register(spec)
+        .await
+        .map_err(|fault| StartError::Adapter {
+            id: id.to_owned(),
+            message: fault.to_string(),
+        })
+}
+
+fn provider_spec(
+    config: &Config,
+    provider: &ProviderConfig,
+    dial: &Arc<dyn Dial>,
+    world: &World,
+) -> Result<AdapterSpec, StartError> {
+    let fail = |message: String| StartError::Adapter {
+        id: provider.id.clone(),
+        message,
+    };
+    let capability = Arc::new(capability(provider));
+    let settings = Settings {
+        capability: Arc::clone(&capability),
+        base_url: provider
+            .url
+            .parse()
+            .map_err(|error| fail(format!("url: {error}")))?,
+        auth: auth(provider)?,
+        headers: http::HeaderMap::new(),
+        api_version: provider.api_version.clone(),
+        limit_member: None,
+        waits: Waits {
+            connect: std::time::Duration::from_millis(config.timeouts.connect_ms),
+            first_chunk: std::time::Duration::from_millis(config.timeouts.first_chunk_ms),
+            between_chunks: std::time::Duration::from_millis(config.timeouts.idle_ms),
+            ..Waits::default()
+        },
+        limits: Limits {
+            in_flight: provider.max_connections,
+            ..Limits::default()
+        },
+    };
+    let clock = Arc::clone(&world.clock);
+    let unix = Arc::new(move || clock.unix());
+    let factory: Arc<dyn AdapterFactory> = match provider.kind {
+        ProviderKind::Openai => {
+            let adapter =
+                OpenAi::new(settings, Arc::clone(dial), unix).map_err(|error| fail(error.to_string()))?;
+            Arc::new(adapter)
+        }
+        ProviderKind::Anthropic => {
+            let adapter =
+                Anthropic::new(settings, Arc::clone(dial), unix).map_err(|error| fail(error.to_string()))?;
+            Arc::new(adapter)
+        }
+        ProviderKind::Grpc | ProviderKind::Replay => {
+            return Err(fail("this kind is not available in this release".to_owned()));
+        }
+    };
+    Ok(AdapterSpec {
+        capability,
+        factory,
+        attachment: Attachment::Configured,
+        region: provider.region.as_deref().unwrap_or("local").into(),
+        prices: prices(config, &provider.id, &provider.models),
+        window: u32::try_from(provider.max_connections).unwrap_or(u32::MAX),
+        cancel_stops_billing: provider.cancel_stops_billing,
+    })
+}
+
+fn auth(provider: &ProviderConfig) -> Result<Auth, StartError> {
+    let Some(reference) = &provider.key else {
+        return Ok(Auth::None);
+    };
+    let key = reference.resolve(&process_env)?;
+    let style = provider.auth.unwrap_or(match provider.kind {
+        ProviderKind::Anthropic => AuthStyle::XApiKey,
+        ProviderKind::Openai | ProviderKind::Grpc | ProviderKind::Replay => AuthStyle::Bearer,
+    });
+    Ok(match style {
+        AuthStyle::Bearer => Auth::Bearer(key),
+        AuthStyle::ApiKey => Auth::ApiKey(key),
+        AuthStyle::XApiKey => Auth::XApiKey(key),
+        AuthStyle::None => Auth::None,
+    })
+}
+
+fn capability(provider: &ProviderConfig) -> Capability {
+    Capability {
+        adapter_id: AdapterId::new(&provider.id).expect("checked with the configuration"),
+        adapter_type: match provider.kind {
+            ProviderKind::Openai => "openai",
+            ProviderKind::Anthropic => "anthropic",
+            ProviderKind::Grpc => "grpc",
+            ProviderKind::Replay => "replay",
+        }
+        .to_owned(),
+        capabilities: provider.capabilities.clone(),
+        models: provider.models.clone(),
+        max_tokens: provider.context_tokens,
+        supported_languages: Vec::new(),
+        cost_per_token_micros: None,
+        health_endpoint: None,
+        version: None,
+        metadata: None,
+        qos: Vec::new(),
+        max_parallel: u32::try_from(provider.max_connections).ok(),
+        tools: Vec::new(),
+        safety_domains: provider.data_scopes.clone(),
+        personas: provider.personas.clone(),
+        usage_mode: UsageMode::Cumulative,
+        estimate: false,
+    }
+}
+
+/// Prices by model; the adapter's own entry is that of all others.
+fn prices(config: &Config, id: &str, models: &[String]) -> PriceList {
+    let price = |name: &str| {
+        config.prices.get(name).map(|price| Price {
+            input: price.in_usd_micros_per_million,
+            output: price.out_usd_micros_per_million,
+        })
+    };
+    let models: BTreeMap<String, Price> = models
+        .iter()
+        .filter_map(|model| Some((model.clone(), price(model)?)))
+        .collect();
+    PriceList {
+        models,
+        other: price(id),
+    }
+}

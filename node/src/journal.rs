@@ -1,0 +1,122 @@
+//! The ledger's and the node's own records over `storage`.
+
+use std::path::Path;
+
+use atp_actors::ledger::{LedgerLog, LogFailed};
+use atp_routing::budget::{Bounds, Ledger, Record};
+use atp_storage::disk::FileDisk;
+use atp_storage::journal::{Journal, OpenError, Options};
+
+/// A journal longer than this many bytes is replaced by a snapshot when it is also four times as long as the last one.
+const CHECKPOINT_BYTES: u64 = 64 << 20;
+
+/// Why the node's data cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory cannot be opened.
+    #[error("cannot open {path}; check its owner and mode, and that no other node uses it")]
+    Directory {
+        /// The directory.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The journal cannot be read back.
+    #[error("cannot recover {path}")]
+    Recovery {
+        /// The directory.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: OpenError,
+    },
+}
+
+/// Opens the journal below `data_dir/name` and hands every record to `read`.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) fn open(
+    data_dir: &Path,
+    name: &str,
+    read: impl FnMut(&[u8]) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
+) -> Result<(Journal, u64), StoreError> {
+    let path = data_dir.join(name);
+    let disk = FileDisk::open(&path).map_err(|source| StoreError::Directory {
+        path: path.clone(),
+        source,
+    })?;
+    let (journal, recovered) =
+        Journal::open(Box::new(disk), Options::default(), read).map_err(|source| StoreError::Recovery {
+            path: path.clone(),
+            source,
+        })?;
+    if recovered.cut_bytes > 0 {
+        tracing::warn!(path = %path.display(), bytes = recovered.cut_bytes, "cut a torn record off the journal's end");
+    }
+    Ok((journal, recovered.records))
+}
+
+/// The ledger's journal.
+pub(crate) struct LedgerJournal {
+    journal: Journal,
+    buffer: Vec<u8>,
+    ends: Vec<usize>,
+    snapshot_bytes: u64,
+}
+
+impl LedgerJournal {
+    /// Opens it and rebuilds the ledger. The last value counts the records applied.
+    pub(crate) fn open(data_dir: &Path) -> Result<(Self, Ledger, u64), StoreError> {
+        let mut ledger = Ledger::new(Bounds::default());
+        let (journal, records) = open(data_dir, "ledger", |bytes| {
+            let _ = ledger.apply(&Record::decode(bytes)?);
+            Ok(())
+        })?;
+        let log = Self {
+            journal,
+            buffer: Vec::new(),
+            ends: Vec::new(),
+            snapshot_bytes: 0,
+        };
+        Ok((log, ledger, records))
+    }
+
+    fn encode(&mut self, records: &[Record]) {
+        self.buffer.clear();
+        self.ends.clear();
+        for record in records {
+            record.encode_into(&mut self.buffer);
+            self.ends.push(self.buffer.len());
+        }
+    }
+
+    /// The encoded records one by one.
+    fn slices<'a>(buffer: &'a [u8], ends: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        starts.zip(ends).map(|(start, &end)| &buffer[start..end])
+    }
+}
+
+impl LedgerLog for LedgerJournal {
+    fn append(&mut self, records: &[Record]) -> Result<(), LogFailed> {
+        self.encode(records);
+        self.journal
+            .append(Self::slices(&self.buffer, &self.ends))
+            .map_err(|error| LogFailed(error.to_string()))
+    }
+
+    fn wants_checkpoint(&self) -> bool {
+        self.journal.len() > CHECKPOINT_BYTES.max(self.snapshot_bytes * 4)
+    }
+
+    fn checkpoint(&mut self, snapshot: &[Record]) -> Result<(), LogFailed> {
+        self.encode(snapshot);
+        self.journal
+            .checkpoint(Self::slices(&self.buffer, &self.ends))
+            .map_err(|error| LogFailed(error.to_string()))?;
+        self.snapshot_bytes = self.journal.len();
+        Ok(())
+    }
+}

@@ -1,0 +1,349 @@
+//! Starts a node: recovers its journals, starts its actors, attaches its adapters, serves its sockets.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atp_actors::environment::World;
+use atp_actors::exec::{Ended, Exec};
+use atp_actors::ledger::{Ledger, LedgerHandle};
+use atp_actors::registry::Registry;
+use atp_actors::session::{Decisions, Load, Router, RouterSettings};
+use atp_protocol::error::Fault;
+use atp_protocol::ids::AccountId;
+use atp_routing::budget::Limits;
+use atp_routing::policy::{Lint, PolicySet, PolicyStore};
+use atp_routing::scheduler;
+use tokio::sync::{mpsc, watch};
+
+use crate::adapters;
+use crate::auth::KeyTable;
+use crate::config::{Config, ConfigError};
+use crate::environment::Environment;
+use crate::journal::{LedgerJournal, StoreError};
+use crate::meta::{Meta, Recovered};
+use crate::secret::Secret;
+use crate::server::{Acceptor, Arbiters, HttpTimes, TlsError, serve, server_config};
+use crate::surfaces::{Settings, Surface};
+use crate::telemetry::Exposition;
+
+/// Connections waiting for their arbiter to take them.
+const HANDOVER_MAX: usize = 64;
+
+/// Decisions of recent requests kept for `explain`.
+const DECISIONS_MAX: usize = 4_096;
+
+/// How often distributions are folded.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The journals cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A socket or thread was refused.
+    #[error("cannot {what}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The policy document has errors.
+    #[error("the policy document has errors:\n{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Policy(Vec<Lint>),
+    /// A configured account was refused.
+    #[error("account {id}: {fault}")]
+    Account {
+        /// Which.
+        id: String,
+        /// Why.
+        fault: Fault,
+    },
+    /// An adapter cannot be attached.
+    #[error("provider {id}: {message}")]
+    Adapter {
+        /// Which.
+        id: String,
+        /// Why.
+        message: String,
+    },
+    /// An arbiter ended while starting.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+impl StartError {
+    fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::System {
+            what: what.into(),
+            source,
+        }
+    }
+}
+
+/// A node.
+pub struct Node;
+
+/// A running node. Dropping it without [`Self::stop`] leaves its threads to the process.
+pub struct NodeHandle {
+    /// Where clients connect.
+    pub api: SocketAddr,
+    /// Keys, policy, accounts.
+    pub meta: Arc<Meta>,
+    stop: watch::Sender<bool>,
+    arbiters: Option<Arbiters>,
+    exec: Exec,
+    drain: Duration,
+    router_load: Arc<Load>,
+}
+
+impl Node {
+    /// Starts a node. `admin` overrides the configured admin key.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running then but threads that end by themselves.
+    pub async fn start(
+        config: Config,
+        environment: Environment,
+        exposition: Arc<Exposition>,
+        admin: Option<Secret>,
+    ) -> Result<NodeHandle, StartError> {
+        let world = World {
+            clock: Arc::clone(&environment.clock),
+            random: Arc::clone(&environment.random),
+            meter: Arc::clone(&exposition.meter),
+        };
+        let (log, ledger, applied) = LedgerJournal::open(&config.node.data_dir)?;
+        let recovered = Recovered::open(&config.node.data_dir, keys(&config, admin)?)?;
+        let policy = policy(&config, recovered.policy.as_deref())?;
+        let tls = config.tls.as_ref().map(server_config).transpose()?;
+        let listen = config.node.listen;
+        let listener = environment
+            .network
+            .listen(listen)
+            .await
+            .map_err(StartError::system(format!(
+                "listen on {listen}; is another node running?"
+            )))?;
+        let api = listener
+            .local_addr()
+            .map_err(StartError::system("read the listening address"))?;
+
+        let (arbiters, exec) = match environment.arbiters {
+            None => (None, Exec::Local),
+            Some(count) => {
+                let (arbiters, exec) =
+                    Arbiters::start(count).map_err(StartError::system("start a thread"))?;
+                (Some(arbiters), exec)
+            }
+        };
+        let hold_ttl_ms = config.budget.hold_ttl_ms;
+        let ledger_world = world.clone();
+        let ledger = exec
+            .start(0, move || {
+                Ledger::new(ledger, applied, Box::new(log), ledger_world, hold_ttl_ms)
+            })
+            .await?;
+        let ledger = LedgerHandle::new(ledger);
+        let registry_world = world.clone();
+        let registry = exec
+            .run(0, move || Registry::launch(policy, registry_world))
+            .await?;
+        accounts(&config, &ledger).await?;
+        adapters::attach(&config, &registry, &world).await?;
+
+        let meta = Arc::new(Meta::new(
+            recovered,
+            ledger.clone(),
+            registry.clone(),
+            world.clone(),
+        ));
+        let (stop, stopping) = watch::channel(false);
+        let settings = Arc::new(surface_settings(&config));
+        let router_settings = Arc::new(router_settings(&config, exec.len()));
+        let router_load = Arc::new(Load::default());
+        let decisions = Arc::new(Decisions::new(DECISIONS_MAX));
+        let times = HttpTimes {
+            head: Duration::from_millis(config.limits.read_timeout_ms),
+            keep_alive: Duration::from_secs(75),
+        };
+        let mut handovers = Vec::with_capacity(exec.len());
+        for shard in 0..exec.len() {
+            let (sender, connections) = mpsc::channel(HANDOVER_MAX);
+            handovers.push(sender);
+            let (world, meta, exposition) = (world.clone(), Arc::clone(&meta), Arc::clone(&exposition));
+            let (settings, tls, ledger) = (Arc::clone(&settings), tls.clone(), ledger.clone());
+            let (router_settings, load) = (Arc::clone(&router_settings), Arc::clone(&router_load));
+            let decisions = Arc::clone(&decisions);
+            exec.run(shard, move || {
+                let router = Router::new(
+                    world.clone(),
+                    meta.registry.clone(),
+                    ledger,
+                    router_settings,
+                    load,
+                    decisions,
+                );
+                let surface = Rc::new(Surface {
+                    world,
+                    router,
+                    meta,
+                    exposition,
+                    settings,
+                });
+                tokio::task::spawn_local(serve(surface, connections, tls, times));
+            })
+            .await?;
+        }
+        let acceptor = Acceptor {
+            listener,
+            arbiters: handovers,
+            max_connections: config.limits.max_connections,
+        };
+        tokio::task::spawn_local(acceptor.run(stopping.clone()));
+        tokio::task::spawn_local(upkeep(exposition, stopping));
+        let drain = Duration::from_millis(config.node.drain_timeout_ms);
+        Ok(NodeHandle {
+            api,
+            meta,
+            stop,
+            arbiters,
+            exec,
+            drain,
+            router_load,
+        })
+    }
+}
+
+impl NodeHandle {
+    /// Ends in order: refuses new work, lets what runs finish within the drain time, writes a snapshot of the ledger.
+    pub async fn stop(self) {
+        self.meta.drain();
+        let _ = self.stop.send(true);
+        let idle = async {
+            while self.router_load.streams() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(self.drain, idle).await.is_err() {
+            tracing::warn!(
+                streams = self.router_load.streams(),
+                "drain time is over; what still runs is cut"
+            );
+        }
+        if let Err(fault) = self.meta.ledger.checkpoint().await {
+            tracing::warn!(%fault, "the ledger keeps its journal; the next start reads it");
+        }
+        drop(self.exec);
+        drop(self.meta);
+        if let Some(arbiters) = self.arbiters {
+            arbiters.stop();
+        }
+    }
+}
+
+fn keys(config: &Config, admin: Option<Secret>) -> Result<KeyTable, ConfigError> {
+    let configured = config
+        .auth
+        .admin_key
+        .as_ref()
+        .map(|key| key.resolve(&crate::config::process_env))
+        .transpose()?;
+    let mut keys = KeyTable::new(admin.or(configured).as_ref());
+    if !config.auth.required {
+        keys.admit_anyone();
+    }
+    Ok(keys)
+}
+
+/// The policy applied last goes before the file, the file before the built-in one.
+fn policy(config: &Config, applied: Option<&str>) -> Result<PolicyStore, StartError> {
+    let text = match (applied, &config.policy.file) {
+        (Some(text), _) => text.to_owned(),
+        (None, Some(path)) => std::fs::read_to_string(path).map_err(StartError::system(format!(
+            "read the policy document {}",
+            path.display()
+        )))?,
+        (None, None) => return Ok(PolicyStore::default()),
+    };
+    Ok(PolicyStore::new(
+        PolicySet::parse(&text).map_err(StartError::Policy)?,
+    ))
+}
+
+/// Makes the configured accounts that do not exist; limits that an operator changed since stay.
+async fn accounts(config: &Config, ledger: &LedgerHandle) -> Result<(), StartError> {
+    for account in &config.accounts {
+        let refused = |fault| StartError::Account {
+            id: account.id.clone(),
+            fault,
+        };
+        let id = AccountId::new(&account.id).expect("checked with the configuration");
+        let parent = account
+            .parent
+            .as_deref()
+            .map(|id| AccountId::new(id).expect("checked with the configuration"));
+        if ledger.account(id.clone()).await.map_err(refused)?.is_none() {
+            let limits = Limits {
+                limit_tokens: account.limit_tokens,
+                limit_usd_micros: account.limit_usd_micros,
+                max_parallel: account.max_parallel,
+            };
+            ledger.put(id, parent, limits).await.map_err(refused)?;
+        }
+    }
+    Ok(())
+}
+
+fn surface_settings(config: &Config) -> Settings {
+    Settings {
+        router_id: config.node.name.clone(),
+        max_body_bytes: config.limits.max_body_bytes,
+        read_timeout: Duration::from_millis(config.limits.read_timeout_ms),
+        query_api_key: config
+            .compat
+            .query_api_key
+            .unwrap_or(config.node.listen.ip().is_loopback()),
+        budget_429: config.compat.budget_429,
+        request_ms: config.timeouts.request_ms,
+    }
+}
+
+fn router_settings(config: &Config, arbiters: usize) -> RouterSettings {
+    let slots = (config.sched.max_concurrent as usize).div_ceil(arbiters);
+    let mut scheduler = scheduler::Settings {
+        slots,
+        ..scheduler::Settings::default()
+    };
+    for (tier, timeout_ms) in scheduler.tiers.iter_mut().zip(config.sched.queue_timeout_ms) {
+        tier.queue_timeout_ms = timeout_ms;
+        tier.queue_max = (config.sched.max_queued as usize).div_ceil(arbiters);
+    }
+    RouterSettings {
+        region: "local".into(),
+        drain_ms: config.budget.drain_ms,
+        drain_bytes: config.budget.drain_bytes,
+        scheduler,
+        write_stall_ms: config.limits.write_stall_ms,
+    }
+}
+
+async fn upkeep(exposition: Arc<Exposition>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(UPKEEP) => exposition.upkeep(),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The adapter of every provider; what differs is its [`Protocol`].
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use atp_actors::adapter::{Adapter, Call, LaneStream};
+use atp_protocol::adapter::{Capability, Health};
+use atp_protocol::error::{Code, Fault};
+use atp_protocol::estimate::Estimate;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, ready};
+use http::header::CONTENT_TYPE;
+use http::uri::PathAndQuery;
+
+use super::endpoint::{Endpoint, no_estimate};
+use super::feed::Feed;
+use super::run::{self, Listener, ReadWhole};
+
+/// What is sent for a call, and how its answer is taken.
+pub(super) struct Prepared {
+    pub(super) path: PathAndQuery,
+    pub(super) body: Bytes,
+    pub(super) take: Take,
+}
+
+pub(super) enum Take {
+    Stream(Listener),
+    /// In one piece of at most so many bytes.
+    Whole(usize, ReadWhole),
+}
+
+/// What differs from provider to provider.
+pub(super) trait Protocol {
+    fn prepare(&self, endpoint: &Endpoint, call: &Call) -> Result<Prepared, Fault>;
+    /// Something to ask for that costs nothing.
+    fn probe_path(&self) -> PathAndQuery;
+}
+
+pub(super) struct HttpAdapter<P> {
+    endpoint: Rc<Endpoint>,
+    protocol: Rc<P>,
+}
+
+impl<P: Protocol + 'static> HttpAdapter<P> {
+    pub(super) fn new(endpoint: Rc<Endpoint>, protocol: P) -> Self {
+        Self {
+            endpoint,
+            protocol: Rc::new(protocol),
+        }
+    }
+}
+
+impl<P: Protocol + 'static> Adapter for HttpAdapter<P> {
+    fn capability(&self) -> Arc<Capability> {
+        Arc::clone(&self.endpoint.settings().capability)
+    }
+
+    fn estimate(&self, _: &Call) -> LocalBoxFuture<'static, Result<Estimate, Fault>> {
+        ready(Err(no_estimate(self.endpoint.refusal()))).boxed_local()
+    }
+
+    fn stream(&self, call: Call) -> LocalBoxFuture<'static, Result<LaneStream, Fault>> {
+        let endpoint = Rc::clone(&self.endpoint);
+        let prepared = self.protocol.prepare(&endpoint, &call);
+        async move {
+            let Prepared { path, body, take } = prepared?;
+            let is_stream = matches!(take, Take::Stream(_));
+            let feed = endpoint.post(&call, path, body, is_stream).await?;
+            let refusal = endpoint.refusal().clone();
+            match take {
+                Take::Stream(_) if !may_be_stream(&feed) => Err(refusal.fault(
+                    Code::Adapter,
+                    "answered in one piece where a stream was asked for",
+                )),
+                Take::Stream(listener) => Ok(run::streamed(
+                    feed,
+                    endpoint.settings().limits.event,
+                    listener,
+                    refusal,
+                )),
+                Take::Whole(limit, read) => Ok(run::whole(feed, limit, read, refusal)),
+            }
+        }
+        .boxed_local()
+    }
+
+    fn health(&self) -> LocalBoxFuture<'static, Result<Health, Fault>> {
+        let endpoint = Rc::clone(&self.endpoint);
+        let path = self.protocol.probe_path();
+        async move { endpoint.probe(path).await }.boxed_local()
+    }
+}
+
+/// Servers that name no type are given the benefit of the doubt.
+fn may_be_stream(feed: &Feed) -> bool {
+    let declared = feed.headers().and_then(|headers| headers.get(CONTENT_TYPE));
+    declared.is_none_or(|value| value.as_bytes().starts_with(b"text/event-stream"))
+}

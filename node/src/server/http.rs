@@ -1,0 +1,92 @@
+//! The HTTP service of one arbiter, over any byte stream.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::{HttpService, KeepAlive, Protocol};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, map_config};
+use actix_web::App;
+use actix_web::dev::AppConfig;
+use rustls::ServerConfig;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tracing::debug;
+
+use super::Connection;
+use crate::environment::ByteStream;
+use crate::surfaces::{self, Surface};
+
+/// How long a client may take for its TLS handshake and for a request's head.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpTimes {
+    /// Handshake, and head of a request.
+    pub head: Duration,
+    /// Idle time of a kept connection.
+    pub keep_alive: Duration,
+}
+
+/// Serves connections handed over by the acceptor until it is gone. Runs on the arbiter.
+pub async fn serve(
+    surface: Rc<Surface>,
+    mut connections: mpsc::Receiver<Connection>,
+    tls: Option<Arc<ServerConfig>>,
+    times: HttpTimes,
+) {
+    let app = App::new().app_data(surface).configure(surfaces::routes);
+    let factory = map_config(
+        app.into_factory()
+            .map_err(|error: actix_web::Error| error.error_response()),
+        |()| AppConfig::default(),
+    );
+    let service = HttpService::build()
+        .keep_alive(KeepAlive::Timeout(times.keep_alive))
+        .client_request_timeout(times.head)
+        .finish(factory);
+    let Ok(handler) = service.new_service(()).await else {
+        return;
+    };
+    let handler = Rc::new(handler);
+    let tls = tls.map(TlsAcceptor::from);
+    while let Some(connection) = connections.recv().await {
+        let (handler, tls) = (Rc::clone(&handler), tls.clone());
+        tokio::task::spawn_local(async move {
+            let Connection {
+                incoming,
+                peer,
+                guard,
+            } = connection;
+            if let Some((stream, protocol)) = open(incoming, tls, times.head, peer).await
+                && let Err(error) = handler.call((stream, protocol, Some(peer))).await
+            {
+                debug!(%peer, %error, "connection ended");
+            }
+            drop(guard);
+        });
+    }
+}
+
+async fn open(
+    incoming: crate::environment::Incoming,
+    tls: Option<TlsAcceptor>,
+    timeout: Duration,
+    peer: SocketAddr,
+) -> Option<(Box<dyn ByteStream>, Protocol)> {
+    let stream = incoming()
+        .inspect_err(|error| debug!(%peer, %error, "connection lost"))
+        .ok()?;
+    let Some(acceptor) = tls else {
+        return Some((stream, Protocol::Http1));
+    };
+    let stream = tokio::time::timeout(timeout, acceptor.accept(stream))
+        .await
+        .ok()?
+        .inspect_err(|error| debug!(%peer, %error, "TLS handshake failed"))
+        .ok()?;
+    let protocol = match stream.get_ref().1.alpn_protocol() {
+        Some(b"h2") => Protocol::Http2,
+        _ => Protocol::Http1,
+    };
+    Some((Box::new(stream), protocol))
+}

@@ -1,0 +1,49 @@
+//! `POST /v1/admin/api-keys`.
+
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use atp_protocol::error::{Code, Fault};
+use atp_protocol::ids::AccountId;
+use serde::{Deserialize, Serialize};
+
+use crate::surfaces::caller::{correlation_id, identify_admin};
+use crate::surfaces::reply::{self, Shape};
+use crate::surfaces::{Surface, body};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    account: AccountId,
+    #[serde(default)]
+    label: String,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    key_id: &'a str,
+    key: &'a str,
+}
+
+/// Makes a key; the reply is the only place it is ever shown.
+pub(super) async fn make(request: HttpRequest, payload: Payload) -> HttpResponse {
+    let surface = Surface::of(&request);
+    let correlation = correlation_id(&surface, request.headers());
+    let result = async {
+        identify_admin(&surface, &request)?;
+        let body = body::read(payload, 64 << 10, surface.settings.read_timeout).await?;
+        let wanted: Wanted = serde_json::from_slice(&body)
+            .map_err(|error| Fault::new(Code::BadInput, format!("api key: {error}")))?;
+        surface.meta.make_key(wanted.account, &wanted.label).await
+    };
+    match result.await {
+        Ok(minted) => reply::json(
+            &mut HttpResponse::Created(),
+            "application/json",
+            &Shown {
+                key_id: &minted.id,
+                key: minted.key.expose(),
+            },
+        ),
+        Err(fault) => reply::fault(&surface, Shape::Problem, &fault, &correlation),
+    }
+}

@@ -1,0 +1,54 @@
+//! What every handler of an arbiter shares.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use atp_actors::environment::World;
+use atp_actors::session::Router;
+
+use crate::meta::Meta;
+use crate::telemetry::Exposition;
+
+/// Limits and habits of the surfaces, from the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Name of this node.
+    pub router_id: String,
+    /// Largest body in bytes.
+    pub max_body_bytes: usize,
+    /// Longest wait for a body.
+    pub read_timeout: Duration,
+    /// Accept `?api_key=`.
+    pub query_api_key: bool,
+    /// Answer an exhausted budget with 429.
+    pub budget_429: bool,
+    /// Deadline of a request that names none, in milliseconds.
+    pub request_ms: u64,
+}
+
+/// Shared by the handlers of one arbiter.
+pub struct Surface {
+    /// Clock, randomness, figures.
+    pub world: World,
+    /// Opens requests on this arbiter.
+    pub router: Rc<Router>,
+    /// Keys, policy, accounts.
+    pub meta: Arc<Meta>,
+    /// Figures as text.
+    pub exposition: Arc<Exposition>,
+    /// Limits and habits.
+    pub settings: Arc<Settings>,
+}
+
+impl Surface {
+    /// The surface that serves `request`.
+    pub(super) fn of(request: &HttpRequest) -> Rc<Self> {
+        Rc::clone(
+            request
+                .app_data::<Rc<Self>>()
+                .expect("every arbiter's application carries its surface"),
+        )
+    }
+}

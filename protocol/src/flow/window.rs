@@ -1,0 +1,215 @@
+//! The tri-window: calls, tokens and money outstanding, limited at several levels at once (atp.md 16.1).
+
+use crate::error::{Code, Fault, Scope};
+use crate::units::{Amount, Window};
+
+/// What is outstanding at one level, and how much may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level {
+    limit: Window,
+    calls: u32,
+    amount: Amount,
+}
+
+/// A component of the window, in the order they are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Component {
+    /// Concurrent calls.
+    Parallel,
+    /// Tokens outstanding.
+    Tokens,
+    /// Money outstanding.
+    Usd,
+}
+
+/// Why a call was not admitted. Nothing was reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The first component that failed, at any level.
+    pub component: Component,
+    /// Position of the first level at which it failed.
+    pub level: usize,
+    /// The window of that level.
+    pub window: Window,
+    /// The call alone exceeds a window: waiting cannot help.
+    pub never_fits: bool,
+}
+
+impl Level {
+    /// A level with nothing outstanding.
+    #[must_use]
+    pub const fn new(limit: Window) -> Self {
+        Self {
+            limit,
+            calls: 0,
+            amount: Amount::ZERO,
+        }
+    }
+
+    /// Replaces the limit. What is outstanding stays, even above it.
+    pub const fn set_limit(&mut self, limit: Window) {
+        self.limit = limit;
+    }
+
+    /// The limit.
+    #[must_use]
+    pub const fn limit(&self) -> Window {
+        self.limit
+    }
+
+    /// Calls outstanding.
+    #[must_use]
+    pub const fn calls(&self) -> u32 {
+        self.calls
+    }
+
+    /// Tokens and money outstanding.
+    #[must_use]
+    pub const fn outstanding(&self) -> Amount {
+        self.amount
+    }
+
+    const fn room(&self) -> Amount {
+        Amount {
+            tokens: self.limit.max_tokens,
+            usd_micros: self.limit.max_usd_micros,
+        }
+    }
+
+    fn fits(&self, component: Component, need: Amount) -> bool {
+        let after = self.amount.plus(need);
+        match component {
+            Component::Parallel => self.calls < self.limit.max_parallel,
+            Component::Tokens => after.tokens <= self.limit.max_tokens,
+            Component::Usd => after.usd_micros <= self.limit.max_usd_micros,
+        }
+    }
+}
+
+/// Reserves one call of `need` (the guard-banded estimate) at every level, or at none.
+///
+/// # Errors
+/// The first component, in the order parallel, tokens, money, for which some level has no room.
+pub fn reserve(levels: &mut [&mut Level], need: Amount) -> Result<(), Refusal> {
+    for component in [Component::Parallel, Component::Tokens, Component::Usd] {
+        if let Some(level) = levels.iter().position(|level| !level.fits(component, need)) {
+            return Err(Refusal {
+                component,
+                level,
+                window: levels[level].limit,
+                never_fits: levels.iter().any(|level| !need.fits(level.room())),
+            });
+        }
+    }
+    for level in levels {
+        level.calls += 1;
+        level.amount = level.amount.plus(need);
+    }
+    Ok(())
+}
+
+/// Gives back one call of `need`, as it was reserved, at every level.
+pub fn release(levels: &mut [&mut Level], need: Amount) {
+    for level in levels {
+        level.calls = level.calls.saturating_sub(1);
+        level.amount = level.amount.minus(need);
+    }
+}
+
+impl Refusal {
+    /// What the caller is told; the window goes along as `control.error.window`.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        let what = match self.component {
+            Component::Parallel => "no call slot is free",
+            Component::Tokens => "too many tokens outstanding",
+            Component::Usd => "too much money outstanding",
+        };
+        if self.never_fits {
+            Fault::new(
+                Code::Window,
+                "the call alone exceeds the window; shrink it or raise the window",
+            )
+            .scoped(Scope::Message)
+            .terminal()
+        } else {
+            Fault::new(Code::Window, what).scoped(Scope::Message)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const fn window(max_parallel: u32, max_tokens: u64, max_usd_micros: u64) -> Window {
+        Window {
+            max_parallel,
+            max_tokens,
+            max_usd_micros,
+        }
+    }
+
+    const fn need(tokens: u64, usd_micros: u64) -> Amount {
+        Amount { tokens, usd_micros }
+    }
+
+    #[test]
+    fn a_refusal_at_one_level_reserves_nothing_at_any() {
+        let mut stream = Level::new(window(2, 100, 100));
+        let mut session = Level::new(window(2, 50, 100));
+        let before = (stream, session);
+        let refusal = reserve(&mut [&mut stream, &mut session], need(60, 1)).unwrap_err();
+        assert_eq!((refusal.component, refusal.level), (Component::Tokens, 1));
+        assert!(refusal.never_fits);
+        assert_eq!((stream, session), before);
+    }
+
+    #[test]
+    fn the_reason_is_the_first_component_of_all_levels() {
+        let mut stream = Level::new(window(5, 1, 1));
+        let mut agent = Level::new(window(0, 100, 100));
+        let refusal = reserve(&mut [&mut stream, &mut agent], need(9, 9)).unwrap_err();
+        assert_eq!((refusal.component, refusal.level), (Component::Parallel, 1));
+    }
+
+    #[test]
+    fn equality_fits_and_a_full_window_may_be_waited_for() {
+        let mut level = Level::new(window(2, 100, 100));
+        reserve(&mut [&mut level], need(100, 100)).unwrap();
+        let refusal = reserve(&mut [&mut level], need(1, 0)).unwrap_err();
+        assert!(!refusal.never_fits);
+        assert!(refusal.fault().retry().is_retryable());
+        release(&mut [&mut level], need(100, 100));
+        reserve(&mut [&mut level], need(1, 0)).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn no_level_is_ever_over_its_limit(
+            limits in proptest::collection::vec((0_u32..4, 0_u64..50, 0_u64..50), 1..4),
+            calls in proptest::collection::vec((any::<bool>(), 0_u64..30, 0_u64..30), 0..40),
+        ) {
+            let mut levels: Vec<Level> =
+                limits.iter().map(|&(parallel, tokens, usd)| Level::new(window(parallel, tokens, usd))).collect();
+            let mut held = Vec::new();
+            for (is_release, tokens, usd) in calls {
+                let mut all: Vec<&mut Level> = levels.iter_mut().collect();
+                if is_release {
+                    if let Some(amount) = held.pop() {
+                        release(&mut all, amount);
+                    }
+                } else if reserve(&mut all, need(tokens, usd)).is_ok() {
+                    held.push(need(tokens, usd));
+                }
+                let sum = held.iter().fold(Amount::ZERO, |sum, &amount| sum.plus(amount));
+                for level in &levels {
+                    prop_assert!(level.calls <= level.limit.max_parallel);
+                    prop_assert!(level.amount.fits(level.room()));
+                    prop_assert_eq!((level.calls as usize, level.amount), (held.len(), sum));
+                }
+            }
+        }
+    }
+}

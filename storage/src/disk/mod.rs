@@ -1,0 +1,87 @@
+//! The seam to the file system: one flat directory of files that grow at their end.
+//!
+//! Two kinds of failure are told apart. When the *process* dies, everything appended survives. When the *power* fails, what
+//! survives for certain is what [`DiskFile::sync`] covered, under names that [`Disk::sync_names`] covered.
+
+use std::io;
+
+mod file;
+mod memory;
+
+#[cfg(test)]
+mod conformance;
+
+pub use file::FileDisk;
+pub use memory::{Loss, MemoryDisk};
+
+/// A directory. Names are plain file names without separators.
+pub trait Disk: Send {
+    /// Makes an empty file; `AlreadyExists` if the name is taken.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Opens a file to append to it; `NotFound` if there is none.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
+
+    /// The whole contents of a file.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+
+    /// The first `max` bytes of a file, fewer if it is shorter.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn read_start(&self, name: &str, max: usize) -> io::Result<Vec<u8>>;
+
+    /// Gives a file another name, atomically, in the place of a file that has it.
+    ///
+    /// # Errors
+    /// As the file system says; both names are then as before.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// All names, sorted.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn list(&self) -> io::Result<Vec<String>>;
+
+    /// Makes creations, renames and removals survive a power failure.
+    ///
+    /// # Errors
+    /// As the file system says; it is then not known which of them will.
+    fn sync_names(&self) -> io::Result<()>;
+}
+
+/// A file open for appending.
+pub trait DiskFile: Send {
+    /// Appends all of `bytes`. They are with the operating system when this returns.
+    ///
+    /// # Errors
+    /// `StorageFull` when the disk is full; after any error an unknown part was appended.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes everything appended survive a power failure.
+    ///
+    /// # Errors
+    /// It is then not known what will, and asking again does not tell: stop using the file.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Cuts the file to `len` bytes; the next append continues there.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn truncate(&mut self, len: u64) -> io::Result<()>;
+}
