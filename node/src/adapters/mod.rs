@@ -31,7 +31,7 @@ pub(crate) async fn attach(
         source,
     })?;
     let cpu: Arc<dyn Cpu> = Arc::new(pool);
-    for factory in builtin::factories(&cpu) {
+    for factory in builtin::factories(&cpu, sleep()) {
         let capability = factory.build().capability();
         let id = capability.adapter_id.clone();
         if config.builtins.iter().any(|name| name == id.as_str()) {
@@ -59,6 +59,11 @@ pub(crate) async fn attach(
         }
     }
     Ok(())
+}
+
+/// Tokio's time, which simulation makes its own.
+fn sleep() -> builtin::Sleep {
+    Arc::new(|ms| Box::pin(tokio::time::sleep(std::time::Duration::from_millis(ms))))
 }
 
 async fn register(registry: &RegistryHandle, id: &str, spec: AdapterSpec) -> Result<(), StartError> {

@@ -17,7 +17,7 @@ pub(crate) fn call(text: &str) -> Call {
             id: RequestId::new(&id).unwrap(),
             identity: Identity {
                 tenant: TenantId::new("acme").unwrap(),
-                account: AccountId::new("acme").unwrap(),
+                account: Some(AccountId::new("acme").unwrap()),
                 tier_max: Tier::Gold,
                 data_scopes: None,
                 is_admin: false,
@@ -30,6 +30,7 @@ pub(crate) fn call(text: &str) -> Call {
             content: Arc::new(Content::prompt(text)),
             native: None,
             wants_stream: true,
+            choices: 1,
             max_cost_usd_micros: None,
             deadline_ms: 30_000,
             latency_slo_ms: 2_000,
