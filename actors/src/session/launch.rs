@@ -7,19 +7,18 @@ use atp_protocol::error::{Code, Fault};
 use atp_protocol::estimate::Estimate;
 use atp_protocol::ids::{CloneId, LaneId};
 use atp_protocol::request::{AgentRequest, Dialect};
-use atp_protocol::units::{Amount, Millis};
+use atp_protocol::units::Millis;
 use atp_routing::fib::Candidate;
 use atp_routing::plan::{Condition, Conditions, Decision, Input, Lane, Need, Plan, decide};
-use atp_routing::policy::{self, PolicySet};
-use atp_routing::reconcile::Strategy;
-use atp_routing::session::{
-    EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx, Trigger,
-};
+use atp_routing::policy::PolicySet;
+use atp_routing::scheduler::Item;
+use atp_routing::session::{EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx};
 
 use super::call::Target;
 use super::spend::Spend;
 use super::{Explained, Facts, Router};
 use crate::adapter::{Directory, Form, Gate};
+use crate::scheduler::Slot;
 
 /// A request that may run.
 pub(super) struct Launched {
@@ -32,6 +31,7 @@ pub(super) struct Launched {
     pub(super) first_lanes: usize,
     pub(super) machine: ParallelSession,
     pub(super) spend: Spend,
+    pub(super) slot: Slot,
     pub(super) form: Form,
     pub(super) accepted: Millis,
 }
@@ -134,7 +134,7 @@ pub(super) async fn launch(
         decision: Arc::clone(&decision),
         audit: None,
     });
-    let spend = spend?;
+    let mut spend = spend?;
     let plan = decision
         .outcome
         .as_ref()
@@ -145,8 +145,31 @@ pub(super) async fn launch(
         route_reason,
         hold: spend.held(),
     };
-    let launched = lay_out(router, request, plan, &policy.set, spend, accepted)?;
+    let slot = match router.scheduler.acquire(item(&request, plan, accepted)).await {
+        Ok(slot) => slot,
+        Err(fault) => {
+            spend.release().await;
+            return Err(fault);
+        }
+    };
+    let launched = lay_out(router, request, plan, &policy.set, (spend, slot), accepted)?;
     Ok((facts, launched))
+}
+
+/// What the scheduler is asked for.
+fn item(request: &AgentRequest, plan: &Plan, now: Millis) -> Item {
+    Item {
+        id: request.id.clone(),
+        tier: request.tier,
+        tenant: request.identity.tenant.clone(),
+        session: request.session.clone(),
+        cost: plan.effective(),
+        weight: 1.0,
+        tenant_weight: 1.0,
+        window: request.window,
+        deadline: Some(now.plus(request.deadline_ms)),
+        is_preemptible: !plan.lanes.iter().any(|lane| lane.is_required),
+    }
 }
 
 /// One hold for all lanes, on the account and all its ancestors.
@@ -155,22 +178,11 @@ async fn hold(router: &Router, request: &AgentRequest, decision: &Decision) -> R
     let Some(account) = &request.identity.account else {
         return Ok(Spend::unaccounted());
     };
-    let choices = request.choices.max(1);
-    let amount = plan.lanes.iter().fold(Amount::ZERO, |sum, lane| {
-        sum.plus(times(lane.need.effective, choices))
-    });
     let held = router
         .ledger
-        .hold(request.id.clone(), account.clone(), amount)
+        .hold(request.id.clone(), account.clone(), plan.effective())
         .await?;
     Ok(Spend::held_by(held))
-}
-
-const fn times(amount: Amount, factor: u64) -> Amount {
-    Amount {
-        tokens: amount.tokens.saturating_mul(factor),
-        usd_micros: amount.usd_micros.saturating_mul(factor),
-    }
 }
 
 fn lay_out(
@@ -178,7 +190,7 @@ fn lay_out(
     request: Arc<AgentRequest>,
     plan: &Plan,
     policies: &PolicySet,
-    spend: Spend,
+    (spend, slot): (Spend, Slot),
     accepted: Millis,
 ) -> Result<Launched, Fault> {
     let mut targets = Vec::with_capacity(plan.lanes.len());
@@ -244,6 +256,7 @@ fn lay_out(
         first_lanes,
         machine,
         spend,
+        slot,
         form,
         accepted,
     })
@@ -291,19 +304,14 @@ fn params(
     };
     let policy = &plan.policy;
     let mut params = SessionParams::new(ids, lanes, request.tier);
-    params.strategy = strategy(plan.strategy);
+    params.strategy = plan.strategy;
     params.deadline_ms = plan.deadline_ms;
     params.latency_slo_ms = Some(plan.slo_ms);
     params.thresholds.agree_min = policy.provisional.agree_min;
     params.thresholds.quorum_min = policy.provisional.quorum_min;
     params.provisional.expiry_ms = policy.provisional.expiry_ms;
     params.escalation = EscalationPlan {
-        on: policy
-            .escalation
-            .on
-            .iter()
-            .filter_map(|trigger| trigger_of(*trigger))
-            .collect(),
+        on: policy.escalation.on.clone(),
         max: u8::try_from(escalation.len()).unwrap_or(u8::MAX),
         to: escalation,
         low_conf: plan.thresholds.low_conf,
@@ -312,31 +320,4 @@ fn params(
     params.expose_lanes = request.meta.expose_lanes;
     params.allow_partial = true;
     params
-}
-
-/// The triggers a session can see; the others need validators.
-fn trigger_of(wanted: policy::Trigger) -> Option<Trigger> {
-    use policy::Trigger as Wanted;
-    match wanted {
-        Wanted::LowConf => Some(Trigger::LowConf),
-        Wanted::Disagreement => Some(Trigger::Disagreement),
-        Wanted::DisagreeHigh => Some(Trigger::DisagreeHigh),
-        Wanted::TestFail => Some(Trigger::TestFail),
-        Wanted::WeakCitations => Some(Trigger::WeakCitations),
-        Wanted::Latency => Some(Trigger::Latency),
-        _ => None,
-    }
-}
-
-/// The baseline strategies that carry out what a policy may name.
-const fn strategy(wanted: policy::Strategy) -> Strategy {
-    match wanted {
-        policy::Strategy::FirstWin | policy::Strategy::ChampionChallenger => Strategy::FirstWin,
-        policy::Strategy::Consensus | policy::Strategy::Quorum => Strategy::Consensus,
-        policy::Strategy::WeightedMerge => Strategy::WeightedMerge,
-        policy::Strategy::Arbiter => Strategy::Arbiter,
-        policy::Strategy::UnionTiebreak => Strategy::UnionTiebreak,
-        policy::Strategy::TwoPhase => Strategy::TwoPhase,
-        policy::Strategy::Adaptive => Strategy::Adaptive,
-    }
 }

@@ -2,6 +2,8 @@
 //! [`AgentRequest`](atp_protocol::request::AgentRequest)s, opens them on its arbiter's router and renders what comes back.
 
 mod admin;
+mod anthropic;
+mod ask;
 mod body;
 mod caller;
 mod completion;
@@ -19,6 +21,8 @@ use actix_web::web::{self, ServiceConfig};
 pub fn routes(config: &mut ServiceConfig) {
     config
         .configure(openai::routes)
+        .configure(anthropic::routes)
+        .configure(ask::routes)
         .configure(admin::routes)
         .route("/healthz", web::get().to(health::alive))
         .route("/readyz", web::get().to(health::ready))

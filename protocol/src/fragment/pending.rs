@@ -7,6 +7,9 @@ use crate::ack::{RetransmitQueue, Tracker};
 use crate::sign::fragment::{Checksum, full, merkle_root, short16};
 use crate::units::Millis;
 
+/// Bytes a fragment takes up beside its content, roughly.
+const PIECE_BYTES: usize = 64;
+
 /// A message whose fragments are all there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Whole<H> {
@@ -128,22 +131,27 @@ impl<H> Pending<H> {
         }
     }
 
+    /// Bytes it takes up, bookkeeping included, so that many tiny fragments are not free.
+    pub(super) fn footprint(&self) -> usize {
+        self.bytes + self.pieces.len() * PIECE_BYTES
+    }
+
     /// Whether the fragments held cannot be of one message.
     pub(super) const fn is_contradictory(&self) -> bool {
         self.is_contradictory
     }
 
-    /// Pieces without a gap that were not handed on, and the header they belong to.
-    pub(super) fn hand_on(&mut self) -> Option<(&H, Vec<Body>)> {
+    /// Pieces without a gap that were not handed on, the index of the first, and the header they belong to.
+    pub(super) fn hand_on(&mut self) -> Option<(&H, u32, Vec<Body>)> {
         let end = u32::try_from(self.tracker.ack_up_to() + 1).unwrap_or(0);
+        let from = std::mem::replace(&mut self.handed, end);
         let fresh: Vec<Body> = self
             .pieces
-            .range(self.handed..end.max(self.handed))
+            .range(from..end.max(from))
             .map(|(_, body)| body.clone())
             .collect();
-        self.handed = end;
         let header = self.header.as_ref()?;
-        (!fresh.is_empty()).then_some((header, fresh))
+        (!fresh.is_empty()).then_some((header, from, fresh))
     }
 
     /// The header, if fragment 0 is held.

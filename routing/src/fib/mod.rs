@@ -8,6 +8,7 @@
 //! Bounds: 256 candidates under one name and 65 536 in all; the best by a score that no request influences are kept,
 //! the rest is counted.
 
+mod arrange;
 mod candidate;
 mod expand;
 mod registered;
@@ -19,6 +20,7 @@ mod tests;
 pub(crate) use candidate::holds;
 pub(crate) use table::Slot;
 
+pub use arrange::TABLE_MAX;
 pub use candidate::Candidate;
 pub use registered::{Liveness, Registered, Unroutable};
-pub use table::{CANDIDATES_MAX, Fib, TABLE_MAX};
+pub use table::{CANDIDATES_MAX, Fib};

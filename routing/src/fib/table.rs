@@ -1,13 +1,13 @@
 //! The table itself: candidates, the names they answer to, and the hash of both.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use atp_protocol::ids::AdapterId;
 
+use super::arrange::{arrange, hash, static_order};
 use super::candidate::Candidate;
 use super::expand::Rib;
 use super::registered::{Registered, Unroutable};
@@ -16,18 +16,12 @@ use crate::policy::{Glob, PolicySet};
 /// Most candidates under one name (routing.md 1.2).
 pub const CANDIDATES_MAX: usize = 256;
 
-/// Most candidates of a table.
-pub const TABLE_MAX: usize = 65_536;
-
 /// Most parts of a dotted name that become agent prefixes.
 const PREFIXES_MAX: usize = 8;
 
 /// Most names, and longest name, compared to suggest one; a request with a wrong name must stay cheap.
 const NEAREST_MAX: usize = 1_024;
 const NEAREST_LEN_MAX: usize = 64;
-
-/// What a model of unknown quality is taken for.
-const QUALITY_PRIOR: f64 = 0.7;
 
 /// Where a candidate stands in its table.
 pub(crate) type Slot = u32;
@@ -212,34 +206,6 @@ impl Fib {
     }
 }
 
-/// Sorted by id, each id once, at most [`TABLE_MAX`]; and how many were left out.
-fn arrange(mut candidates: Vec<Candidate>) -> (Vec<Arc<Candidate>>, usize) {
-    candidates.sort_by(|a, b| {
-        a.id.cmp(&b.id)
-            .then_with(|| a.liveness.rank().cmp(&b.liveness.rank()))
-            .then_with(|| bytes(a).cmp(&bytes(b)))
-    });
-    candidates.dedup_by(|later, first| later.id == first.id);
-    let dropped = candidates.len().saturating_sub(TABLE_MAX);
-    if dropped > 0 {
-        candidates.sort_by(static_order);
-        candidates.truncate(TABLE_MAX);
-        candidates.sort_by(|a, b| a.id.cmp(&b.id));
-    }
-    (candidates.into_iter().map(Arc::new).collect(), dropped)
-}
-
-/// Which candidates to keep when there are too many: those that serve, then by predicted quality, price and id.
-fn static_order(a: &Candidate, b: &Candidate) -> Ordering {
-    let quality = |candidate: &Candidate| candidate.quality_pred.unwrap_or(QUALITY_PRIOR);
-    let dearest = |candidate: &Candidate| candidate.price.input.max(candidate.price.output);
-    a.lifecycle
-        .cmp(&b.lifecycle)
-        .then_with(|| quality(b).total_cmp(&quality(a)))
-        .then_with(|| dearest(a).cmp(&dearest(b)))
-        .then_with(|| a.id.cmp(&b.id))
-}
-
 /// Calls `take` with every name of a candidate, some perhaps twice.
 fn for_each_name(candidate: &Candidate, mut take: impl FnMut(&str)) {
     take(&candidate.id);
@@ -260,20 +226,4 @@ fn take_dotted(name: &str, take: &mut impl FnMut(&str)) {
     for (at, _) in name.match_indices('.').take(PREFIXES_MAX) {
         take(&format!("{}.*", &name[..at]));
     }
-}
-
-fn hash(candidates: &[Arc<Candidate>]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    for candidate in candidates {
-        let bytes = bytes(candidate);
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(&bytes);
-    }
-    *hasher.finalize().as_bytes()
-}
-
-/// A candidate as bytes: all of it and its health, without the times that only one node knows.
-fn bytes(candidate: &Candidate) -> Vec<u8> {
-    serde_json::to_vec(&(candidate, candidate.liveness.health()))
-        .expect("a candidate is strings, numbers and lists of them")
 }

@@ -148,6 +148,9 @@ fn personas<'f>(
         let mut slots = find(fib, name)?;
         if let Some(model) = &model {
             slots.to_mut().retain(|slot| model.contains(slot));
+            if slots.is_empty() {
+                return Err(Refusal::not_together(name));
+            }
         }
         let seat = Seat::new(input, policies, fib, name, slots);
         let role_tier = policies.persona(name).and_then(|role| role.tier);

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use atp_protocol::units::Tier;
+use smallvec::SmallVec;
 
 use super::filter::{Facts, Limits, first_reason};
 use super::input::{Conditions, Input};
@@ -11,6 +12,9 @@ use super::reason::{Histogram, Reason};
 use super::score::{Components, p95_ms};
 use crate::fib::{Fib, Slot};
 use crate::policy::{Lifecycle, Policy};
+
+/// Candidates to consider, each for a tier; on the stack for as many as are usual.
+pub(super) type Slots = SmallVec<[(Slot, Tier); 64]>;
 
 /// A candidate and what became of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,7 +67,7 @@ impl Field {
         fib: &Fib,
         conditions: &dyn Conditions,
         limits: &Limits,
-        mut slots: Vec<(Slot, Tier)>,
+        mut slots: Slots,
     ) -> Self {
         slots.sort_unstable();
         slots.dedup();

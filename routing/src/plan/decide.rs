@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 
-use atp_protocol::units::{Amount, Tier};
+use atp_protocol::units::Amount;
 use smallvec::SmallVec;
 
 use super::asked::{Asked, Chooser, Seat};
 use super::choose::{Choice, choose};
-use super::consider::Field;
-use super::explain::{Explanation, Trace};
+use super::consider::{Field, Slots};
+use super::explain::Explanation;
 use super::filter::Limits;
 use super::fit::{fit, primary};
 use super::input::{Conditions, Input};
 use super::lane::{Lane, Plan};
 use super::refusal::Refusal;
 use super::spares::{escalation, fallbacks};
-use crate::fib::{Fib, Slot};
-use crate::policy::{Attributes, Matched, Policy, PolicySet, Relaxation, Strategy};
+use super::trace::Trace;
+use crate::fib::Fib;
+use crate::policy::{Attributes, Matched, Objective, Policy, PolicySet, Relaxation};
+use crate::reconcile::{Demand, Strategy, choose as choose_strategy};
+
+/// With less time than this for the whole, reconciling must be quick, in milliseconds (atp.md section 20).
+const TIME_PRESSURE_MS: u64 = 10_000;
 
 /// A plan or a refusal, and how it came about.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,11 +117,21 @@ impl Stages<'_> {
     fn strategy(&self) -> Result<Strategy, Refusal> {
         match self.input.request.meta.reconciliation.as_deref() {
             None => Ok(self.policy.strategy),
-            Some(name) => Strategy::parse(name).ok_or_else(|| {
-                let all: Vec<&str> = Strategy::ALL.into_iter().map(Strategy::as_str).collect();
-                Refusal::bad_input(format!("unknown reconciliation; use {}", all.join(", ")))
-            }),
+            Some(name) => Strategy::parse(name).map_err(|error| Refusal::bad_input(error.to_string())),
         }
+    }
+
+    /// The strategy for so many lanes, with the adaptive one resolved (atp.md section 20).
+    fn resolved(&self, strategy: Strategy, lanes: usize, limits: &Limits) -> Strategy {
+        if strategy != Strategy::Adaptive {
+            return strategy;
+        }
+        choose_strategy(&Demand {
+            time_pressure: self.input.request.deadline_ms < TIME_PRESSURE_MS,
+            quality: limits.quality_floor,
+            cost_sensitivity: f64::from(u8::from(self.policy.objective == Objective::Cost)),
+            personas: lanes,
+        })
     }
 
     /// Filters and scores everybody; where nobody is left, again with one more constraint relaxed.
@@ -137,8 +152,7 @@ impl Stages<'_> {
     }
 
     fn field(&self, asked: &Asked<'_>, limits: &Limits) -> Field {
-        let seated = asked.seats.iter().map(|seat| seat.slots.len()).sum();
-        let mut slots: Vec<(Slot, Tier)> = Vec::with_capacity(seated);
+        let mut slots = Slots::new();
         for seat in &asked.seats {
             slots.extend(seat.slots.iter().map(|slot| (*slot, seat.tier)));
         }
@@ -209,7 +223,7 @@ impl Stages<'_> {
             } else {
                 SmallVec::new()
             },
-            strategy,
+            strategy: self.resolved(strategy, choice.lanes.len(), limits),
             budget: self.budget(),
             deadline_ms: self.input.request.deadline_ms,
             slo_ms: limits.slo_ms as u64,

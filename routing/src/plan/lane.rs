@@ -8,7 +8,8 @@ use smallvec::SmallVec;
 
 use super::need::Need;
 use crate::fib::Candidate;
-use crate::policy::{Policy, Strategy, Thresholds};
+use crate::policy::{Policy, Thresholds};
+use crate::reconcile::Strategy;
 
 /// Most calls one request may cause, hedges and escalations included (routing.md 1.2).
 pub const CALLS_MAX: usize = 12;

@@ -1,12 +1,13 @@
 //! What a request would take from a candidate.
 
 use atp_protocol::estimate::Estimate;
+use atp_protocol::request::AgentRequest;
 use atp_protocol::units::{Amount, Tier};
 
 use super::input::{Condition, Conditions, Input};
 use crate::fib::Candidate;
 
-/// Expected and guard-banded use of one call.
+/// Expected and guard-banded use of one call, with all the answers it is to give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
     /// Mean input tokens.
@@ -36,7 +37,7 @@ pub(super) fn need(
             &own
         }
         None => {
-            own = Estimate::fallback(text_bytes, input.request.content.max_tokens, candidate.price);
+            own = fallback(input.request, text_bytes, candidate);
             &own
         }
     };
@@ -56,4 +57,14 @@ pub(super) fn need(
         },
         effective: estimate.guarded(tier, condition.mape, most).amount,
     }
+}
+
+/// The router's own estimate; every further answer costs its output once more.
+fn fallback(request: &AgentRequest, text_bytes: usize, candidate: &Candidate) -> Estimate {
+    let single = Estimate::fallback(text_bytes, request.content.max_tokens, candidate.price);
+    if request.choices <= 1 {
+        return single;
+    }
+    let out_tokens = single.out_tokens.saturating_mul(request.choices);
+    Estimate::fallback(text_bytes, Some(out_tokens), candidate.price)
 }

@@ -36,6 +36,11 @@ impl Refusal {
         Self::new(Code::NotFound, detail)
     }
 
+    pub(super) fn not_together(persona: &str) -> Self {
+        let detail = format!("nobody carries out `{persona}` with the model named; name another, or `auto`");
+        Self::new(Code::NotFound, detail)
+    }
+
     /// Nothing left of `considered` candidates.
     pub(super) fn no_route(
         policy: &str,

@@ -18,7 +18,7 @@ const SHORTLIST: usize = 8;
 /// The rest of the shortlist by score, then one candidate of the fallback stage where the policy chooses.
 pub(super) fn fallbacks(asked: &Asked<'_>, choice: &Choice<'_>, field: &Field, fib: &Fib) -> Vec<Spare> {
     let is_lane = |slot: Slot| choice.lanes.iter().any(|lane| lane.survivor.slot == slot);
-    let mut spares: Vec<(Survivor<'_>, usize)> = asked
+    let mut spares: SmallVec<[(Survivor<'_>, usize); 64]> = asked
         .seats
         .iter()
         .enumerate()

@@ -166,6 +166,7 @@ fn ask() -> AgentRequest {
         max_cost_usd_micros: None,
         deadline_ms: 60_000,
         latency_slo_ms: 2_000,
+        choices: 1,
         correlation_id: "c".into(),
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::fields::{Fields, is_declarable};
 use super::glob::Glob;
 use super::lint::Lints;
-use super::strategy::Trigger;
+use super::trigger::Trigger;
 use super::yaml::Node;
 
 /// Deepest escalation (routing.md 1.2).

@@ -13,9 +13,9 @@ use super::constraints::{self, Constraints};
 use super::fields::{Fields, is_declarable};
 use super::glob::Glob;
 use super::lint::{Lints, Position};
-use super::strategy::Strategy;
 use super::weights::{FANOUT_MAX, Weights, read_weights};
 use super::yaml::{Key, Node};
+use crate::reconcile::Strategy;
 
 /// Most keys under one `match`.
 const CLAUSES_MAX: usize = 32;
@@ -228,16 +228,27 @@ fn read_strategy(fields: &Fields<'_, '_>, lints: &mut Lints) -> Strategy {
     let Some(name) = fields.text("strategy", lints) else {
         return Strategy::default();
     };
-    Strategy::parse(&name).unwrap_or_else(|| {
-        let at = fields.get("strategy").map_or(fields.at, |node| node.at);
-        let all: Vec<&str> = Strategy::ALL.into_iter().map(Strategy::as_str).collect();
-        lints.error(
+    let at = fields.get("strategy").map_or(fields.at, |node| node.at);
+    if let Some((_, strategy)) = BY_ANOTHER_NAME.iter().find(|(word, _)| **word == *name) {
+        lints.warning(
             at,
-            format!("no strategy `{name}`; it is one of {}", all.join(", ")),
+            format!("strategy `{name}` is carried out as `{strategy}`"),
+            format!("write `{strategy}`"),
         );
+        return *strategy;
+    }
+    Strategy::parse(&name).unwrap_or_else(|error| {
+        lints.error(at, error.to_string());
         Strategy::default()
     })
 }
+
+/// Strategies of routing.md that are, between lanes, another one: a quorum of answers is a consensus; champion and
+/// challenger are a first answer that escalates.
+const BY_ANOTHER_NAME: &[(&str, Strategy)] = &[
+    ("quorum", Strategy::Consensus),
+    ("champion_challenger", Strategy::FirstWin),
+];
 
 fn read_pause_override(fields: &Fields<'_, '_>, lints: &mut Lints) -> u64 {
     let is_on = fields.flag("pause_override", lints).unwrap_or_default();

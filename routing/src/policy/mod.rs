@@ -24,7 +24,7 @@ mod overlap;
 mod persona;
 mod set;
 mod store;
-mod strategy;
+mod trigger;
 mod weights;
 mod yaml;
 
@@ -44,5 +44,5 @@ pub use model::{Model, USD_PER_1K_MAX, price_per_1k};
 pub use persona::Persona;
 pub use set::{Matched, PolicySet, Why};
 pub use store::{Loaded, PolicyStore, SafeMode};
-pub use strategy::{Strategy, Trigger};
+pub use trigger::Trigger;
 pub use weights::{FANOUT_MAX, FanoutCaps, Weights};

@@ -13,8 +13,21 @@ const PAIRS_MAX: usize = 200_000;
 /// A value no document is likely to name.
 const UNLIKELY: &str = "other";
 
-/// Looks for overlaps. `policies`: in order of selection, so that equally specific ones are neighbours.
+/// Looks for overlaps, and for policies that can never apply. `policies`: in order of selection, so that equally specific
+/// ones are neighbours.
 pub(super) fn check(policies: &[Policy], lints: &mut Lints) {
+    if let Some(all) = policies.iter().position(|policy| policy.clauses.is_empty()) {
+        for hidden in &policies[all + 1..] {
+            lints.warning(
+                hidden.at,
+                format!(
+                    "policy `{}` never applies: `{}` goes first and matches every request",
+                    hidden.id, policies[all].id
+                ),
+                "give it a higher priority",
+            );
+        }
+    }
     let mut pairs = 0;
     for (i, first) in policies.iter().enumerate() {
         let alike = policies[i + 1..].iter().take_while(|other| {
@@ -57,10 +70,7 @@ fn witness(first: &Policy, second: &Policy) -> Option<String> {
         })?;
         parts.push(format!("{}={}", name(same[0]), sample.describe()));
     }
-    if parts.is_empty() {
-        return Some("every request".to_owned());
-    }
-    Some(parts.join(", "))
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// The attribute's name: the key without its suffix.

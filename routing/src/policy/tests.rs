@@ -4,7 +4,7 @@ use atp_protocol::ids::{AccountId, RequestId, SessionId, StreamId, TenantId};
 use atp_protocol::request::{AgentRequest, Content, Identity, TaskMeta};
 use atp_protocol::units::Tier;
 use proptest::prelude::{prop, prop_assert_eq, prop_oneof, proptest};
-use proptest::strategy::Strategy as _;
+use proptest::strategy::Strategy;
 use serde_json::json;
 
 use super::*;
@@ -30,6 +30,7 @@ fn request(meta: TaskMeta) -> AgentRequest {
         max_cost_usd_micros: None,
         deadline_ms: 60_000,
         latency_slo_ms: 2_000,
+        choices: 1,
         correlation_id: "c".into(),
     }
 }
@@ -105,6 +106,14 @@ policies:
         &*set.select(&Attributes::new(&big, "eu-west")).policy.id,
         "default"
     );
+}
+
+#[test]
+fn strategies_of_another_name_are_accepted_with_a_warning() {
+    let set = parse("policies: [{id: default, strategy: quorum}]");
+    let policy = set.policies().next().unwrap();
+    assert_eq!(policy.strategy, crate::reconcile::Strategy::Consensus);
+    assert!(report(set.warnings()).contains("carried out as `consensus`"));
 }
 
 #[test]
@@ -291,6 +300,15 @@ policies:
 }
 
 #[test]
+fn a_policy_behind_one_that_matches_everything_is_pointed_out() {
+    let set =
+        parse("policies: [{id: default, priority: 5}, {id: a, match: {tenant: x}}, {id: zero, priority: 5}]");
+    let found = report(set.warnings());
+    assert!(found.contains("`a` never applies: `default`"), "{found}");
+    assert!(found.contains("`zero` never applies"), "{found}");
+}
+
+#[test]
 fn a_bad_set_leaves_the_good_one_in_force_and_says_so() {
     let mut store = PolicyStore::default();
     let good = "policies: [{id: default, k: 2}]";
@@ -312,7 +330,7 @@ fn a_bad_set_leaves_the_good_one_in_force_and_says_so() {
 }
 
 /// A document of policies over two attributes, with the values to ask for.
-fn documents() -> impl proptest::strategy::Strategy<Value = (String, f64, String)> {
+fn documents() -> impl Strategy<Value = (String, f64, String)> {
     let clause = prop_oneof![
         (0..20u32).prop_map(|n| format!("diff_loc: \">{n}\"")),
         (0..20u32).prop_map(|n| format!("diff_loc_not: \"{n}..{}\"", n + 3)),

@@ -6,11 +6,11 @@ use atp_protocol::ids::LaneId;
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use super::escalation::Trigger;
 use super::input::{Call, Piece};
 use super::lane::LaneState;
 use super::params::{LaneIx, TargetIx};
 use super::rules::Rule;
+use crate::policy::Trigger;
 use crate::reconcile::{Answer, Consensus, Part, Reason};
 
 /// Actions in the order they are to be carried out.

@@ -1,49 +1,15 @@
 //! Reasons to ask a better lane or an arbiter (atp.md 21.4, 21.5).
 
-use serde::Serialize;
-
 use super::action::{ArbiterInput, Cause, Event, Step};
 use super::lane::{Lane, LaneState};
 use super::machine::ParallelSession;
 use super::params::{LaneIx, MAX_ESCALATIONS};
 use super::rules::Rule;
+use crate::policy::Trigger;
 use crate::reconcile::{Reason, Rewrite, Strategy, Unreconciled, accept};
 
 /// Agreement below which disagreement is high.
 const HIGH_DISAGREEMENT: f64 = 0.4;
-
-/// Why a better lane is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trigger {
-    /// The confidence stated is below the threshold.
-    LowConf,
-    /// Lanes disagree, or no strategy could reconcile them.
-    Disagreement,
-    /// Agreement below 0.4.
-    DisagreeHigh,
-    /// A validator's tests failed.
-    TestFail,
-    /// A citation is missing.
-    WeakCitations,
-    /// More than 60 % of the hoped-for latency went by without a final.
-    Latency,
-}
-
-impl Trigger {
-    /// The name in policies and events.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::LowConf => "low_conf",
-            Self::Disagreement => "disagreement",
-            Self::DisagreeHigh => "disagree_high",
-            Self::TestFail => "test_fail",
-            Self::WeakCitations => "weak_citations",
-            Self::Latency => "latency",
-        }
-    }
-}
 
 /// Why the arbiter's word does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use atp_protocol::ids::{LaneId, RequestId, SessionId, StreamId};
 use atp_protocol::units::Tier;
 
-use super::escalation::Trigger;
 use crate::agreement::Aliases;
+use crate::policy::Trigger;
 use crate::reconcile::{Strategy, Weight};
 
 /// Lanes a session may start with (atp.md section 1).

@@ -4,11 +4,12 @@ use atp_protocol::error::{Code, Fault};
 use atp_protocol::units::Millis;
 
 use super::action::CancelReason;
-use super::escalation::{NoRewrite, Trigger};
+use super::escalation::NoRewrite;
 use super::lane::{LaneState, LaneTimer};
 use super::machine::ParallelSession;
 use super::params::LaneIx;
 use super::rules::State;
+use crate::policy::Trigger;
 
 impl ParallelSession {
     /// When to call [`ParallelSession::handle`] with `Tick` if nothing comes before; `None` before the start and after the

@@ -2,7 +2,7 @@ use atp_protocol::error::Code;
 use atp_protocol::units::{Amount, Window};
 
 use super::*;
-use crate::policy::Strategy;
+use crate::reconcile::Strategy;
 
 fn three() -> Vec<Adapter> {
     vec![
@@ -202,6 +202,22 @@ fn personas_become_lanes_with_clones_in_the_order_asked_for() {
 }
 
 #[test]
+fn a_model_named_beside_personas_narrows_them() {
+    let world = World::new(
+        "personas: { critic: { adapters: [\"reviewer.*\"] } }\npolicies: [{id: default}]",
+        three(),
+    );
+    let with_model = |model: &str| {
+        let mut request = ask_personas(&[("critic", 1)]);
+        Arc::make_mut(&mut request.content).model = Some(model.to_owned());
+        request
+    };
+    assert_eq!(names(&world.plan(&with_model("auto"))), ["reviewer.b"]);
+    assert_eq!(names(&world.plan(&with_model("reviewer.a"))), ["reviewer.a"]);
+    assert_eq!(world.refusal(&with_model("summarizer")).code, Code::NotFound);
+}
+
+#[test]
 fn a_persona_does_not_buy_a_better_tier_than_the_credential_has() {
     let world = World::new(
         "personas: { vip: { adapters: [a], qos: gold } }\npolicies: [{id: default}]",
@@ -252,13 +268,31 @@ fn escalation_targets_follow_in_order_each_once() {
 
 #[test]
 fn the_requests_strategy_goes_before_the_policys() {
-    let world = World::with_default("strategy: quorum", vec![Adapter::new("a")]);
+    let world = World::with_default("strategy: two_phase", vec![Adapter::new("a")]);
     let mut request = ask();
-    assert_eq!(world.plan(&request).strategy, Strategy::Quorum);
+    assert_eq!(world.plan(&request).strategy, Strategy::TwoPhase);
     request.meta.reconciliation = Some("weighted_merge".into());
     assert_eq!(world.plan(&request).strategy, Strategy::WeightedMerge);
     request.meta.reconciliation = Some("best".into());
     assert_eq!(world.refusal(&request).code, Code::BadInput);
+}
+
+#[test]
+fn the_adaptive_strategy_is_resolved_by_what_the_request_demands() {
+    let strategy = |objective: &str, change: fn(&mut AgentRequest)| {
+        let default = format!("strategy: adaptive, objective: {{preset: {objective}}}");
+        let mut request = ask();
+        change(&mut request);
+        World::with_default(&default, vec![Adapter::new("a")])
+            .plan(&request)
+            .strategy
+    };
+    assert_eq!(strategy("balanced", |_| {}), Strategy::FirstWin);
+    assert_eq!(strategy("cost", |_| {}), Strategy::WeightedMerge);
+    let high: fn(&mut AgentRequest) =
+        |r| Arc::make_mut(&mut r.content).quality = atp_protocol::request::Quality::High;
+    assert_eq!(strategy("cost", high), Strategy::Consensus);
+    assert_eq!(strategy("cost", |r| r.deadline_ms = 9_999), Strategy::FirstWin);
 }
 
 #[test]

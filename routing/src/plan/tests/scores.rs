@@ -143,3 +143,14 @@ fn stale_health_lowers_the_score_and_no_component() {
     assert_eq!(fresh["u"], old["u"]);
     close(&old["score"], fresh["score"].as_f64().unwrap() * (-1.0_f64).exp());
 }
+
+#[test]
+fn further_answers_cost_their_output_again() {
+    let mut request = ask();
+    Arc::make_mut(&mut request.content).max_tokens = Some(100);
+    request.choices = 3;
+    let plan = World::with_default("", vec![Adapter::new("a")]).plan(&request);
+    let need = plan.primary().need;
+    assert_eq!((need.in_tokens, need.out_tokens), (10, 300));
+    assert_eq!(need.effective.tokens, 310 + 155);
+}
