@@ -22,5 +22,6 @@ pub mod exec;
 pub mod ledger;
 pub mod metrics;
 pub mod registry;
+pub mod scheduler;
 pub mod session;
 pub mod supervision;

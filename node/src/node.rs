@@ -14,6 +14,7 @@ use atp_protocol::error::Fault;
 use atp_protocol::ids::AccountId;
 use atp_routing::budget::Limits;
 use atp_routing::policy::{Lint, PolicySet, PolicyStore};
+use atp_routing::scheduler;
 use tokio::sync::{mpsc, watch};
 
 use crate::adapters;
@@ -169,7 +170,7 @@ impl Node {
         ));
         let (stop, stopping) = watch::channel(false);
         let settings = Arc::new(surface_settings(&config));
-        let router_settings = Arc::new(router_settings(&config));
+        let router_settings = Arc::new(router_settings(&config, exec.len()));
         let router_load = Arc::new(Load::default());
         let decisions = Arc::new(Decisions::new(DECISIONS_MAX));
         let times = HttpTimes {
@@ -318,14 +319,21 @@ fn surface_settings(config: &Config) -> Settings {
     }
 }
 
-fn router_settings(config: &Config) -> RouterSettings {
+fn router_settings(config: &Config, arbiters: usize) -> RouterSettings {
+    let slots = (config.sched.max_concurrent as usize).div_ceil(arbiters);
+    let mut scheduler = scheduler::Settings {
+        slots,
+        ..scheduler::Settings::default()
+    };
+    for (tier, timeout_ms) in scheduler.tiers.iter_mut().zip(config.sched.queue_timeout_ms) {
+        tier.queue_timeout_ms = timeout_ms;
+        tier.queue_max = (config.sched.max_queued as usize).div_ceil(arbiters);
+    }
     RouterSettings {
         region: "local".into(),
         drain_ms: config.budget.drain_ms,
         drain_bytes: config.budget.drain_bytes,
-        max_concurrent: config.sched.max_concurrent,
-        max_queued: config.sched.max_queued,
-        queue_timeout_ms: config.sched.queue_timeout_ms,
+        scheduler,
         write_stall_ms: config.limits.write_stall_ms,
     }
 }

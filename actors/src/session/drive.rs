@@ -21,6 +21,7 @@ use super::launch::Launched;
 use super::output::{OUTPUT_MAX, Output};
 use super::{Router, finish};
 use crate::adapter::{Call, Form};
+use crate::scheduler::Slot;
 
 /// A stream on its way.
 pub(super) struct Drive {
@@ -41,6 +42,7 @@ pub(super) struct Drive {
 enum Woken {
     Call(usize, Signal),
     Left,
+    Preempted,
     Time,
 }
 
@@ -87,6 +89,7 @@ impl Drive {
             match self.wake().await {
                 Woken::Call(at, signal) => self.take(at, signal).await,
                 Woken::Left => self.leave(),
+                Woken::Preempted => self.pending.push_back(Input::Preempt),
                 Woken::Time => self.pending.push_back(Input::Tick),
             }
         }
@@ -111,6 +114,7 @@ impl Drive {
             timer_at,
             router,
             has_left,
+            launched,
             ..
         } = self;
         let lanes = poll_fn(|context| {
@@ -125,6 +129,7 @@ impl Drive {
             biased;
             (at, signal) = lanes => Woken::Call(at, signal),
             () = out.closed(), if !*has_left => Woken::Left,
+            () = preempted(&mut launched.slot) => Woken::Preempted,
             () = timer.as_mut(), if timer_at.is_some() => {
                 *timer_at = None;
                 Woken::Time
@@ -379,4 +384,16 @@ impl Drive {
     pub(super) fn used(&self) -> Usage {
         self.launched.spend.used()
     }
+}
+
+/// Resolves once, when the slot is wanted back.
+async fn preempted(slot: &mut Slot) {
+    if let Some(preempted) = &mut slot.preempted {
+        let is_wanted = preempted.await.is_ok();
+        slot.preempted = None;
+        if is_wanted {
+            return;
+        }
+    }
+    std::future::pending().await
 }

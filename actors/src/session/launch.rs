@@ -11,12 +11,14 @@ use atp_protocol::units::Millis;
 use atp_routing::fib::Candidate;
 use atp_routing::plan::{Condition, Conditions, Decision, Input, Lane, Need, Plan, decide};
 use atp_routing::policy::PolicySet;
+use atp_routing::scheduler::Item;
 use atp_routing::session::{EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx};
 
 use super::call::Target;
 use super::spend::Spend;
 use super::{Explained, Facts, Router};
 use crate::adapter::{Directory, Form, Gate};
+use crate::scheduler::Slot;
 
 /// A request that may run.
 pub(super) struct Launched {
@@ -29,6 +31,7 @@ pub(super) struct Launched {
     pub(super) first_lanes: usize,
     pub(super) machine: ParallelSession,
     pub(super) spend: Spend,
+    pub(super) slot: Slot,
     pub(super) form: Form,
     pub(super) accepted: Millis,
 }
@@ -131,7 +134,7 @@ pub(super) async fn launch(
         decision: Arc::clone(&decision),
         audit: None,
     });
-    let spend = spend?;
+    let mut spend = spend?;
     let plan = decision
         .outcome
         .as_ref()
@@ -142,13 +145,36 @@ pub(super) async fn launch(
         route_reason,
         hold: spend.held(),
     };
-    let launched = lay_out(router, request, plan, &policy.set, spend, accepted)?;
+    let slot = match router.scheduler.acquire(item(&request, plan, accepted)).await {
+        Ok(slot) => slot,
+        Err(fault) => {
+            spend.release().await;
+            return Err(fault);
+        }
+    };
+    let launched = lay_out(router, request, plan, &policy.set, (spend, slot), accepted)?;
     Ok((facts, launched))
+}
+
+/// What the scheduler is asked for.
+fn item(request: &AgentRequest, plan: &Plan, now: Millis) -> Item {
+    Item {
+        id: request.id.clone(),
+        tier: request.tier,
+        tenant: request.identity.tenant.clone(),
+        session: request.session.clone(),
+        cost: plan.effective(),
+        weight: 1.0,
+        tenant_weight: 1.0,
+        window: request.window,
+        deadline: Some(now.plus(request.deadline_ms)),
+        is_preemptible: !plan.lanes.iter().any(|lane| lane.is_required),
+    }
 }
 
 /// One hold for all lanes, on the account and all its ancestors.
 async fn hold(router: &Router, request: &AgentRequest, decision: &Decision) -> Result<Spend, Fault> {
-    let plan = decision.outcome.as_ref().map_err(|refusal| refusal.fault())?;
+    let plan = decision.outcome.as_ref().map_err(|refusal| Fault::from(refusal.clone()))?;
     let Some(account) = &request.identity.account else {
         return Ok(Spend::unaccounted());
     };
@@ -164,7 +190,7 @@ fn lay_out(
     request: Arc<AgentRequest>,
     plan: &Plan,
     policies: &PolicySet,
-    spend: Spend,
+    (spend, slot): (Spend, Slot),
     accepted: Millis,
 ) -> Result<Launched, Fault> {
     let mut targets = Vec::with_capacity(plan.lanes.len());
@@ -230,6 +256,7 @@ fn lay_out(
         first_lanes,
         machine,
         spend,
+        slot,
         form,
         accepted,
     })

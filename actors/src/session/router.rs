@@ -9,6 +9,7 @@ use actix::Actor;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::AdapterId;
 use atp_protocol::request::AgentRequest;
+use atp_routing::scheduler;
 
 use super::actor::{Open, Session};
 use super::{Decisions, Load, Opened};
@@ -16,6 +17,7 @@ use crate::adapter::{Adapter, Endpoint};
 use crate::environment::World;
 use crate::ledger::LedgerHandle;
 use crate::registry::RegistryHandle;
+use crate::scheduler::SchedulerHandle;
 
 /// How requests are treated, from the configuration.
 #[derive(Debug, Clone)]
@@ -26,12 +28,8 @@ pub struct RouterSettings {
     pub drain_ms: u64,
     /// And at most so many bytes.
     pub drain_bytes: u64,
-    /// Lanes at once.
-    pub max_concurrent: u32,
-    /// Requests waiting, per tier.
-    pub max_queued: u32,
-    /// Longest wait in milliseconds: gold, silver, bronze.
-    pub queue_timeout_ms: [u64; 3],
+    /// Slots and queues of one arbiter.
+    pub scheduler: scheduler::Settings,
     /// A client that takes nothing for so many milliseconds has left.
     pub write_stall_ms: u64,
 }
@@ -45,6 +43,7 @@ pub struct Router {
     pub(super) registry: RegistryHandle,
     pub(super) ledger: LedgerHandle,
     pub(super) settings: Arc<RouterSettings>,
+    pub(super) scheduler: SchedulerHandle,
     pub(super) load: Arc<Load>,
     /// Decisions of recent requests.
     pub decisions: Arc<Decisions>,
@@ -62,12 +61,14 @@ impl Router {
         load: Arc<Load>,
         decisions: Arc<Decisions>,
     ) -> Rc<Self> {
+        let scheduler = SchedulerHandle::start(settings.scheduler, world.clone());
         let adapters = RefCell::new(BTreeMap::new());
         Rc::new(Self {
             world,
             registry,
             ledger,
             settings,
+            scheduler,
             load,
             decisions,
             adapters,

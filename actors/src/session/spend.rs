@@ -102,6 +102,14 @@ impl Spend {
         self.settled
     }
 
+    /// Ends the hold without a charge: nothing was sent.
+    pub(super) async fn release(&mut self) {
+        let Some(hold) = self.hold.take() else { return };
+        if let Err(fault) = hold.release().await {
+            warn!(%fault, "a hold could not be released; it expires by itself");
+        }
+    }
+
     /// Ends the hold; the charge is in the journal when this returns. A second call has no effect.
     pub(super) async fn settle(&mut self) {
         let Some(hold) = self.hold.take() else { return };

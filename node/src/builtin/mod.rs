@@ -16,6 +16,7 @@
 //! **Form.** Built-ins have no provider protocol, so a call that asks for bytes to forward is answered as text and data.
 
 mod adapter;
+mod keywords;
 mod material;
 mod reviewer;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use atp_protocol::adapter::{Capability, UsageMode};
 use atp_protocol::ids::AdapterId;
 
 pub use adapter::Builtin;
+pub use keywords::Keywords;
 pub use material::MAX_TEXT_BYTES;
 pub use reviewer::Reviewer;
 pub use summarizer::Summarizer;

@@ -113,7 +113,8 @@ impl<W: Writer> Reply<W> {
     }
 }
 
-fn head(facts: &Facts, correlation_id: &str) -> HttpResponseBuilder {
+/// The head of a successful reply: what decided it.
+pub(super) fn head(facts: &Facts, correlation_id: &str) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response
         .insert_header(("x-atp-policy-version", facts.policy_version))
@@ -130,7 +131,7 @@ fn head(facts: &Facts, correlation_id: &str) -> HttpResponseBuilder {
 }
 
 /// The session ended without a word: a defect, told as one.
-fn lost() -> Fault {
+pub(super) fn lost() -> Fault {
     Fault::new(
         Code::Internal,
         "the request was lost to an internal failure; retry it",

@@ -3,6 +3,7 @@
 
 mod admin;
 mod anthropic;
+mod ask;
 mod body;
 mod caller;
 mod completion;
@@ -21,6 +22,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .configure(openai::routes)
         .configure(anthropic::routes)
+        .configure(ask::routes)
         .configure(admin::routes)
         .route("/healthz", web::get().to(health::alive))
         .route("/readyz", web::get().to(health::ready))

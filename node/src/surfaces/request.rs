@@ -5,8 +5,11 @@ use std::sync::Arc;
 use actix_web::http::header::HeaderMap;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::{SessionId, StreamId};
-use atp_protocol::request::{AgentRequest, Identity, Quality, TaskMeta};
+use atp_protocol::payload;
+use atp_protocol::request::{AgentRequest, Dialect, Identity, NativeBody, PersonaRequest, Quality, TaskMeta};
 use atp_protocol::units::Tier;
+use bytes::Bytes;
+use serde::Deserialize;
 
 use super::Surface;
 use crate::wire::Parsed;
@@ -60,6 +63,77 @@ pub(super) fn build(
         latency_slo_ms: SLO_MS,
         correlation_id,
     })
+}
+
+/// The members of `meta` that a native HTTP body may carry (atp.md 3.3).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Task {
+    task_type: Option<String>,
+    languages: Vec<String>,
+    risk: Option<String>,
+    data_scope: Vec<String>,
+    tool_permissions: Vec<String>,
+    environment_id: Option<String>,
+    security_groups: Vec<String>,
+    deadline_ms: Option<u64>,
+    personas: Vec<PersonaRequest>,
+    expose_lanes: bool,
+    reconciliation: Option<String>,
+    qos: Option<Tier>,
+}
+
+/// Turns ATP content and its metadata into a request.
+///
+/// # Errors
+/// As for [`build`].
+pub(super) fn of_content(
+    surface: &Surface,
+    identity: &Arc<Identity>,
+    headers: &HeaderMap,
+    correlation_id: Arc<str>,
+    asked: payload::Request,
+    task: Task,
+) -> Result<AgentRequest, Fault> {
+    let parsed = Parsed {
+        content: Arc::new(asked.content),
+        native: NativeBody {
+            dialect: Dialect::Atp,
+            bytes: Bytes::new(),
+        },
+        wants_stream: asked.stream.unwrap_or(true),
+        wants_usage: false,
+        choices: 1,
+        max_cost_usd_micros: asked.max_cost_usd_micros,
+        provider_preference: None,
+    };
+    let mut request = build(surface, identity, headers, correlation_id, &parsed)?;
+    request.native = None;
+    request.latency_slo_ms = asked.latency_slo_ms;
+    if let Some(tier) = task.qos {
+        request.tier = allowed(tier, identity, true)?;
+    }
+    if let Some(ms) = task.deadline_ms {
+        let in_range = (1..=3_600_000).contains(&ms);
+        request.deadline_ms = in_range
+            .then_some(ms)
+            .ok_or_else(|| Fault::new(Code::BadInput, "deadline_ms: write 1 to 3600000"))?;
+    }
+    let headers_scope = std::mem::take(&mut request.meta.data_scope);
+    request.meta = TaskMeta {
+        task_type: task.task_type.or(request.meta.task_type),
+        languages: task.languages,
+        risk: task.risk,
+        data_scope: task.data_scope.into_iter().chain(headers_scope).collect(),
+        tool_permissions: task.tool_permissions,
+        environment_id: task.environment_id,
+        security_groups: task.security_groups,
+        personas: task.personas,
+        expose_lanes: task.expose_lanes,
+        reconciliation: task.reconciliation.or(request.meta.reconciliation),
+        ..request.meta
+    };
+    Ok(request)
 }
 
 /// The tier that a wish for quality maps to (atp.md 7.2).

@@ -10,3 +10,6 @@ mod outbound;
 
 pub use inbound::{Dialect, Endpoint, Mode, implied_flags};
 pub use outbound::{registered, reply};
+
+#[cfg(test)]
+mod tests;

@@ -24,3 +24,6 @@ pub use seal::{Nonce, Required, Stamp};
 pub use shape::{Frame, TTL_INITIAL};
 
 pub(crate) use check::{Check, fault, missing};
+
+#[cfg(test)]
+mod tests;

@@ -47,3 +47,6 @@ pub use shape::Payload;
 pub use status::{Metrics, Status, StatusChange};
 pub use tool::{ToolRequest, ToolResult};
 pub use window::{Ack, WindowReason, WindowScope, WindowUpdate};
+
+#[cfg(test)]
+mod tests;

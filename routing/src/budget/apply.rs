@@ -5,7 +5,7 @@ use atp_protocol::ids::AccountId;
 use atp_protocol::units::{Amount, UnixMillis};
 
 use super::account::Charge;
-use super::{Account, Hold, HoldId, Ledger, Limits, Record};
+use super::{Account, Hold, HoldId, Ledger, Limits, Record, Report};
 
 /// What a record did.
 #[must_use]
@@ -53,11 +53,8 @@ impl Ledger {
             } => self.on_hold(id, |ledger, hold| {
                 ledger.extend(id, hold, *by, *calls, *expires_at)
             }),
-            Record::Drawn {
-                id, actual, unknown, ..
-            } => self.on_hold(id, |ledger, hold| ledger.draw(id, hold, *actual, *unknown)),
-            Record::Reduced { id, by, calls } => {
-                self.on_hold(id, |ledger, hold| ledger.reduce(id, hold, *by, *calls))
+            Record::Reported { id, report, .. } => {
+                self.on_hold(id, |ledger, hold| ledger.report(id, hold, *report))
             }
             Record::Settled {
                 id, actual, source, ..
@@ -142,29 +139,29 @@ impl Ledger {
         Applied::CHANGED
     }
 
-    fn draw(&mut self, id: &HoldId, hold: Hold, actual: Amount, unknown: Amount) -> Applied {
-        let freed = actual.min(hold.amount);
-        self.holds
-            .update(id, |hold| hold.amount = hold.amount.minus(freed));
+    fn report(&mut self, id: &HoldId, hold: Hold, report: Report) -> Applied {
+        if report.number != hold.reports + 1 {
+            return Applied::NOTHING;
+        }
+        let spent = report.spent.min(hold.amount);
+        let returned = report.returned.min(hold.amount.minus(spent));
+        let freed = spent.plus(returned);
+        let calls = report.calls.min(hold.calls);
+        self.holds.update(id, |hold| {
+            hold.amount = hold.amount.minus(freed);
+            hold.calls -= calls;
+            hold.reports = report.number;
+        });
+        let actual = report.spent.plus(report.beyond);
         self.charge(
             &hold.account,
             Charge {
                 freed,
-                calls: 0,
+                calls,
                 actual,
-                unknown,
+                unknown: report.unknown.min(actual),
             },
         )
-    }
-
-    fn reduce(&mut self, id: &HoldId, hold: Hold, by: Amount, calls: u32) -> Applied {
-        let (by, calls) = (by.min(hold.amount), calls.min(hold.calls));
-        self.holds.update(id, |hold| {
-            hold.amount = hold.amount.minus(by);
-            hold.calls -= calls;
-        });
-        self.on_chain(&hold.account, |account| account.free(by, calls));
-        Applied::CHANGED
     }
 
     fn settle(&mut self, id: &HoldId, hold: Hold, actual: Amount, source: UsageSource) -> Applied {
@@ -201,7 +198,7 @@ impl Ledger {
 
     fn remember(&mut self, ids: &[HoldId]) -> Applied {
         for id in ids {
-            self.holds.ended.remember(id.clone());
+            self.holds.remember(id.clone());
         }
         Applied::CHANGED
     }

@@ -6,6 +6,7 @@ use atp_protocol::ids::{AccountId, RequestId};
 use atp_protocol::units::{Amount, UnixMillis};
 use serde::{Deserialize, Serialize};
 
+use super::NotLive;
 use super::ended::Ended;
 
 /// Names a hold: the request's id, or the id of a lease.
@@ -24,6 +25,27 @@ pub struct Hold {
     pub expires_at: UnixMillis,
     /// Whether work may have been done under it: an expired hold is then charged whole, else given back.
     pub dispatched: bool,
+    /// Number of the last [`Report`] taken; 0 before the first.
+    pub reports: u64,
+}
+
+/// What the holder of a lease has spent and gives back, since its last report.
+///
+/// Numbered from 1 without gaps: one that was taken already, or comes before its predecessor, has no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// Its number.
+    pub number: u64,
+    /// Spent out of the lease.
+    pub spent: Amount,
+    /// Used beyond what the lease had left: charged like usage beyond a hold.
+    pub beyond: Amount,
+    /// The part of `spent` that is a guess.
+    pub unknown: Amount,
+    /// Given back unspent.
+    pub returned: Amount,
+    /// Calls given back.
+    pub calls: u32,
 }
 
 impl Hold {
@@ -36,6 +58,7 @@ impl Hold {
             calls: 1,
             expires_at,
             dispatched: true,
+            reports: 0,
         }
     }
 }
@@ -45,7 +68,7 @@ impl Hold {
 pub(super) struct Holds {
     live: BTreeMap<HoldId, Hold>,
     by_expiry: BTreeSet<(UnixMillis, HoldId)>,
-    pub(super) ended: Ended,
+    ended: Ended,
 }
 
 impl Holds {
@@ -63,6 +86,19 @@ impl Holds {
 
     pub(super) fn get(&self, id: &HoldId) -> Option<&Hold> {
         self.live.get(id)
+    }
+
+    /// A hold that can be changed or ended.
+    pub(super) fn live(&self, id: &HoldId) -> Result<&Hold, NotLive> {
+        self.get(id).ok_or_else(|| match self.ended.contains(id) {
+            true => NotLive::Ended { id: id.clone() },
+            false => NotLive::Unknown { id: id.clone() },
+        })
+    }
+
+    /// Whether the id is that of a hold, live or ended a short while ago.
+    pub(super) fn knows(&self, id: &HoldId) -> bool {
+        self.live.contains_key(id) || self.ended.contains(id)
     }
 
     /// In the order of their ids.
@@ -85,6 +121,16 @@ impl Holds {
             self.by_expiry.remove(&(before, id.clone()));
             self.by_expiry.insert((after, id.clone()));
         }
+    }
+
+    /// Remembers the id of a hold that ended before.
+    pub(super) fn remember(&mut self, id: HoldId) {
+        self.ended.remember(id);
+    }
+
+    /// Ids of holds that ended, the oldest first.
+    pub(super) fn ended(&self) -> impl Iterator<Item = &HoldId> {
+        self.ended.iter()
     }
 
     /// Removes a live hold and remembers its id.

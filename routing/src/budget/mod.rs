@@ -8,27 +8,40 @@
 //! At every instant and every level `settled + held ≤ limit`. What a call used beyond its hold is settled as far as there
 //! is room and counted as overrun beyond that.
 //!
+//! A [`Slice`] is a part of an account that one thread or node spends from without asking. [`Spending`] judges a call that
+//! is still running, [`ToolCaps`] the tools it uses; [`BurnRate`] and [`SpikeGuard`] watch how fast money goes.
+//!
 //! At the bounds: accounts, depth of the tree and live holds over [`Bounds`] are refused; of ended holds the oldest ids are
 //! forgotten; sums saturate.
 
 mod account;
 mod apply;
+mod burn;
 mod ended;
 mod hold;
+mod lease;
 mod ledger;
 mod limits;
 mod propose;
 mod record;
 mod refusal;
 mod snapshot;
+mod spending;
+mod spike;
+mod tools;
 
 #[cfg(test)]
 mod tests;
 
 pub use account::{Account, Balance};
 pub use apply::Applied;
-pub use hold::{Hold, HoldId};
+pub use burn::BurnRate;
+pub use hold::{Hold, HoldId, Report};
+pub use lease::{Demand, Short, Slice, grant};
 pub use ledger::{Bounds, Ledger};
 pub use limits::{Component, Limits};
 pub use record::{Record, RecordError};
-pub use refusal::{AccountError, NotLive, Refusal};
+pub use refusal::{AccountError, NotLive, Refusal, ReportError};
+pub use spending::Spending;
+pub use spike::{Rate, SpikeGuard, SpikeSettings};
+pub use tools::{ToolCap, ToolCaps, ToolRefusal};

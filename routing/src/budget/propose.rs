@@ -4,7 +4,9 @@ use atp_protocol::adapter::UsageSource;
 use atp_protocol::ids::AccountId;
 use atp_protocol::units::{Amount, UnixMillis};
 
-use super::{AccountError, Component, Hold, HoldId, Ledger, Limits, NotLive, Record, Refusal};
+use super::{
+    AccountError, Component, Hold, HoldId, Ledger, Limits, NotLive, Record, Refusal, Report, ReportError,
+};
 
 impl Ledger {
     /// Makes an account, or replaces the limits of one.
@@ -87,7 +89,7 @@ impl Ledger {
     /// # Errors
     /// [`Refusal`]; what is short is found before anything is reserved.
     pub fn propose_hold(&self, now: UnixMillis, id: &HoldId, hold: Hold) -> Result<Record, Refusal> {
-        if self.holds.get(id).is_some() || self.holds.ended.contains(id) {
+        if self.holds.knows(id) {
             return Err(Refusal::Reused { id: id.clone() });
         }
         if hold.expires_at <= now {
@@ -116,7 +118,7 @@ impl Ledger {
         calls: u32,
         expires_at: UnixMillis,
     ) -> Result<Record, Refusal> {
-        let hold = self.live(id)?;
+        let hold = self.holds.live(id)?;
         self.preflight(&hold.account, by, calls)?;
         Ok(Record::Extended {
             id: id.clone(),
@@ -126,37 +128,28 @@ impl Ledger {
         })
     }
 
-    /// Charges part of a live hold, which lives on with the rest. `unknown` is the part of `actual` that is a guess.
+    /// Takes a report on a lease, which lives on with the rest.
     ///
     /// # Errors
-    /// [`NotLive`].
-    pub fn propose_draw(
+    /// [`ReportError`]; the lease stays as it is.
+    pub fn propose_report(
         &self,
         now: UnixMillis,
         id: &HoldId,
-        actual: Amount,
-        unknown: Amount,
-    ) -> Result<Record, NotLive> {
-        self.live(id)?;
-        Ok(Record::Drawn {
-            id: id.clone(),
-            actual,
-            unknown: unknown.min(actual),
-            at: now,
-        })
-    }
-
-    /// Gives back part of a live hold, at most what it has.
-    ///
-    /// # Errors
-    /// [`NotLive`].
-    pub fn propose_reduce(&self, id: &HoldId, by: Amount, calls: u32) -> Result<Record, NotLive> {
-        let hold = self.live(id)?;
-        Ok(Record::Reduced {
-            id: id.clone(),
-            by: by.min(hold.amount),
-            calls: calls.min(hold.calls),
-        })
+        report: Report,
+    ) -> Result<Record, ReportError> {
+        let expected = self.holds.live(id)?.reports + 1;
+        match report.number == expected {
+            true => Ok(Record::Reported {
+                id: id.clone(),
+                report,
+                at: now,
+            }),
+            false => Err(ReportError::OutOfOrder {
+                number: report.number,
+                expected,
+            }),
+        }
     }
 
     /// Ends a hold and charges what was used. With [`UsageSource::Unknown`] that is the whole hold, whatever `actual` says.
@@ -170,7 +163,7 @@ impl Ledger {
         actual: Amount,
         source: UsageSource,
     ) -> Result<Record, NotLive> {
-        let hold = self.live(id)?;
+        let hold = self.holds.live(id)?;
         Ok(Record::Settled {
             id: id.clone(),
             actual: match source {
@@ -187,7 +180,7 @@ impl Ledger {
     /// # Errors
     /// [`NotLive`]: a repeat has no effect.
     pub fn propose_release(&self, id: &HoldId) -> Result<Record, NotLive> {
-        self.live(id)?;
+        self.holds.live(id)?;
         Ok(Record::Released { id: id.clone() })
     }
 
@@ -205,15 +198,6 @@ impl Ledger {
             false => Record::Released { id: id.clone() },
         };
         self.holds.expired(now).take(max).map(end).collect()
-    }
-
-    fn live(&self, id: &HoldId) -> Result<&Hold, NotLive> {
-        self.holds
-            .get(id)
-            .ok_or_else(|| match self.holds.ended.contains(id) {
-                true => NotLive::Ended { id: id.clone() },
-                false => NotLive::Unknown { id: id.clone() },
-            })
     }
 }
 

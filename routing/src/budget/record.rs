@@ -6,7 +6,7 @@ use atp_protocol::ids::AccountId;
 use atp_protocol::units::{Amount, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use super::{Hold, HoldId, Limits};
+use super::{Hold, HoldId, Limits, Report};
 
 /// One change of a [`Ledger`](super::Ledger).
 ///
@@ -45,25 +45,14 @@ pub enum Record {
         /// Its expiry; an earlier one than it has is ignored.
         expires_at: UnixMillis,
     },
-    /// Part of a live hold was spent; the hold lives on with the rest.
-    Drawn {
+    /// The holder of a lease said what it spent and gives back; the hold lives on with the rest.
+    Reported {
         /// The hold.
         id: HoldId,
-        /// What was used.
-        actual: Amount,
-        /// The part of `actual` that is a guess.
-        unknown: Amount,
+        /// What was said.
+        report: Report,
         /// When.
         at: UnixMillis,
-    },
-    /// Part of a live hold was given back.
-    Reduced {
-        /// The hold.
-        id: HoldId,
-        /// What was given back.
-        by: Amount,
-        /// Calls given back.
-        calls: u32,
     },
     /// A hold ended and its usage was charged.
     Settled {

@@ -119,6 +119,22 @@ pub enum NotLive {
     },
 }
 
+/// Why a report on a lease was not taken: nothing was done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// Taken before, or one before it is missing. Send reports once and in order.
+    #[error("report {number} of a lease that expects report {expected}")]
+    OutOfOrder {
+        /// Its number.
+        number: u64,
+        /// The number that would be taken.
+        expected: u64,
+    },
+    /// The lease ended: what it had left was charged or given back.
+    #[error(transparent)]
+    NotLive(#[from] NotLive),
+}
+
 /// Why an account was not made, changed or closed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {

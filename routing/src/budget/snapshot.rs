@@ -27,7 +27,7 @@ impl Ledger {
             id: id.clone(),
             hold: hold.clone(),
         }));
-        let ended: Vec<HoldId> = self.holds.ended.iter().cloned().collect();
+        let ended: Vec<HoldId> = self.holds.ended().cloned().collect();
         records.extend(
             ended
                 .chunks(IDS_PER_RECORD)

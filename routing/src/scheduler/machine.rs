@@ -123,8 +123,9 @@ impl Scheduler {
     pub fn enqueue(&mut self, now: Millis, item: Item) -> Result<Admission, Refused> {
         self.check(now, &item)?;
         let flow = item.flow();
-        self.windows.wait(&flow, item.window);
-        self.refresh(&flow);
+        if self.windows.wait(&flow, item.window) {
+            self.refresh(&flow);
+        }
         let is_first = !self.queues[item.tier.index()].has_flow(&flow)
             && self.queues.iter().all(|queue| queue.ready_items() == 0);
         if self.free() > 0 && is_first && self.windows.fits(&flow, item.cost) {
@@ -139,8 +140,9 @@ impl Scheduler {
             self.start(now, item);
             return Ok(Admission::Granted(grant));
         }
+        let tier = item.tier.index();
         self.queue(now, item);
-        self.refresh(&flow);
+        self.queues[tier].refresh(&flow, &self.windows);
         self.watch(now);
         Ok(Admission::Queued)
     }

@@ -69,6 +69,9 @@ impl<K: Ord + Clone> Sfq<K> {
 
     /// The flow has a head that may go, which came at `order`; `None`: it has none.
     pub(super) fn set_head(&mut self, key: &K, head: Option<u64>) {
+        if self.flows.get(key).and_then(|tags| tags.ready) == head {
+            return;
+        }
         let mut tags = self.take(key);
         if tags.ready.is_none() {
             tags.start = tags.finish.max(self.now);

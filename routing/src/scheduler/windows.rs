@@ -41,10 +41,11 @@ impl Windows {
         }
     }
 
-    pub(super) fn wait(&mut self, flow: &FlowId, window: Option<Window>) {
+    /// A call comes in. Returns whether it brought another window than the session had.
+    pub(super) fn wait(&mut self, flow: &FlowId, window: Option<Window>) -> bool {
         let session = self.sessions.entry(flow.clone()).or_default();
-        session.window = window;
         session.waiting += 1;
+        std::mem::replace(&mut session.window, window) != window
     }
 
     /// A call that waited goes away.

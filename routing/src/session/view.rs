@@ -163,7 +163,7 @@ impl ParallelSession {
                 .strategy()
                 .is_ready(census, self.params.thresholds.quorum_min)
             && self.view.as_ref().is_some_and(|view| view.outcome.is_ok())
-            && (self.doubt().is_none() || self.committed.is_some())
+            && self.doubt().is_none()
     }
 
     /// Whether the provisional result is sure enough to be the final one.
@@ -188,10 +188,7 @@ impl ParallelSession {
         let (live, finalized) = (self.live(), self.finalized());
         let duty = self.duty(false);
         let is_satisfied = finalized > 0 && self.is_satisfied(duty);
-        let is_doubtful = live == 0
-            && finalized > 0
-            && self.committed.is_none()
-            && (self.doubt().is_some() || self.is_unreconciled());
+        let is_doubtful = live == 0 && finalized > 0 && (self.doubt().is_some() || self.is_unreconciled());
         let is_at_deadline = self.state == State::Deadline;
         Facts {
             is_stopped: self.stop.is_some(),

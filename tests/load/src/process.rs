@@ -1,9 +1,10 @@
-//! What a process and its descendants have spent: CPU time and resident memory, from `/proc`.
+//! What processes have spent, from `/proc`: CPU time and memory of a tree, CPU time of the whole machine.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use procfs::process::Process;
+use procfs::{CurrentSI, KernelStats};
 use serde::Serialize;
 
 /// A reading of a process tree.
@@ -29,6 +30,16 @@ pub fn usage(pid: u32) -> Result<Usage> {
         pending.extend(children(&process));
     }
     Ok(total)
+}
+
+/// CPU time of all processes since boot, and what the hypervisor gave to others meanwhile. Interrupts, most of them
+/// of our own loopback traffic, are left out.
+pub fn machine_cpu() -> Result<Duration> {
+    let total = KernelStats::current()?.total;
+    let ticks = total.user + total.nice + total.system + total.steal.unwrap_or(0);
+    Ok(Duration::from_secs_f64(
+        ticks as f64 / procfs::ticks_per_second() as f64,
+    ))
 }
 
 fn children(process: &Process) -> Vec<Process> {

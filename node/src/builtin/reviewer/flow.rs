@@ -10,7 +10,7 @@ use regex::Regex;
 
 use super::language::Language;
 use super::mask::View;
-use super::rule::compile;
+use super::matching::compile;
 use super::source::Block;
 
 /// Expressions that yield what a caller sent.

@@ -2,7 +2,7 @@
 //!
 //! 1. [`input`] finds a diff, fenced code or a plain file in the conversation; [`diff`] keeps the new file's line numbers.
 //! 2. [`language`] names the language; by its [`syntax`], [`mask`] tells code, strings and comments apart.
-//! 3. [`rules`] is the table, one file per family; [`rule`] matches it, [`flow`] says what comes from outside.
+//! 3. [`rules`] is the table, one file per family; [`matching`] runs it, [`flow`] says what comes from outside.
 //! 4. [`report`] turns hits into findings: stable ids, order of appearance, at most 200.
 //!
 //! Of a diff only added lines are reported. Patterns are linear in the text. The confidence of a finding is its rule's,
@@ -13,6 +13,7 @@ mod flow;
 mod input;
 mod language;
 mod mask;
+mod matching;
 mod report;
 mod rule;
 mod rules;

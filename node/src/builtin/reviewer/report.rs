@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use atp_protocol::finding::{Evidence, Finding, Severity};
 use ring::digest;
 
-use super::rule::{Hit, hits};
+use super::matching::{Hit, hits};
 use super::source::{Block, SourceFile};
 
 /// Most findings one report may hold (routing.md section 14).

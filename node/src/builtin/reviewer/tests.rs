@@ -43,14 +43,14 @@ fn nothing_is_found_in_clean_code() {
 
 #[test]
 fn every_rule_has_a_sample() {
-    let mut silent = rule::Silent::all();
+    let mut silent = matching::Silent::all();
     for (language, _, code) in samples::DEFECTS {
         let file = SourceFile::whole(Some("src/sample".to_owned()), *language, code);
-        silent.heard(&rule::hits(&file, &file.blocks[0]));
+        silent.heard(&matching::hits(&file, &file.blocks[0]));
     }
     let settings = "DEBUG = True\n";
     let file = SourceFile::whole(Some("shop/settings.py".to_owned()), Language::Python, settings);
-    silent.heard(&rule::hits(&file, &file.blocks[0]));
+    silent.heard(&matching::hits(&file, &file.blocks[0]));
     assert_eq!(silent.claims(), Vec::<String>::new());
 }
 

@@ -8,7 +8,7 @@ mod prose;
 mod rank;
 mod sentence;
 
-pub(super) use lexicon::Lexicon;
+pub(super) use lexicon::{Lexicon, carries_meaning};
 pub(super) use prose::{BlockKind, blocks};
 pub(super) use rank::{Edges, page_rank};
 pub(super) use sentence::sentences;

@@ -2,7 +2,7 @@ use atp_protocol::adapter::UsageSource;
 use atp_protocol::error::{Code, Fault};
 
 use super::*;
-use crate::budget::{Balance, Bounds, Component, NotLive, Refusal};
+use crate::budget::{Balance, Bounds, Component, NotLive, Refusal, Report, ReportError};
 
 fn balance(ledger: &Ledger, id: &str) -> Balance {
     ledger.account(&account_id(id)).unwrap().balance()
@@ -138,23 +138,22 @@ fn a_live_hold_is_topped_up_within_the_limits() {
 }
 
 #[test]
-fn a_hold_is_drawn_down_and_reduced_in_parts() {
+fn a_lease_is_spent_and_given_back_in_numbered_reports() {
     let mut ledger = tree();
-    take(
-        &mut ledger,
-        "lease",
-        Hold {
-            calls: 2,
-            ..hold("s", 400, 400)
-        },
-    );
-    let record = ledger
-        .propose_draw(NOW, &hold_id("lease"), amount(150, 50), amount(20, 5))
-        .unwrap();
-    commit(&mut ledger, &record);
-    let record = ledger
-        .propose_reduce(&hold_id("lease"), amount(1_000, 100), 1)
-        .unwrap();
+    let lease = Hold {
+        calls: 2,
+        ..hold("s", 400, 400)
+    };
+    take(&mut ledger, "lease", lease);
+    let report = Report {
+        number: 1,
+        spent: amount(150, 50),
+        unknown: amount(20, 5),
+        returned: amount(1_000, 100),
+        calls: 1,
+        ..Report::default()
+    };
+    let record = ledger.propose_report(NOW, &hold_id("lease"), report).unwrap();
     commit(&mut ledger, &record);
     let left = balance(&ledger, "t");
     assert_eq!(
@@ -162,12 +161,22 @@ fn a_hold_is_drawn_down_and_reduced_in_parts() {
         (amount(150, 50), amount(0, 250), 1)
     );
     assert_eq!(left.unknown, amount(20, 5));
+    // a repeat has no effect, nor has one that comes too early
+    assert!(!ledger.apply(&record).had_effect);
+    for number in [1, 3] {
+        let refused = ledger.propose_report(NOW, &hold_id("lease"), Report { number, ..report });
+        assert_eq!(refused, Err(ReportError::OutOfOrder { number, expected: 2 }));
+    }
     // used more than the lease had left: from the account's room, as in a settlement
-    let record = ledger
-        .propose_draw(NOW, &hold_id("lease"), amount(10, 0), Amount::ZERO)
-        .unwrap();
+    let beyond = Report {
+        number: 2,
+        beyond: amount(10, 0),
+        ..Report::default()
+    };
+    let record = ledger.propose_report(NOW, &hold_id("lease"), beyond).unwrap();
     commit(&mut ledger, &record);
     assert_eq!(balance(&ledger, "s").settled, amount(160, 50));
+    assert_eq!(balance(&ledger, "s").held, amount(0, 250));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::model::{BOUNDS, Model, Op, TREE, any_limits, any_op};
 use super::*;
-use crate::budget::Balance;
+use crate::budget::{Balance, Report};
 
 fn propose(ledger: &Ledger, now: u64, op: &Op) -> Vec<Record> {
     let hold = |id: u8| hold_id(&format!("r{id}"));
@@ -38,6 +38,7 @@ fn propose(ledger: &Ledger, now: u64, op: &Op) -> Vec<Record> {
                         calls,
                         expires_at,
                         dispatched,
+                        reports: 0,
                     },
                 )
                 .ok()
@@ -45,8 +46,13 @@ fn propose(ledger: &Ledger, now: u64, op: &Op) -> Vec<Record> {
         Op::Extend { id, by, life } => ledger
             .propose_extend(&hold(id), by, 0, UnixMillis(now.0 + life))
             .ok(),
-        Op::Draw { id, actual, unknown } => ledger.propose_draw(now, &hold(id), actual, unknown).ok(),
-        Op::Reduce { id, by, calls } => ledger.propose_reduce(&hold(id), by, calls).ok(),
+        Op::Report { id, report, skew } => {
+            let taken = ledger.hold(&hold(id)).map_or(0, |hold| hold.reports);
+            let number = taken + 1 + skew;
+            ledger
+                .propose_report(now, &hold(id), Report { number, ..report })
+                .ok()
+        }
         Op::Settle { id, actual, source } => ledger.propose_settle(now, &hold(id), actual, source).ok(),
         Op::Release { id } => ledger.propose_release(&hold(id)).ok(),
         Op::Expire { after } => return ledger.propose_expired(UnixMillis(now.0 + after), usize::MAX),

@@ -3,6 +3,7 @@
 mod accounts;
 mod holds;
 mod law;
+mod leases;
 mod model;
 mod records;
 

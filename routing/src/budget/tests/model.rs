@@ -6,7 +6,7 @@ use atp_protocol::adapter::UsageSource;
 use proptest::prelude::*;
 
 use super::*;
-use crate::budget::{Balance, Bounds};
+use crate::budget::{Balance, Bounds, Report};
 
 /// Accounts by position, each with the position of its parent.
 pub(super) const TREE: [(&str, Option<usize>); 5] = [
@@ -43,15 +43,11 @@ pub(super) enum Op {
         by: Amount,
         life: u64,
     },
-    Draw {
+    /// A report of the number expected, plus `skew`.
+    Report {
         id: u8,
-        actual: Amount,
-        unknown: Amount,
-    },
-    Reduce {
-        id: u8,
-        by: Amount,
-        calls: u32,
+        report: Report,
+        skew: u64,
     },
     Settle {
         id: u8,
@@ -83,6 +79,18 @@ pub(super) fn any_limits() -> impl Strategy<Value = Limits> {
         })
 }
 
+fn any_report() -> impl Strategy<Value = Report> {
+    let amounts = proptest::array::uniform4(any_amount());
+    (amounts, 0_u32..3).prop_map(|([spent, beyond, unknown, returned], calls)| Report {
+        number: 0,
+        spent,
+        beyond,
+        unknown,
+        returned,
+        calls,
+    })
+}
+
 pub(super) fn any_op() -> impl Strategy<Value = Op> {
     let account = 0..TREE.len();
     let id = 0_u8..12;
@@ -97,8 +105,8 @@ pub(super) fn any_op() -> impl Strategy<Value = Op> {
             |(id, account, amount, calls, life, dispatched)| Op::Hold { id, account, amount, calls, life, dispatched }
         ),
         2 => (id.clone(), any_amount(), 0_u64..50).prop_map(|(id, by, life)| Op::Extend { id, by, life }),
-        2 => (id.clone(), any_amount(), any_amount()).prop_map(|(id, actual, unknown)| Op::Draw { id, actual, unknown }),
-        1 => (id.clone(), any_amount(), 0_u32..3).prop_map(|(id, by, calls)| Op::Reduce { id, by, calls }),
+        3 => (id.clone(), any_report(), prop_oneof![5 => Just(0_u64), 1 => 1_u64..3])
+            .prop_map(|(id, report, skew)| Op::Report { id, report, skew }),
         4 => (id.clone(), any_amount(), source).prop_map(|(id, actual, source)| Op::Settle { id, actual, source }),
         1 => id.prop_map(|id| Op::Release { id }),
         1 => (0_u64..40).prop_map(|after| Op::Expire { after }),
@@ -217,21 +225,18 @@ impl Model {
                 }
                 fits
             }
-            Op::Draw { id, actual, unknown } => {
+            Op::Report { id, report, skew } => {
                 let Some(hold) = self.live.iter_mut().find(|hold| hold.id == id) else {
                     return false;
                 };
-                hold.amount = hold.amount.minus(actual);
+                if skew != 0 {
+                    return false;
+                }
+                hold.amount = hold.amount.minus(report.spent).minus(report.returned);
+                hold.calls = hold.calls.saturating_sub(report.calls);
                 let account = hold.account;
-                self.charge(account, actual, unknown.min(actual));
-                true
-            }
-            Op::Reduce { id, by, calls } => {
-                let Some(hold) = self.live.iter_mut().find(|hold| hold.id == id) else {
-                    return false;
-                };
-                hold.amount = hold.amount.minus(by);
-                hold.calls = hold.calls.saturating_sub(calls);
+                let actual = report.spent.plus(report.beyond);
+                self.charge(account, actual, report.unknown.min(actual));
                 true
             }
             Op::Settle { id, actual, source } => {

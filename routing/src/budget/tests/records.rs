@@ -1,7 +1,7 @@
 use atp_protocol::adapter::UsageSource;
 
 use super::*;
-use crate::budget::RecordError;
+use crate::budget::{RecordError, Report};
 
 /// One record of each kind, in the order of the enum.
 fn samples() -> Vec<Record> {
@@ -23,16 +23,17 @@ fn samples() -> Vec<Record> {
             calls: 8,
             expires_at: NOW,
         },
-        Record::Drawn {
+        Record::Reported {
             id: id.clone(),
-            actual: amount(9, 10),
-            unknown: amount(1, 2),
+            report: Report {
+                number: 9,
+                spent: amount(10, 11),
+                beyond: amount(12, 13),
+                unknown: amount(14, 15),
+                returned: amount(16, 17),
+                calls: 18,
+            },
             at: NOW,
-        },
-        Record::Reduced {
-            id: id.clone(),
-            by: amount(11, 12),
-            calls: 13,
         },
         Record::Settled {
             id: id.clone(),
@@ -52,17 +53,16 @@ fn samples() -> Vec<Record> {
 }
 
 /// The bytes of [`samples`] in format 1, decoded for ever.
-const FORMAT_1: [&str; 10] = [
+const FORMAT_1: [&str; 9] = [
     "01000173010174010101020103",
     "01010173",
-    "01020272310173040501fca02c100001",
+    "01020272310173040501fca02c10000100",
     "0103027231060708fc40420f00",
-    "0104027231090a0102fc40420f00",
-    "01050272310b0c0d",
-    "0106027231fb2c01fc7011010002fc40420f00",
-    "0107027231",
-    "01080174010203040001",
-    "010901027231",
+    "0104027231090a0b0c0d0e0f101112fc40420f00",
+    "0105027231fb2c01fc7011010002fc40420f00",
+    "0106027231",
+    "01070174010203040001",
+    "010801027231",
 ];
 
 #[test]

@@ -1,8 +1,11 @@
 //! Sessions driven as an actor drives them, by subject.
 
 mod basics;
+mod doubt;
+mod laws;
 mod order;
 mod output;
+mod provisional;
 mod retry;
 
 use atp_protocol::adapter::{Usage, UsageSource};
@@ -233,6 +236,16 @@ impl Rig {
             .iter()
             .filter_map(|action| match &action.step {
                 Step::EmitEvent { event, reason, .. } => Some((*event, *reason)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn provisionals(&self) -> Vec<&Provisional> {
+        self.log
+            .iter()
+            .filter_map(|action| match &action.step {
+                Step::EmitProvisional(provisional) => Some(provisional.as_ref()),
                 _ => None,
             })
             .collect()

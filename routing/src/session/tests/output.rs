@@ -75,6 +75,20 @@ fn a_lane_beside_an_answer_is_not_the_answer() {
 }
 
 #[test]
+fn text_that_went_out_decides_for_its_lane() {
+    let mut params = streaming(2);
+    params.strategy = Strategy::WeightedMerge;
+    params.deadline_ms = 1_000;
+    let mut rig = Rig::started(params);
+    rig.chunk(1, 0, 1, "much more text than the other lane ever said");
+    rig.fail(2, 0, Code::Adapter);
+    rig.chunk(3, 1, 1, "little");
+    rig.at(1_000, Input::Tick);
+    assert_eq!(rig.answer().answer.text, "little");
+    assert_eq!((rig.answer().sent, rig.answer().is_replacing), (6, false));
+}
+
+#[test]
 fn exposed_lanes_are_also_sent_on_their_own() {
     let mut params = streaming(2);
     params.expose_lanes = true;

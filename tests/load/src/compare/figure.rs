@@ -33,6 +33,8 @@ pub enum Figure {
     RssPerStream,
     /// From start of the process to the first 200, ms.
     FirstAnswer,
+    /// CPU that processes outside of the comparison took meanwhile, in percent of a core.
+    Others,
     /// Requests and streams that failed, over all rounds.
     Failed,
 }
@@ -45,7 +47,7 @@ impl Figure {
 
     /// Whether the figure is the gateway's own, so that two gateways compare by it.
     pub fn is_comparable(self) -> bool {
-        !matches!(self, Self::P50(_) | Self::P99(_) | Self::Failed)
+        !matches!(self, Self::P50(_) | Self::P99(_) | Self::Others | Self::Failed)
     }
 }
 
@@ -66,6 +68,7 @@ impl fmt::Display for Figure {
             Self::RssLoaded => f.write_str("RSS loaded, MiB"),
             Self::RssPerStream => f.write_str("RSS per open stream, KiB"),
             Self::FirstAnswer => f.write_str("start to first 200, ms"),
+            Self::Others => f.write_str("CPU of others meanwhile, % of a core"),
             Self::Failed => f.write_str("failures of all rounds"),
         }
     }

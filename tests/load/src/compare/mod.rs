@@ -1,12 +1,14 @@
 //! Several gateways before one upstream, measured in one run.
 //!
 //! Rounds are interleaved (every gateway at one load before any at the next) and the order rotates, because
-//! machines are noisy and drift; a figure is the median over rounds. What a gateway *adds* is its latency minus
+//! machines are noisy and drift; a figure is the median over rounds. A load that other processes disturb is repeated,
+//! and how much they took in the end is a figure, too. What a gateway *adds* is its latency minus
 //! that of the upstream alone at the same rate in the same round.
 
 mod figure;
 mod gateway;
 mod programs;
+mod quiet;
 mod report;
 mod round;
 mod running;

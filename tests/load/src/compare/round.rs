@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::time::sleep;
 
+use super::quiet::undisturbed;
 use super::running::{Provider, Running};
 use super::{Figure, Gateway, Options, Samples, progress};
 use crate::latency::Percentiles;
@@ -138,7 +139,8 @@ async fn streaming(
         ..streams::Options::default()
     };
     for (gateway, running) in running {
-        let report = streams::run(&running.target, &load).await?;
+        let read = async || streams::run(&running.target, &load).await;
+        let report = undisturbed(*gateway, samples, read).await?;
         samples.add(Figure::TtftP50(count), *gateway, report.ttft.p50_us);
         samples.add(Figure::TtftP99(count), *gateway, report.ttft.p99_us);
         samples.add(Figure::LagP50(count), *gateway, report.lag.p50_us);

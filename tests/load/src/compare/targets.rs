@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::quiet::DISTURBANCE;
 use super::{Figure, Gateway, Samples};
 
 /// One target and whether it was met.
@@ -25,6 +26,7 @@ fn limit(gateway: Gateway, figure: Figure) -> Option<f64> {
         (_, Figure::LagP99(500)) => Some(2000.0),
         (_, Figure::RssPerStream | Figure::RssIdle) => Some(40.0),
         (_, Figure::FirstAnswer) => Some(300.0),
+        (_, Figure::Others) => Some(DISTURBANCE),
         (_, Figure::Failed) => Some(0.0),
         _ => None,
     }

@@ -1,0 +1,151 @@
+//! The shell around [`scheduler::Scheduler`](atp_routing::scheduler::Scheduler).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
+use atp_protocol::error::{Code, Fault};
+use atp_protocol::ids::RequestId;
+use atp_protocol::units::Tier;
+use atp_routing::scheduler::{self, Admission, Event, Grant, Item, Settings};
+use tokio::sync::oneshot;
+
+use crate::environment::World;
+
+/// Messages waiting; senders wait beyond.
+const MAILBOX: usize = 4_096;
+
+/// How often timeouts, starvation and preemption are looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+/// What a granted session is given: told once, when its slot is wanted back.
+pub(crate) type Preempted = oneshot::Receiver<()>;
+
+/// Ask for a slot.
+#[derive(Message)]
+#[rtype(result = "Result<Preempted, Fault>")]
+pub(crate) struct Acquire(pub(crate) Item);
+
+/// Give a slot back, or stop waiting for one.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Release(pub(crate) RequestId);
+
+/// The slots of one arbiter.
+pub struct Scheduler {
+    scheduler: scheduler::Scheduler,
+    world: World,
+    waiting: BTreeMap<RequestId, oneshot::Sender<Result<Preempted, Fault>>>,
+    running: BTreeMap<RequestId, oneshot::Sender<()>>,
+}
+
+impl Scheduler {
+    /// With nothing waiting.
+    #[must_use]
+    pub fn new(settings: Settings, world: World) -> Self {
+        Self {
+            scheduler: scheduler::Scheduler::new(settings),
+            world,
+            waiting: BTreeMap::new(),
+            running: BTreeMap::new(),
+        }
+    }
+
+    fn granted(&mut self, grant: &Grant) -> Preempted {
+        self.world.meter.granted(grant.tier, grant.waited_ms as f64);
+        let (preempt, preempted) = oneshot::channel();
+        self.running.insert(grant.id.clone(), preempt);
+        preempted
+    }
+
+    fn tell(&mut self, events: Vec<Event>) {
+        for event in events {
+            match event {
+                Event::Granted(grant) => self.grant_waiter(&grant),
+                Event::TimedOut { id, tier, waited_ms } => {
+                    self.world.meter.queue_timeout(tier);
+                    self.refuse_waiter(&id, tier, waited_ms);
+                }
+                Event::Preempt { id, tier } => {
+                    if let Some(preempt) = self.running.remove(&id) {
+                        self.world.meter.preempted(tier);
+                        // A session that has just ended gives its slot back anyway.
+                        let _ = preempt.send(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn grant_waiter(&mut self, grant: &Grant) {
+        let preempted = self.granted(grant);
+        let is_taken = self
+            .waiting
+            .remove(&grant.id)
+            .is_some_and(|waiter| waiter.send(Ok(preempted)).is_ok());
+        if !is_taken {
+            // Its session stopped waiting in the same moment.
+            self.release(&grant.id);
+        }
+    }
+
+    fn refuse_waiter(&mut self, id: &RequestId, tier: Tier, waited_ms: u64) {
+        if let Some(waiter) = self.waiting.remove(id) {
+            let _ = waiter.send(Err(Event::timed_out_fault(tier, waited_ms)));
+        }
+    }
+
+    fn release(&mut self, id: &RequestId) {
+        self.waiting.remove(id);
+        self.running.remove(id);
+        let events = self.scheduler.release(self.world.now(), id);
+        self.tell(events);
+    }
+}
+
+impl Actor for Scheduler {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        context.set_mailbox_capacity(MAILBOX);
+        context.run_interval(TICK, |actor, _| {
+            if actor.waiting.is_empty() {
+                return;
+            }
+            let events = actor.scheduler.tick(actor.world.now());
+            actor.tell(events);
+        });
+    }
+}
+
+impl Handler<Acquire> for Scheduler {
+    type Result = ResponseFuture<Result<Preempted, Fault>>;
+
+    fn handle(&mut self, Acquire(item): Acquire, _: &mut Context<Self>) -> Self::Result {
+        let id = item.id.clone();
+        match self.scheduler.enqueue(self.world.now(), item) {
+            Ok(Admission::Granted(grant)) => {
+                let preempted = self.granted(&grant);
+                Box::pin(std::future::ready(Ok(preempted)))
+            }
+            Ok(Admission::Queued) => {
+                let (waiter, granted) = oneshot::channel();
+                self.waiting.insert(id, waiter);
+                Box::pin(async move {
+                    let lost =
+                        |_| Fault::new(Code::Internal, "the queue was lost to an internal failure; retry");
+                    granted.await.map_err(lost)?
+                })
+            }
+            Err(refused) => Box::pin(std::future::ready(Err(refused.into()))),
+        }
+    }
+}
+
+impl Handler<Release> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, Release(id): Release, _: &mut Context<Self>) {
+        self.release(&id);
+    }
+}

@@ -1,0 +1,52 @@
+//! What sessions hold of the scheduler.
+
+use actix::Addr;
+use atp_protocol::error::Fault;
+use atp_protocol::ids::RequestId;
+use atp_routing::scheduler::{Item, Settings};
+
+use super::actor::{Acquire, Preempted, Release, Scheduler};
+use crate::environment::World;
+use crate::supervision::Supervised;
+
+/// The scheduler of an arbiter.
+pub(crate) struct SchedulerHandle(Supervised<Scheduler>);
+
+/// A slot, or a place in the queue; given back when dropped.
+pub(crate) struct Slot {
+    scheduler: Addr<Scheduler>,
+    id: RequestId,
+    /// Told when the slot is wanted back; `None` while waiting.
+    pub(crate) preempted: Option<Preempted>,
+}
+
+impl SchedulerHandle {
+    pub(crate) fn start(settings: Settings, world: World) -> Self {
+        let of = world.clone();
+        Self(Supervised::start("scheduler", world, move || {
+            Scheduler::new(settings, of.clone())
+        }))
+    }
+
+    /// Waits for a slot.
+    ///
+    /// # Errors
+    /// `EWINDOW` when the queue is full or the wait too long.
+    pub(crate) async fn acquire(&self, item: Item) -> Result<Slot, Fault> {
+        let scheduler = self.0.addr()?;
+        // Made first, so that a caller that stops waiting leaves the queue.
+        let mut slot = Slot {
+            scheduler,
+            id: item.id.clone(),
+            preempted: None,
+        };
+        slot.preempted = Some(self.0.ask(Acquire(item)).await??);
+        Ok(slot)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.scheduler.do_send(Release(self.id.clone()));
+    }
+}
