@@ -174,7 +174,7 @@ fn item(request: &AgentRequest, plan: &Plan, now: Millis) -> Item {
 
 /// One hold for all lanes, on the account and all its ancestors.
 async fn hold(router: &Router, request: &AgentRequest, decision: &Decision) -> Result<Spend, Fault> {
-    let plan = decision.outcome.as_ref().map_err(|refusal| Fault::from(refusal.clone()))?;
+    let plan = decision.outcome.as_ref().map_err(|refusal| refusal.fault())?;
     let Some(account) = &request.identity.account else {
         return Ok(Spend::unaccounted());
     };

@@ -58,6 +58,12 @@ impl AckSchedule {
         }
     }
 
+    /// Whether something arrived since the last acknowledgement.
+    #[must_use]
+    pub const fn is_pending(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// When the next acknowledgement is due by time alone.
     #[must_use]
     pub fn due(&self, config: AckConfig) -> Option<Millis> {

@@ -43,8 +43,9 @@ struct Sent<F> {
 
 /// Unacknowledged messages of one stream, in the order they were sent.
 ///
-/// Bound: `limit` bytes. A sender that has no [`Self::has_credit`] left stops; one that cannot, as when its peer is away,
-/// loses the oldest messages that may be lost, and the gap is remembered for the resume. Finals stay beyond the bound.
+/// Bound: `limit` bytes, kept by its user: a sender that has no [`Self::has_credit`] left stops, and one whose peer is away
+/// calls [`Self::shed`], which loses the oldest messages that may be lost and remembers the gap for the resume. Finals stay
+/// beyond the bound.
 #[derive(Debug, Clone)]
 pub struct SendBuffer<F> {
     limit: usize,
@@ -103,8 +104,18 @@ impl<F> SendBuffer<F> {
             keep,
         };
         self.lanes.entry(lane).or_default().insert(seq, sent);
-        if self.bytes > self.limit {
-            self.shed();
+    }
+
+    /// Drops the oldest messages that may be dropped until the rest fits: the peer is away and nobody takes them.
+    pub fn shed(&mut self) {
+        let mut from = 0;
+        while self.bytes > self.limit {
+            let Some((&stamp, (lane, seq))) = self.order.range(from..).next() else {
+                break;
+            };
+            from = stamp + 1;
+            let (lane, seq) = (lane.clone(), *seq);
+            self.lose(&lane, seq);
         }
     }
 
@@ -169,19 +180,6 @@ impl<F> SendBuffer<F> {
     /// Lanes with unacknowledged messages.
     pub fn lanes(&self) -> impl Iterator<Item = &LaneId> {
         self.lanes.keys()
-    }
-
-    /// Drops the oldest messages that may be dropped until the rest fits.
-    fn shed(&mut self) {
-        let mut from = 0;
-        while self.bytes > self.limit {
-            let Some((&stamp, (lane, seq))) = self.order.range(from..).next() else {
-                break;
-            };
-            from = stamp + 1;
-            let (lane, seq) = (lane.clone(), *seq);
-            self.lose(&lane, seq);
-        }
     }
 
     /// Drops one message unless it is to be kept.
@@ -255,6 +253,12 @@ mod tests {
         buffer.push(lane(2), 1, vec!["a"], 10, Keep::WhileRoom);
         buffer.push(lane(2), 2, vec!["b"], 10, Keep::WhileRoom);
         buffer.push(lane(2), 3, vec!["c"], 10, Keep::WhileRoom);
+        assert_eq!(
+            buffer.gap(&lane(2)),
+            None,
+            "nothing is lost while the peer is there"
+        );
+        buffer.shed();
         assert_eq!(buffer.gap(&lane(2)), Some(Gap { from: 1, to: 2 }));
         assert_eq!(buffer.gap(&lane(1)), None);
         let replay: Vec<_> = buffer.after(&lane(1), 0).collect();

@@ -1,9 +1,8 @@
 //! Which fragments of one message have arrived (atp.md 11.1).
 
-/// Fragments a message may have; indices are 0 to 4095.
-pub const FRAGMENTS_MAX: u32 = 4096;
+use crate::limits::FRAG_SEQ_MAX;
 
-const WORDS: usize = (FRAGMENTS_MAX / 64) as usize;
+const WORDS: usize = (FRAG_SEQ_MAX as usize + 1) / 64;
 
 /// The fragments of one message, one bit each.
 #[derive(Debug, Clone)]
@@ -36,10 +35,10 @@ impl Default for Tracker {
 }
 
 impl Tracker {
-    /// Notes the arrival of a fragment, which may be a repeat. An index of [`FRAGMENTS_MAX`] or more is ignored.
+    /// Notes the arrival of a fragment, which may be a repeat. An index above [`FRAG_SEQ_MAX`] is ignored.
     pub fn note(&mut self, frag_seq: u32, is_last: bool) -> Noted {
         let before = self.contiguous;
-        if frag_seq < FRAGMENTS_MAX {
+        if frag_seq <= FRAG_SEQ_MAX {
             self.held[(frag_seq / 64) as usize] |= 1 << (frag_seq % 64);
             self.highest = self.highest.max(Some(frag_seq));
             while self.holds(self.contiguous) {
@@ -63,7 +62,7 @@ impl Tracker {
     /// Whether a fragment is held.
     #[must_use]
     pub fn holds(&self, frag_seq: u32) -> bool {
-        frag_seq < FRAGMENTS_MAX && self.held[(frag_seq / 64) as usize] & (1 << (frag_seq % 64)) != 0
+        frag_seq <= FRAG_SEQ_MAX && self.held[(frag_seq / 64) as usize] & (1 << (frag_seq % 64)) != 0
     }
 
     /// The highest index up to which all fragments are held; −1 if fragment 0 is not.
@@ -130,10 +129,10 @@ mod tests {
     #[test]
     fn indices_beyond_the_limit_change_nothing() {
         let mut tracker = Tracker::default();
-        tracker.note(FRAGMENTS_MAX, true);
+        tracker.note(FRAG_SEQ_MAX + 1, true);
         tracker.note(u32::MAX, true);
         assert_eq!((tracker.highest(), tracker.last()), (None, None));
-        tracker.note(FRAGMENTS_MAX - 1, true);
+        tracker.note(FRAG_SEQ_MAX, true);
         assert_eq!(tracker.missing(usize::MAX).len(), 4095);
     }
 }

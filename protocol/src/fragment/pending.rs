@@ -133,17 +133,17 @@ impl<H> Pending<H> {
         self.is_contradictory
     }
 
-    /// Pieces without a gap that were not handed on, and the header they belong to.
-    pub(super) fn hand_on(&mut self) -> Option<(&H, Vec<Body>)> {
+    /// Pieces without a gap that were not handed on, the index of the first, and the header they belong to.
+    pub(super) fn hand_on(&mut self) -> Option<(&H, u32, Vec<Body>)> {
         let end = u32::try_from(self.tracker.ack_up_to() + 1).unwrap_or(0);
+        let from = std::mem::replace(&mut self.handed, end);
         let fresh: Vec<Body> = self
             .pieces
-            .range(self.handed..end.max(self.handed))
+            .range(from..end.max(from))
             .map(|(_, body)| body.clone())
             .collect();
-        self.handed = end;
         let header = self.header.as_ref()?;
-        (!fresh.is_empty()).then_some((header, fresh))
+        (!fresh.is_empty()).then_some((header, from, fresh))
     }
 
     /// The header, if fragment 0 is held.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::pending::{Gap, Pending, Stored, Whole};
 use super::tombstone::Tombstones;
 use super::{Body, Fragment, Key};
-use crate::ack::{Ack, FRAGMENTS_MAX, NackPacer};
+use crate::ack::NackPacer;
 use crate::error::{Code, Fault, Scope};
+use crate::limits::FRAG_SEQ_MAX;
 use crate::units::Millis;
 
 /// Bounds of reassembly. Times in milliseconds.
@@ -153,20 +154,15 @@ impl<H> Reassembler<H> {
         Pushed::Held
     }
 
-    /// What the message's sender may be told of it; `cum` is the lane's business.
+    /// The highest contiguous fragment of a message under reassembly, −1 for none.
     #[must_use]
-    pub fn ack(&self, key: &Key) -> Option<Ack> {
-        let pending = self.pending.get(key)?;
-        Some(Ack {
-            msg_seq: key.1,
-            ack_up_to: pending.tracker.ack_up_to(),
-            completed: false,
-            cum: None,
-        })
+    pub fn ack_up_to(&self, key: &Key) -> Option<i64> {
+        Some(self.pending.get(key)?.tracker.ack_up_to())
     }
 
-    /// Pieces of a message that are contiguous and were not handed on before, for content that need not be whole.
-    pub fn hand_on(&mut self, key: &Key) -> Option<(&H, Vec<Body>)> {
+    /// Pieces of a message that are contiguous and were not handed on before, for content that need not be whole: the
+    /// header, the index of the first piece, the pieces.
+    pub fn hand_on(&mut self, key: &Key) -> Option<(&H, u32, Vec<Body>)> {
         self.pending.get_mut(key)?.hand_on()
     }
 
@@ -216,7 +212,7 @@ impl<H> Reassembler<H> {
     fn over_limit(&self, key: &Key, fragment: &Fragment<H>, room: usize) -> Option<Pushed<H>> {
         let refuse =
             |code, detail: &'static str, scope| Some(Pushed::Refused(Fault::new(code, detail).scoped(scope)));
-        if fragment.frag_seq >= FRAGMENTS_MAX {
+        if fragment.frag_seq > FRAG_SEQ_MAX {
             return refuse(
                 Code::Proto,
                 "frag_seq is over 4095; use larger fragments",

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{Body, Finality, Key, Markers};
-use crate::ack::{FRAGMENTS_MAX, Tracker};
+use crate::ack::Tracker;
+use crate::limits::FRAG_SEQ_MAX;
 use crate::units::Millis;
 
 /// How long a store keeps a message that does not complete, in milliseconds.
@@ -116,7 +117,7 @@ impl BufferStore for MemoryStore {
         markers: Markers,
     ) -> Result<Parts, NotTaken> {
         self.prune(now);
-        if frag_seq >= FRAGMENTS_MAX || self.bytes + bytes.len() > self.capacity {
+        if frag_seq > FRAG_SEQ_MAX || self.bytes + bytes.len() > self.capacity {
             return Err(NotTaken);
         }
         let stored = self.messages.entry(key.clone()).or_insert_with(|| Stored {

@@ -210,7 +210,7 @@ fn contiguous_pieces_are_handed_on_once() {
     stream.push(Millis(0), &key(1), fragment(0, 4, "a"), ROOM);
     assert_eq!(
         stream.hand_on(&key(1)),
-        Some((&"header", vec![text("a"), text("b")]))
+        Some((&"header", 0, vec![text("a"), text("b")]))
     );
     assert_eq!(stream.hand_on(&key(1)), None);
     stream.push(Millis(0), &key(1), fragment(2, 4, "c"), ROOM);

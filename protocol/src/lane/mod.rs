@@ -6,4 +6,4 @@ mod order;
 mod sequencer;
 
 pub use order::{AHEAD_MAX, Position, ReceiveOrder, Start};
-pub use sequencer::{Exhausted, SEQ_MAX, Sequencer};
+pub use sequencer::{Exhausted, Sequencer};

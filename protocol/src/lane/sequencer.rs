@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Largest `msg_seq`.
-pub const SEQ_MAX: u64 = (1 << 53) - 1;
+use crate::limits::MSG_SEQ_MAX;
 
 /// The lane has used every number; its stream is reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,10 +34,10 @@ impl<K: Ord + Clone> Sequencer<K> {
     /// The next number of a lane; the first is 1.
     ///
     /// # Errors
-    /// [`Exhausted`] past [`SEQ_MAX`].
+    /// [`Exhausted`] past [`MSG_SEQ_MAX`].
     pub fn next(&mut self, lane: &K) -> Result<u64, Exhausted> {
         let counter = self.counter(lane);
-        if counter.last >= SEQ_MAX {
+        if counter.last >= MSG_SEQ_MAX {
             return Err(Exhausted);
         }
         counter.last += 1;
@@ -89,8 +88,8 @@ mod tests {
     #[test]
     fn the_last_number_is_the_last() {
         let mut sequencer = Sequencer::default();
-        sequencer.restore(&"a", SEQ_MAX - 1);
-        assert_eq!(sequencer.next(&"a"), Ok(SEQ_MAX));
+        sequencer.restore(&"a", MSG_SEQ_MAX - 1);
+        assert_eq!(sequencer.next(&"a"), Ok(MSG_SEQ_MAX));
         assert_eq!(sequencer.next(&"a"), Err(Exhausted));
     }
 }

@@ -147,7 +147,7 @@ impl ParallelSession {
             first_chunk_ms: since(lane.times.first_chunk),
             ended_ms: since(lane.times.ended),
             weight: lane.plan.weight.value(),
-            confidence: lane.confidence,
+            confidence: lane.confidence(),
             usage: lane.usage(),
             seen_tokens: lane.seen_tokens,
             gaps_filled: lane.reorder.gaps,

@@ -5,7 +5,7 @@
 //! no call and knows no adapter: a [`TargetIx`] is an index into the planner's plan.
 //!
 //! In the order a session goes through them: `params` and `input` are what it is given, `rules` the session machine as a table,
-//! `lane` the lane machine with its reorder buffer, `on_lane` and `timers` what happens to lanes, `view` what they amount to,
+//! `lane` the lane machine with its reorder buffer, `on_lane`, `retry` and `timers` what happens to lanes, `view` what they amount to,
 //! `output` and `provisional` what the client sees before the end, `escalation` what is done about doubt, `ending` the answer
 //! and `audit` the record of it.
 //!
@@ -27,6 +27,7 @@ mod on_lane;
 mod output;
 mod params;
 mod provisional;
+mod retry;
 mod rules;
 mod timers;
 mod view;

@@ -42,7 +42,7 @@ impl ParallelSession {
                 index,
                 lane: &lane.plan.lane,
                 answer: &lane.answer,
-                confidence: lane.confidence,
+                confidence: lane.confidence(),
                 weight: lane.plan.weight.value(),
                 source: lane.plan.source.as_deref(),
                 win_rate: lane.plan.win_rate,
@@ -144,13 +144,7 @@ impl ParallelSession {
         self.duty(true) == Duty::Met
     }
 
-    /// Whether a lane asked because of doubt is still out.
-    fn is_awaiting_better(&self) -> bool {
-        self.lanes
-            .iter()
-            .any(|lane| lane.rank > 0 && !lane.state.is_terminal())
-    }
-
+    /// Whether the policy has what it needs. Doubt stays until the lane asked because of it has ended.
     fn is_satisfied(&self, duty: Duty) -> bool {
         let census = Census {
             lanes: self.admitted(),
@@ -158,7 +152,6 @@ impl ParallelSession {
             finalized: self.finalized(),
         };
         duty == Duty::Met
-            && !self.is_awaiting_better()
             && self
                 .strategy()
                 .is_ready(census, self.params.thresholds.quorum_min)
@@ -174,7 +167,7 @@ impl ParallelSession {
             .and_then(|view| view.outcome.as_ref().ok())
             .and_then(|outcome| outcome.confidence);
         duty == Duty::Met
-            && !self.is_awaiting_better()
+            && self.doubt().is_none()
             && self.finalized() >= self.params.thresholds.quorum_min
             && confidence.is_some_and(|confidence| confidence >= self.params.thresholds.tau_final)
     }

@@ -3,10 +3,13 @@
 //! At the bounds: a full reorder buffer pauses the lane; an answer over its limit fails it with `ETOOBIG`; a lane silent,
 //! paused or late beyond its timers fails with `ETIMEOUT`.
 
+mod end;
+mod pause;
 mod reorder;
 mod state;
+mod timer;
 
-use atp_protocol::adapter::{AgentStatus, Usage};
+use atp_protocol::adapter::Usage;
 use atp_protocol::error::Fault;
 use atp_protocol::units::{Millis, Tier};
 use bytes::Bytes;
@@ -14,50 +17,17 @@ use serde_json::Value;
 
 use super::action::LaneOutcome;
 use super::input::{Chunk, LaneEnd, Piece};
-use super::params::{LanePlan, LaneTimers, SessionParams, TargetIx};
-use crate::agreement::{admit, citations_hold};
+use super::params::{LanePlan, SessionParams, TargetIx};
 use crate::reconcile::Answer;
+pub(super) use pause::Hold;
 use reorder::{Reorder, tokens_of};
 pub(super) use state::LaneEvent;
 pub use state::LaneState;
-
-/// Confidence left after a hole was given up.
-const GAP_FACTOR: f64 = 0.9;
-/// Confidence left after a citation was missing.
-const CITATION_FACTOR: f64 = 0.5;
+pub(super) use timer::LaneTimer;
 
 /// The answer is over its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TooBig;
-
-/// Which of a lane's timers is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum LaneTimer {
-    /// A missing chunk is given up.
-    Gap,
-    /// An agent's PAUSE takes effect.
-    Grace,
-    /// No first chunk.
-    FirstChunk,
-    /// No further chunk.
-    Idle,
-    /// Paused too long.
-    Pause,
-}
-
-/// Why a lane is not read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Hold {
-    pub(super) agent: bool,
-    pub(super) buffer: bool,
-    pub(super) client: bool,
-}
-
-impl Hold {
-    pub(super) const fn is_any(self) -> bool {
-        self.agent || self.buffer || self.client
-    }
-}
 
 /// When things happened to a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -93,7 +63,6 @@ pub(super) struct Lane {
     /// An adapter took a call of it.
     pub(super) is_heard: bool,
     pub(super) answer: Answer,
-    pub(super) confidence: Option<f64>,
     /// Output tokens seen, all calls together.
     pub(super) seen_tokens: u64,
     /// What the reader should know about it.
@@ -107,6 +76,8 @@ pub(super) struct Lane {
     /// Bytes to be forwarded unchanged.
     pub(super) forward: Vec<Bytes>,
     pub(super) reorder: Reorder<Piece>,
+    /// Confidence as last stated.
+    stated: Option<f64>,
     forwarded_bytes: usize,
     usage: Option<Usage>,
     earlier_usage: Option<Usage>,
@@ -136,7 +107,6 @@ impl Lane {
             has_delivered: false,
             is_heard: false,
             answer: Answer::default(),
-            confidence: None,
             seen_tokens: 0,
             doubts: Vec::new(),
             has_failed_tests: false,
@@ -145,6 +115,7 @@ impl Lane {
             own: Outlet::default(),
             forward: Vec::new(),
             reorder: Reorder::new(capacity),
+            stated: None,
             forwarded_bytes: 0,
             usage: None,
             earlier_usage: None,
@@ -187,7 +158,7 @@ impl Lane {
         self.times.first_chunk.get_or_insert(now);
         self.quiet_since = now;
         self.usage = chunk.usage.or(self.usage);
-        self.confidence = share(chunk.confidence).or(self.confidence);
+        self.stated = share(chunk.confidence).or(self.stated);
         let bytes = match &chunk.piece {
             Piece::Read { text, data } => text.len() + data.as_ref().map_or(0, |data| data.to_string().len()),
             Piece::Forward(bytes) => bytes.len(),
@@ -238,133 +209,12 @@ impl Lane {
         Ok(())
     }
 
-    /// FINAL or END came; the lane ends once nothing is missing any more.
-    pub(super) fn end(&mut self, end: Box<LaneEnd>) {
-        self.usage = end.usage.or(self.usage);
-        self.ending = Some(end);
-    }
-
-    /// Whether the lane's end waits for nothing but [`Self::conclude`].
-    pub(super) fn is_conclusive(&self) -> bool {
-        self.ending
-            .as_ref()
-            .is_some_and(|end| self.reorder.is_complete(end.last_seq))
-    }
-
-    /// Turns what came into the lane's answer. `Ok(false)` when its end has not come.
-    pub(super) fn conclude(&mut self, now: Millis, params: &SessionParams) -> Result<bool, TooBig> {
-        let Some(end) = self.ending.take() else {
-            return Ok(false);
-        };
-        let LaneEnd {
-            rest,
-            confidence,
-            citations,
-            has_failed_tests,
-            ..
-        } = *end;
-        self.append(&rest.text, params.max_text_bytes)?;
-        self.answer.data = rest.data.or_else(|| self.answer.data.take());
-        self.answer.tool_calls = rest.tool_calls;
-        self.answer.model = rest.model;
-        self.answer.finish_reason = rest.finish_reason;
-        self.answer.body = rest.body;
-        let admitted = admit(rest.findings, &params.aliases);
-        self.answer.findings = admitted.findings;
-        for rejected in admitted.rejected.iter().take(8) {
-            self.doubts
-                .push(format!("finding {} was dropped: {}", rejected.id, rejected.why));
-        }
-        if admitted.rejected.len() > 8 {
-            self.doubts.push(format!(
-                "{} further findings were dropped",
-                admitted.rejected.len() - 8
-            ));
-        }
-        self.confidence = share(confidence).or(self.confidence);
-        for _ in 0..self.reorder.gaps.min(100) {
-            self.confidence = self.confidence.map(|confidence| confidence * GAP_FACTOR);
-        }
-        if self.reorder.gaps > 0 {
-            self.doubts.push("chunks that never came were skipped".to_owned());
-        }
-        if params.evidence_gate && !citations_hold(&self.answer.text, &citations) {
-            self.confidence = self.confidence.map(|confidence| confidence * CITATION_FACTOR);
-            self.has_weak_citations = true;
-            self.doubts.push("a citation is missing".to_owned());
-        }
-        self.has_failed_tests = has_failed_tests;
-        self.times.ended = Some(now);
-        Ok(true)
-    }
-
     /// Gives up what is missing.
     pub(super) fn give_up_gap(&mut self, now: Millis) {
         self.reorder.skip(now);
         if let Some(last) = self.ending.as_ref().and_then(|end| end.last_seq) {
             self.reorder.skip_tail(last);
         }
-    }
-
-    /// The agent's word about itself; a repeated PAUSE does not start its grace anew.
-    pub(super) fn agent(&mut self, now: Millis, status: AgentStatus) {
-        match status {
-            AgentStatus::Ready => {
-                self.hold.agent = false;
-                self.grace_since = None;
-            }
-            AgentStatus::Busy => self.hold.agent = true,
-            AgentStatus::Pause => {
-                self.grace_since.get_or_insert(now);
-            }
-            AgentStatus::Draining => {}
-        }
-    }
-
-    /// The grace of a PAUSE is over.
-    pub(super) fn end_grace(&mut self) {
-        self.grace_since = None;
-        self.hold.agent = true;
-    }
-
-    /// Brings PAUSED in line with the reasons to pause; `Some(true)` when the lane was paused, `Some(false)` resumed.
-    pub(super) fn sync_hold(&mut self, now: Millis) -> Option<bool> {
-        if self.hold.is_any() && self.on(LaneEvent::Pause) {
-            self.paused_since = now;
-            Some(true)
-        } else if !self.hold.is_any() && self.on(LaneEvent::Resume) {
-            self.quiet_since = now;
-            Some(false)
-        } else {
-            None
-        }
-    }
-
-    /// The timer that is due first.
-    pub(super) fn due(&self, timers: &LaneTimers) -> Option<(Millis, LaneTimer)> {
-        if !self.state.is_running() || self.attempt == 0 {
-            return None;
-        }
-        let gap = self
-            .reorder
-            .hole_since()
-            .map(|since| (since.plus(timers.gap_ms), LaneTimer::Gap));
-        if self.ending.is_some() {
-            return gap;
-        }
-        let grace = self
-            .grace_since
-            .filter(|_| !self.hold.agent)
-            .map(|since| (since.plus(timers.grace_ms), LaneTimer::Grace));
-        let quiet = match (self.state, self.times.first_chunk) {
-            (LaneState::Paused, _) => (self.paused_since.plus(timers.pause_max_ms), LaneTimer::Pause),
-            (_, None) => (
-                self.quiet_since.plus(timers.first_chunk_ms),
-                LaneTimer::FirstChunk,
-            ),
-            (_, Some(_)) => (self.quiet_since.plus(timers.idle_ms), LaneTimer::Idle),
-        };
-        [gap, grace, Some(quiet)].into_iter().flatten().min()
     }
 
     /// What has not gone through the outlet towards the default lane yet.

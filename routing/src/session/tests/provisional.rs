@@ -160,6 +160,65 @@ fn a_client_that_lags_is_shown_unfinished_results_only_when_much_has_come() {
 }
 
 #[test]
+fn lanes_that_only_forward_bytes_are_not_shown_and_not_waited_for() {
+    let mut rig = Rig::started(streaming(2, Strategy::WeightedMerge));
+    let piece = Piece::Forward(bytes::Bytes::from_static(b"data: x"));
+    let chunk = Chunk {
+        piece,
+        ..chunk(1, "")
+    };
+    rig.at(
+        1,
+        Input::Chunk {
+            call: call(0, 1),
+            chunk,
+        },
+    );
+    assert!(shown(&rig).is_empty());
+    assert_eq!(rig.session.next_deadline(), Some(Millis(10_000)));
+}
+
+#[test]
+fn a_sure_result_in_doubt_waits_for_the_better_lane() {
+    let mut params = revising(2, Strategy::WeightedMerge);
+    params.escalation.on = vec![Trigger::TestFail];
+    params.escalation.to = vec![persona("premium", 90)];
+    let mut rig = Rig::started(params);
+    for lane in 0..2 {
+        let failed = LaneEnd {
+            has_failed_tests: true,
+            ..*end("a b", Some(0.95))
+        };
+        rig.at(
+            5,
+            Input::LaneFinal {
+                call: call(lane, 1),
+                end: Box::new(failed),
+            },
+        );
+    }
+    assert_eq!(shown(&rig), [(1, Status::Provisional, "a b\n\na b")]);
+    assert_eq!(rig.state(), State::Provisional);
+    rig.at(6, Input::LaneAdmitted { lane: LaneIx(2) });
+    rig.end(7, 2, "a b", Some(0.95));
+    assert_eq!(rig.answer().parts.len(), 3);
+}
+
+#[test]
+fn nothing_is_shown_before_compliance_is_through() {
+    let mut params = revising(3, Strategy::WeightedMerge);
+    params.lanes[2] = persona("lawyer", 2);
+    params.lanes[2].is_compliance = true;
+    params.lanes.push(plan(3));
+    let mut rig = Rig::started(params);
+    rig.end(5, 0, "a b", Some(0.5));
+    rig.end(6, 1, "a b", Some(0.5));
+    assert!(shown(&rig).is_empty());
+    rig.end(7, 2, "a b", Some(0.5));
+    assert_eq!(shown(&rig).len(), 1);
+}
+
+#[test]
 fn consensus_shows_nothing_unfinished_before_a_majority_stands() {
     let mut params = streaming(4, Strategy::Consensus);
     params.thresholds.quorum_min = 3;

@@ -1,0 +1,384 @@
+//! The machine: frames and time in, outputs and the next deadline out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::deadlines::Deadlines;
+use super::ended::Ended;
+use super::strikes::Strikes;
+use super::{Config, terms};
+use crate::adapter::AgentStatus;
+use crate::error::{Code, ControlError, Fault, Scope};
+use crate::frame::{Flag, Flags, Frame};
+use crate::hello::{Hello, HelloAck};
+use crate::ids::{SessionId, StreamId};
+use crate::liveness::{IdleTimer, Pulse, Tick, Timing};
+use crate::payload::{Heartbeat, Kind, Payload};
+use crate::stream::{Close, Event, Output, Profile, Stream, StreamKey};
+use crate::units::Millis;
+use crate::value::{Object, Value};
+
+/// How far the hello has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Handshake {
+    None,
+    Pending,
+    Agreed,
+}
+
+/// One connection, seen from one side: client, agent and router alike.
+///
+/// Nothing is done after [`Output::Close`]. Bounds: streams per connection and session, bytes under reassembly, messages
+/// ahead and bytes unacknowledged per stream; each refuses with a fault that names the next step.
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) config: Config,
+    pub(super) profile: Profile,
+    pub(super) streams: BTreeMap<StreamKey, Stream>,
+    pub(super) ended: Ended,
+    pub(super) draining_since: Option<Millis>,
+    session: SessionId,
+    handshake: Handshake,
+    pulse: Pulse,
+    silence: IdleTimer,
+    deadlines: Deadlines,
+    buffered: usize,
+    parse_failures: Strikes,
+    signature_failures: Strikes,
+    is_closed: bool,
+}
+
+impl Connection {
+    /// A connection that was just accepted or made, under the baseline until a hello agrees on more.
+    #[must_use]
+    pub fn new(now: Millis, config: Config) -> Self {
+        let (profile, timing) = terms::baseline(&config);
+        Self {
+            session: config.session.clone(),
+            ended: Ended::new(config.tombstone_ms),
+            config,
+            profile,
+            streams: BTreeMap::new(),
+            draining_since: None,
+            handshake: Handshake::None,
+            pulse: Pulse::new(now, timing),
+            silence: IdleTimer::new(now, timing.dead_ms),
+            deadlines: Deadlines::default(),
+            buffered: 0,
+            parse_failures: Strikes::new(3),
+            signature_failures: Strikes::new(5),
+            is_closed: false,
+        }
+    }
+
+    /// What new streams go by.
+    #[must_use]
+    pub const fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Open streams.
+    pub fn streams(&self) -> impl Iterator<Item = &Stream> {
+        self.streams.values()
+    }
+
+    /// Proposes terms: the first thing a client or agent says, if it says hello at all.
+    pub fn hello(&mut self, now: Millis, hello: &Hello) -> Vec<Output> {
+        self.pulse.touch(now);
+        self.handshake = Handshake::Pending;
+        vec![self.control(Payload::of(Kind::Hello, hello))]
+    }
+
+    /// Answers [`Event::Hello`]: from here on the terms hold. The answer itself goes out as the hello came.
+    pub fn agree(&mut self, now: Millis, ack: HelloAck) -> Vec<Output> {
+        let answer = self.control(Payload::of(Kind::HelloAck, &ack));
+        self.take_terms(now, &ack);
+        vec![answer, Output::Deliver(Event::Agreed(Box::new(ack)))]
+    }
+
+    /// Refuses [`Event::Hello`] and closes: 4409 for a replay, 1002 otherwise.
+    pub fn refuse_hello(&mut self, fault: &Fault) -> Vec<Output> {
+        let error = self.control_error(fault.control_error(), &[Flag::Rst]);
+        let code = if fault.code == Code::Replay { 4409 } else { 1002 };
+        let close = self.close(Close {
+            code,
+            reason: "hello refused",
+        });
+        [vec![error], close].concat()
+    }
+
+    /// Takes a frame that passed [`ingress`](crate::frame::ingress).
+    pub fn receive(&mut self, now: Millis, frame: Frame<'static>) -> Vec<Output> {
+        if self.is_closed {
+            return Vec::new();
+        }
+        self.heard(now);
+        if frame.flags.has(Flag::Heartbeat) || frame.payload.kind == Some(Kind::Heartbeat) {
+            return self.heartbeat(&frame);
+        }
+        let is_implied_open = self.profile.is_legacy && frame.payload.kind == Some(Kind::AgentRequest);
+        if frame.stream_id.is_control() && !is_implied_open {
+            return self.receive_control(now, frame);
+        }
+        self.receive_on_stream(now, frame)
+    }
+
+    /// Any byte came, or a WebSocket ping: the peer is alive.
+    pub fn heard(&mut self, now: Millis) {
+        self.silence.touch(now);
+    }
+
+    /// A received message did not pass [`ingress`](crate::frame::ingress): tells the peer, and closes if it happens too
+    /// often.
+    pub fn reject(&mut self, now: Millis, fault: &Fault) -> Vec<Output> {
+        if self.is_closed {
+            return Vec::new();
+        }
+        self.heard(now);
+        let mut out = vec![self.control_error(fault.control_error(), &[])];
+        let close = match (fault.code, fault.scope) {
+            (Code::Proto, Scope::Connection) => self.parse_failures.strike(now).then_some(Close::MALFORMED),
+            (Code::Auth, _) => self
+                .signature_failures
+                .strike(now)
+                .then_some(Close::UNAUTHENTICATED),
+            (code, Scope::Connection) => Some(Close {
+                code: code.close_code(),
+                reason: code.row().message,
+            }),
+            _ => None,
+        };
+        if let Some(close) = close {
+            out.extend(self.close(close));
+        }
+        out
+    }
+
+    /// Stops taking new streams; closes when those there are have ended, or after the drain timeout.
+    pub fn drain(&mut self, now: Millis) -> Vec<Output> {
+        if self.draining_since.replace(now).is_some() || self.is_closed {
+            return Vec::new();
+        }
+        let mut content = Object::new();
+        content.set("status", Value::of(&AgentStatus::Draining));
+        content.set("reason", "maintenance");
+        let mut out = vec![self.control(Payload::new(Kind::Status, content))];
+        out.extend(self.close_if_drained(now));
+        out
+    }
+
+    /// Ends the connection.
+    pub fn close(&mut self, close: Close) -> Vec<Output> {
+        if std::mem::replace(&mut self.is_closed, true) {
+            return Vec::new();
+        }
+        vec![Output::Close(close)]
+    }
+
+    /// Takes the streams that can be resumed elsewhere, after [`Event::PeerDead`] or a failed transport. The others are
+    /// lost; their lanes are to be cancelled.
+    pub fn detach(mut self) -> (Vec<Stream>, Vec<StreamKey>) {
+        let (mut kept, mut lost) = (Vec::new(), Vec::new());
+        for (key, mut stream) in std::mem::take(&mut self.streams) {
+            if stream.detach() {
+                kept.push(stream);
+            } else {
+                lost.push(key);
+            }
+        }
+        (kept, lost)
+    }
+
+    /// Does what time asks for. `jitter`: drawn uniformly from −1 to 1, spreads requests for missing fragments.
+    pub fn tick(&mut self, now: Millis, jitter: f64) -> Vec<Output> {
+        if self.is_closed {
+            return Vec::new();
+        }
+        if self.silence.is_over(now) {
+            let dead = Output::Deliver(Event::PeerDead);
+            return [vec![dead], self.close(Close::SILENT)].concat();
+        }
+        let mut out = Vec::new();
+        for key in self.deadlines.due(now) {
+            out.extend(self.with(now, &key, |stream, _| stream.tick(now, jitter)));
+        }
+        if !self.streams.is_empty() || !self.config.closes_idle {
+            self.pulse.touch(now);
+        }
+        match self.pulse.tick(now) {
+            Tick::Quiet => {}
+            Tick::Beat => out.push(self.control(Payload::of(Kind::Heartbeat, &Heartbeat::default()))),
+            Tick::Idle if self.profile.is_legacy => out.extend(self.close(Close::NORMAL)),
+            Tick::Idle => out.extend(self.close(Close::IDLE)),
+        }
+        out.extend(self.close_if_drained(now));
+        out
+    }
+
+    /// When [`Self::tick`] next has something to do; `None` once closed.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Millis> {
+        if self.is_closed {
+            return None;
+        }
+        let drain = self
+            .draining_since
+            .map(|since| since.plus(self.config.drain_timeout_ms));
+        let own = self.pulse.next_deadline().min(self.silence.deadline());
+        self.deadlines.next().into_iter().chain(drain).chain([own]).min()
+    }
+
+    /// Runs a step of one stream, with the bytes it may buffer, and does what its new state asks for.
+    pub(super) fn with(
+        &mut self,
+        now: Millis,
+        key: &StreamKey,
+        step: impl FnOnce(&mut Stream, usize) -> Vec<Output>,
+    ) -> Vec<Output> {
+        let Some(stream) = self.streams.get_mut(key) else {
+            return Vec::new();
+        };
+        let before = stream.bytes();
+        let room = self.profile.limits.reassembly_bytes.saturating_sub(self.buffered);
+        let out = step(stream, room);
+        self.buffered = self.buffered - before + stream.bytes();
+        if stream.state().is_open() {
+            let due = stream.next_deadline();
+            self.deadlines.set(key, due);
+        } else {
+            self.bury(now, key);
+        }
+        out
+    }
+
+    /// Takes a stream in; its id is in use again.
+    pub(super) fn insert(&mut self, key: &StreamKey, stream: Stream) {
+        self.ended.revive(key);
+        self.buffered += stream.bytes();
+        if let Some(replaced) = self.streams.insert(key.clone(), stream) {
+            self.buffered -= replaced.bytes();
+        }
+    }
+
+    /// Takes a stream out and remembers its id.
+    fn bury(&mut self, now: Millis, key: &StreamKey) {
+        let Some(stream) = self.streams.remove(key) else {
+            return;
+        };
+        self.buffered -= stream.bytes();
+        self.deadlines.set(key, None);
+        self.pulse.touch(now);
+        let idempotency_key = stream.idempotency_key().map(str::to_owned);
+        self.ended.bury(now, key.clone(), idempotency_key);
+    }
+
+    /// An error about a stream there is not.
+    pub(super) fn stray_error(&self, key: &StreamKey, fault: &Fault, msg_seq: u64, flags: &[Flag]) -> Output {
+        let error = ControlError {
+            msg_seq: Some(msg_seq),
+            ..fault.control_error()
+        };
+        let payload = Payload::of(Kind::Error, &error);
+        let mut frame = Frame::new(key.session.clone(), key.stream.clone(), 0, payload);
+        flags.iter().for_each(|flag| frame.flags.insert(*flag));
+        Output::Transmit(Arc::new(frame))
+    }
+
+    /// A frame on the control stream.
+    pub(super) fn control(&self, payload: Payload<'static>) -> Output {
+        let frame = Frame::new(self.session.clone(), StreamId::control(), 0, payload);
+        Output::Transmit(Arc::new(frame))
+    }
+
+    fn control_error(&self, error: ControlError, flags: &[Flag]) -> Output {
+        let payload = Payload::of(Kind::Error, &error);
+        let mut frame = Frame::new(self.session.clone(), StreamId::control(), 0, payload);
+        flags.iter().for_each(|flag| frame.flags.insert(*flag));
+        Output::Transmit(Arc::new(frame))
+    }
+
+    fn receive_control(&mut self, now: Millis, frame: Frame<'static>) -> Vec<Output> {
+        match frame.payload.kind {
+            Some(Kind::Hello) => self.receive_hello(&frame),
+            Some(Kind::HelloAck) => self.receive_hello_ack(now, &frame),
+            kind if kind.is_none_or(|kind| !kind.is_sequenced()) => {
+                let key = StreamKey::of(&frame);
+                let frame = Box::new(frame);
+                vec![Output::Deliver(Event::Control { key, frame })]
+            }
+            _ => {
+                let fault = Fault::new(Code::Proto, "stream_id `-` carries no work; name a stream");
+                vec![self.stray_error(
+                    &StreamKey::of(&frame),
+                    &fault.scoped(Scope::Frame),
+                    frame.msg_seq,
+                    &[],
+                )]
+            }
+        }
+    }
+
+    fn receive_hello(&mut self, frame: &Frame<'_>) -> Vec<Output> {
+        if self.handshake != Handshake::None {
+            let fault =
+                Fault::new(Code::Proto, "a second hello; open another connection").scoped(Scope::Frame);
+            return vec![self.control_error(fault.control_error(), &[])];
+        }
+        let hello = frame.payload.content.as_ref().map(Value::read::<Hello>);
+        match hello {
+            Some(Ok(hello)) => {
+                self.handshake = Handshake::Pending;
+                vec![Output::Deliver(Event::Hello(Box::new(hello)))]
+            }
+            Some(Err(error)) => self.refuse_hello(&Fault::new(Code::Proto, error.to_string())),
+            None => self.refuse_hello(&Fault::new(Code::Proto, "a hello needs a content")),
+        }
+    }
+
+    fn receive_hello_ack(&mut self, now: Millis, frame: &Frame<'_>) -> Vec<Output> {
+        let ack = frame.payload.content.as_ref().map(Value::read::<HelloAck>);
+        let (Handshake::Pending, Some(Ok(ack))) = (self.handshake, ack) else {
+            return Vec::new();
+        };
+        self.take_terms(now, &ack);
+        vec![Output::Deliver(Event::Agreed(Box::new(ack)))]
+    }
+
+    fn take_terms(&mut self, now: Millis, ack: &HelloAck) {
+        self.handshake = Handshake::Agreed;
+        if let Ok(session) = SessionId::new(&ack.session_id) {
+            self.session = session;
+        }
+        let (profile, timing): (Profile, Timing) = terms::agreed(&self.config, ack);
+        self.profile = profile;
+        self.pulse.retime(timing);
+        self.silence = IdleTimer::new(now, timing.dead_ms);
+    }
+
+    fn heartbeat(&self, frame: &Frame<'_>) -> Vec<Output> {
+        if frame.flags.has(Flag::Ack) {
+            return Vec::new();
+        }
+        let content = frame.payload.content.as_ref();
+        let echo: Heartbeat = content
+            .and_then(|content| content.read().ok())
+            .unwrap_or_default();
+        let payload = Payload::of(Kind::Heartbeat, &echo);
+        let mut answer = Frame::new(
+            frame.session_id.clone(),
+            frame.stream_id.clone(),
+            frame.msg_seq,
+            payload,
+        );
+        answer.flags = Flags::of(&[Flag::Heartbeat, Flag::Ack]);
+        vec![Output::Transmit(Arc::new(answer))]
+    }
+
+    fn close_if_drained(&mut self, now: Millis) -> Vec<Output> {
+        let is_over = |since: Millis| now.since(since) >= self.config.drain_timeout_ms;
+        match self.draining_since {
+            Some(since) if self.streams.is_empty() || is_over(since) => self.close(Close::LEAVING),
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Shape of single files: length, headers, empty tests.
+
+use super::source::{files, report, scripts};
+
+/// Beyond this a file has a reason, or a seam that nobody looked for.
+const LINES_MAX: usize = 500;
+
+/// Longer files, each with its reason.
+const LONG: &[(&str, &str)] = &[(
+    "node/src/builtin/reviewer/samples.rs",
+    "a table: code that each rule must find and code that none may, in the order of the rules",
+)];
+
+#[test]
+fn no_file_is_long_without_a_reason() {
+    let mut complaints = Vec::new();
+    let mut excused = Vec::new();
+    for file in files(&[".rs"]) {
+        let lines = file.text.lines().count();
+        let reason = LONG.iter().find(|(path, _)| *path == file.path);
+        match (lines > LINES_MAX, reason) {
+            (true, None) => complaints.push(format!("{} has {lines} lines", file.path)),
+            (true, Some((path, _))) => excused.push(*path),
+            (false, _) => {}
+        }
+    }
+    for (path, _) in LONG.iter().filter(|(path, _)| !excused.contains(path)) {
+        complaints.push(format!("{path} needs no exception"));
+    }
+    report(&format!("files of more than {LINES_MAX} lines"), &complaints);
+}
+
+#[test]
+fn every_module_outside_tests_begins_with_what_it_is() {
+    let complaints: Vec<String> = files(&[".rs"])
+        .into_iter()
+        .filter(|file| !file.is_test())
+        .filter(|file| {
+            let header = file
+                .text
+                .lines()
+                .next()
+                .and_then(|line| line.strip_prefix("//! "));
+            header.is_none_or(|header| header.to_lowercase().contains("in progress"))
+        })
+        .map(|file| file.path)
+        .collect();
+    report("files whose first line is not a module doc", &complaints);
+}
+
+#[test]
+fn every_vector_file_is_tested() {
+    let complaints: Vec<String> = files(&[".rs"])
+        .into_iter()
+        .filter(|file| file.path.starts_with("tests/conformance/tests/spec/vectors/"))
+        .filter(|file| !file.text.contains("#[test]"))
+        .map(|file| file.path)
+        .collect();
+    report("vector modules without a test", &complaints);
+}
+
+#[test]
+fn scripts_stop_at_the_first_error() {
+    let complaints: Vec<String> = scripts()
+        .into_iter()
+        .filter(|file| {
+            !file.text.starts_with("#!/usr/bin/env bash\n# ") || !file.text.contains("\nset -euo pipefail\n")
+        })
+        .map(|file| file.path)
+        .collect();
+    report("scripts without header or `set -euo pipefail`", &complaints);
+}
