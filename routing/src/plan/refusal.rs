@@ -82,12 +82,12 @@ impl Refusal {
             reasons: Histogram::default(),
         }
     }
-}
 
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
-        let fault = Self::new(refusal.code, refusal.detail);
-        match refusal.retry_after_ms {
+    /// As an error for the caller.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        let fault = Fault::new(self.code, self.detail.clone());
+        match self.retry_after_ms {
             Some(ms) => fault.retry_after(ms),
             None => fault,
         }

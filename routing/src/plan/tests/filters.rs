@@ -1,5 +1,5 @@
 use atp_protocol::adapter::{AgentStatus, Health};
-use atp_protocol::error::{Code, Fault};
+use atp_protocol::error::Code;
 use atp_protocol::request::Quality;
 use atp_protocol::units::{Amount, PartialWindow, Window};
 
@@ -263,7 +263,7 @@ fn a_refusal_counts_the_reasons_and_says_when_to_come_back() {
         refusal.detail
     );
     assert_eq!(refusal.retry_after_ms, Some(300));
-    assert_eq!(Fault::from(refusal).retryable, Some(true));
+    assert_eq!(refusal.fault().retryable, Some(true));
 }
 
 #[test]
