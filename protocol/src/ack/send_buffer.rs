@@ -1,7 +1,7 @@
 //! Sent messages that are not acknowledged: what is sent again on a NACK and replayed after a resume (atp.md 11.1, 11.2,
 //! 13.2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::LaneId;
 
@@ -147,7 +147,8 @@ impl<F> SendBuffer<F> {
             .get_mut(lane)
             .and_then(|messages| messages.get_mut(&seq))
             .ok_or(Gone)?;
-        let all: Vec<usize> = if missing.is_empty() {
+        // A set: an index named twice is sent once.
+        let all: BTreeSet<usize> = if missing.is_empty() {
             (0..sent.fragments.len()).collect()
         } else {
             missing.iter().map(|&index| index as usize).collect()
@@ -242,7 +243,11 @@ mod tests {
             assert_eq!(buffer.nacked(&lane(1), 1, &[1]), Ok(vec![&"b"]));
         }
         assert_eq!(buffer.nacked(&lane(1), 1, &[1]), Err(Gone));
-        assert_eq!(buffer.nacked(&lane(1), 1, &[0]), Ok(vec![&"a"]));
+        assert_eq!(
+            buffer.nacked(&lane(1), 1, &[0; 300]),
+            Ok(vec![&"a"]),
+            "once, however often named"
+        );
         assert_eq!(buffer.nacked(&lane(1), 1, &[2]), Err(Gone));
     }
 

@@ -5,26 +5,18 @@ use std::sync::Arc;
 
 use super::deadlines::Deadlines;
 use super::ended::Ended;
+use super::handshake::Handshake;
 use super::strikes::Strikes;
 use super::{Config, terms};
 use crate::adapter::AgentStatus;
 use crate::error::{Code, ControlError, Fault, Scope};
 use crate::frame::{Flag, Flags, Frame};
-use crate::hello::{Hello, HelloAck};
 use crate::ids::{SessionId, StreamId};
-use crate::liveness::{IdleTimer, Pulse, Tick, Timing};
+use crate::liveness::{IdleTimer, Pulse, Tick};
 use crate::payload::{Heartbeat, Kind, Payload};
 use crate::stream::{Close, Event, Output, Profile, Stream, StreamKey};
 use crate::units::Millis;
 use crate::value::{Object, Value};
-
-/// How far the hello has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Handshake {
-    None,
-    Pending,
-    Agreed,
-}
 
 /// One connection, seen from one side: client, agent and router alike.
 ///
@@ -37,15 +29,15 @@ pub struct Connection {
     pub(super) streams: BTreeMap<StreamKey, Stream>,
     pub(super) ended: Ended,
     pub(super) draining_since: Option<Millis>,
-    session: SessionId,
-    handshake: Handshake,
-    pulse: Pulse,
-    silence: IdleTimer,
-    deadlines: Deadlines,
-    buffered: usize,
-    parse_failures: Strikes,
-    signature_failures: Strikes,
-    is_closed: bool,
+    pub(super) session: SessionId,
+    pub(super) handshake: Handshake,
+    pub(super) pulse: Pulse,
+    pub(super) silence: IdleTimer,
+    pub(super) deadlines: Deadlines,
+    pub(super) buffered: usize,
+    pub(super) parse_failures: Strikes,
+    pub(super) signature_failures: Strikes,
+    pub(super) is_closed: bool,
 }
 
 impl Connection {
@@ -80,31 +72,6 @@ impl Connection {
     /// Open streams.
     pub fn streams(&self) -> impl Iterator<Item = &Stream> {
         self.streams.values()
-    }
-
-    /// Proposes terms: the first thing a client or agent says, if it says hello at all.
-    pub fn hello(&mut self, now: Millis, hello: &Hello) -> Vec<Output> {
-        self.pulse.touch(now);
-        self.handshake = Handshake::Pending;
-        vec![self.control(Payload::of(Kind::Hello, hello))]
-    }
-
-    /// Answers [`Event::Hello`]: from here on the terms hold. The answer itself goes out as the hello came.
-    pub fn agree(&mut self, now: Millis, ack: HelloAck) -> Vec<Output> {
-        let answer = self.control(Payload::of(Kind::HelloAck, &ack));
-        self.take_terms(now, &ack);
-        vec![answer, Output::Deliver(Event::Agreed(Box::new(ack)))]
-    }
-
-    /// Refuses [`Event::Hello`] and closes: 4409 for a replay, 1002 otherwise.
-    pub fn refuse_hello(&mut self, fault: &Fault) -> Vec<Output> {
-        let error = self.control_error(fault.control_error(), &[Flag::Rst]);
-        let code = if fault.code == Code::Replay { 4409 } else { 1002 };
-        let close = self.close(Close {
-            code,
-            reason: "hello refused",
-        });
-        [vec![error], close].concat()
     }
 
     /// Takes a frame that passed [`ingress`](crate::frame::ingress).
@@ -290,7 +257,7 @@ impl Connection {
         Output::Transmit(Arc::new(frame))
     }
 
-    fn control_error(&self, error: ControlError, flags: &[Flag]) -> Output {
+    pub(super) fn control_error(&self, error: ControlError, flags: &[Flag]) -> Output {
         let payload = Payload::of(Kind::Error, &error);
         let mut frame = Frame::new(self.session.clone(), StreamId::control(), 0, payload);
         flags.iter().for_each(|flag| frame.flags.insert(*flag));
@@ -316,43 +283,6 @@ impl Connection {
                 )]
             }
         }
-    }
-
-    fn receive_hello(&mut self, frame: &Frame<'_>) -> Vec<Output> {
-        if self.handshake != Handshake::None {
-            let fault =
-                Fault::new(Code::Proto, "a second hello; open another connection").scoped(Scope::Frame);
-            return vec![self.control_error(fault.control_error(), &[])];
-        }
-        let hello = frame.payload.content.as_ref().map(Value::read::<Hello>);
-        match hello {
-            Some(Ok(hello)) => {
-                self.handshake = Handshake::Pending;
-                vec![Output::Deliver(Event::Hello(Box::new(hello)))]
-            }
-            Some(Err(error)) => self.refuse_hello(&Fault::new(Code::Proto, error.to_string())),
-            None => self.refuse_hello(&Fault::new(Code::Proto, "a hello needs a content")),
-        }
-    }
-
-    fn receive_hello_ack(&mut self, now: Millis, frame: &Frame<'_>) -> Vec<Output> {
-        let ack = frame.payload.content.as_ref().map(Value::read::<HelloAck>);
-        let (Handshake::Pending, Some(Ok(ack))) = (self.handshake, ack) else {
-            return Vec::new();
-        };
-        self.take_terms(now, &ack);
-        vec![Output::Deliver(Event::Agreed(Box::new(ack)))]
-    }
-
-    fn take_terms(&mut self, now: Millis, ack: &HelloAck) {
-        self.handshake = Handshake::Agreed;
-        if let Ok(session) = SessionId::new(&ack.session_id) {
-            self.session = session;
-        }
-        let (profile, timing): (Profile, Timing) = terms::agreed(&self.config, ack);
-        self.profile = profile;
-        self.pulse.retime(timing);
-        self.silence = IdleTimer::new(now, timing.dead_ms);
     }
 
     fn heartbeat(&self, frame: &Frame<'_>) -> Vec<Output> {

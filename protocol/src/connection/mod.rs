@@ -14,6 +14,7 @@
 mod config;
 mod deadlines;
 mod ended;
+mod handshake;
 mod machine;
 mod streams;
 mod strikes;

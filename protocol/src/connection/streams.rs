@@ -141,8 +141,7 @@ impl Connection {
         let is_implied = self.profile.is_legacy && kind == Some(Kind::AgentRequest);
         if is_implied && matches!(state, State::Idle | State::HalfClosedLocal) {
             frame.flags.insert(Flag::Syn);
-            self.ended.revive(&key);
-            return self.receive_open(now, &key, frame);
+            return self.receive_open(now, &key, frame, Input::ImpliedOpen);
         }
         if state != State::Idle {
             return self.with(now, &key, |stream, room| stream.receive(now, frame, room));
@@ -151,15 +150,14 @@ impl Connection {
         match self.ended.get(now, &key) {
             Some(used) if frame.flags.opens() && !is_control => {
                 if used.is_some() && used == idempotency_key(&frame) {
-                    self.ended.revive(&key);
-                    return self.receive_open(now, &key, frame);
+                    return self.receive_open(now, &key, frame, Input::Opened);
                 }
                 let fault = Fault::new(Code::Proto, "the stream_id was used; take a new one");
                 vec![self.stray_error(&key, &fault, frame.msg_seq, &[Flag::Rst])]
             }
             Some(_) => Vec::new(),
             None if is_control => self.receive_stray_control(key, frame),
-            None if frame.flags.opens() => self.receive_open(now, &key, frame),
+            None if frame.flags.opens() => self.receive_open(now, &key, frame, Input::Opened),
             None if frame.flags.has(Flag::Rst) => Vec::new(),
             None => {
                 let fault = Fault::new(Code::Proto, "stream_unknown: open the stream with SYN first");
@@ -177,7 +175,13 @@ impl Connection {
         vec![Output::Deliver(Event::Control { key, frame })]
     }
 
-    fn receive_open(&mut self, now: Millis, key: &StreamKey, frame: Frame<'static>) -> Vec<Output> {
+    fn receive_open(
+        &mut self,
+        now: Millis,
+        key: &StreamKey,
+        frame: Frame<'static>,
+        input: Input,
+    ) -> Vec<Output> {
         if let Err(fault) = self.check_open(key, &frame) {
             return vec![self.stray_error(key, &fault.scoped(Scope::Stream), frame.msg_seq, &[Flag::Rst])];
         }
@@ -185,7 +189,7 @@ impl Connection {
         let window = frame.window.unwrap_or(Window::MAX);
         let opening = Opening::by(&frame);
         let mut stream = Stream::new(now, key.clone(), self.profile, (tier, window), opening);
-        stream.on(Input::Opened);
+        stream.on(input);
         self.insert(key, stream);
         self.with(now, key, |stream, room| stream.receive(now, frame, room))
     }

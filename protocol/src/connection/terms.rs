@@ -2,7 +2,7 @@
 
 use super::Config;
 use crate::fragment::{Marking, ReassemblyConfig, SplitConfig, Unit};
-use crate::hello::HelloAck;
+use crate::hello::{Feature, HelloAck};
 use crate::limits::Limits;
 use crate::liveness::Timing;
 use crate::stream::Profile;
@@ -19,7 +19,7 @@ pub(super) fn baseline(config: &Config) -> (Profile, Timing) {
 
 /// What holds after a hello. Sizes are the smaller of ours and what was agreed.
 pub(super) fn agreed(config: &Config, ack: &HelloAck) -> (Profile, Timing) {
-    let has = |feature: &str| ack.features.has(feature);
+    let has = |feature: Feature| ack.features.has(feature.as_str());
     let smaller = |ours: usize, agreed: u64| usize::try_from(agreed).map_or(ours, |agreed| agreed.min(ours));
     let limits = Limits {
         frame_bytes: smaller(config.limits.frame_bytes, ack.max_frame_bytes),
@@ -27,14 +27,14 @@ pub(super) fn agreed(config: &Config, ack: &HelloAck) -> (Profile, Timing) {
         ..config.limits
     };
     let timing = Timing::agreed(Some(ack.hb_interval_ms), Some(ack.idle_fin_ms));
-    let is_legacy_marked = has("frag_last");
+    let is_legacy_marked = has(Feature::FragLast);
     let profile = Profile {
         is_legacy: false,
         is_cbor: ack.encoding == "cbor",
-        has_nack: has("nack"),
-        has_resume: has("resume"),
-        has_checksum: has("checksum"),
-        has_merkle: has("merkle"),
+        has_nack: has(Feature::Nack),
+        has_resume: has(Feature::Resume),
+        has_checksum: has(Feature::Checksum),
+        has_merkle: has(Feature::Merkle),
         marking: if is_legacy_marked {
             Marking::Legacy
         } else {
@@ -52,7 +52,7 @@ pub(super) fn agreed(config: &Config, ack: &HelloAck) -> (Profile, Timing) {
         reassembly: ReassemblyConfig {
             messages: limits.reassembly_messages,
             message_bytes: limits.message_bytes,
-            has_nack: has("nack"),
+            has_nack: has(Feature::Nack),
             max_nacks: config.max_nacks,
             ..ReassemblyConfig::default()
         },

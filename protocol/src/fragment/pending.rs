@@ -7,6 +7,9 @@ use crate::ack::{RetransmitQueue, Tracker};
 use crate::sign::fragment::{Checksum, full, merkle_root, short16};
 use crate::units::Millis;
 
+/// Bytes a fragment takes up beside its content, roughly.
+const PIECE_BYTES: usize = 64;
+
 /// A message whose fragments are all there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Whole<H> {
@@ -126,6 +129,11 @@ impl<H> Pending<H> {
         if frag_seq == 0 {
             self.header = Some(header);
         }
+    }
+
+    /// Bytes it takes up, bookkeeping included, so that many tiny fragments are not free.
+    pub(super) fn footprint(&self) -> usize {
+        self.bytes + self.pieces.len() * PIECE_BYTES
     }
 
     /// Whether the fragments held cannot be of one message.

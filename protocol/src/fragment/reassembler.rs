@@ -137,9 +137,9 @@ impl<H> Reassembler<H> {
             Stored::New | Stored::Same => {}
         }
         let pending = self.pending.entry(key.clone()).or_insert_with(new);
-        let before = pending.bytes;
+        let before = pending.footprint();
         pending.store(now, fragment);
-        self.bytes += pending.bytes - before;
+        self.bytes += pending.footprint() - before;
         if pending.is_contradictory() {
             return self.abandon(
                 now,
@@ -172,7 +172,7 @@ impl<H> Reassembler<H> {
         self.pending.contains_key(key)
     }
 
-    /// Bytes held.
+    /// Bytes held, bookkeeping included.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.bytes
@@ -265,7 +265,7 @@ impl<H> Reassembler<H> {
 
     fn bury(&mut self, now: Millis, key: &Key) -> Option<Pending<H>> {
         let pending = self.pending.remove(key)?;
-        self.bytes -= pending.bytes;
+        self.bytes -= pending.footprint();
         self.tombstones.bury(now, key.clone());
         Some(pending)
     }

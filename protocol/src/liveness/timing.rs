@@ -1,5 +1,7 @@
 //! How often a connection beats and when it is idle or dead (atp.md section 12).
 
+use crate::hello::{HB_INTERVAL_MS, HB_INTERVAL_MS_DEFAULT, IDLE_FIN_MS_DEFAULT, IDLE_FIN_MS_MAX};
+
 /// Times of one connection, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
@@ -23,10 +25,14 @@ impl Timing {
     /// and 30 s.
     #[must_use]
     pub fn agreed(hb_interval_ms: Option<u64>, idle_fin_ms: Option<u64>) -> Self {
-        let interval = hb_interval_ms.unwrap_or(5_000).clamp(1_000, 60_000);
+        let interval = hb_interval_ms
+            .unwrap_or(HB_INTERVAL_MS_DEFAULT)
+            .clamp(*HB_INTERVAL_MS.start(), *HB_INTERVAL_MS.end());
         Self {
             hb_interval_ms: interval,
-            idle_fin_ms: idle_fin_ms.unwrap_or(30_000).clamp(3 * interval, 600_000),
+            idle_fin_ms: idle_fin_ms
+                .unwrap_or(IDLE_FIN_MS_DEFAULT)
+                .clamp(3 * interval, IDLE_FIN_MS_MAX),
             dead_ms: 3 * interval,
         }
     }

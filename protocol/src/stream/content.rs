@@ -11,6 +11,9 @@ use crate::sign::fragment::{Checksum, full, merkle_root, short16};
 use crate::units::Tier;
 use crate::value::{Object, Value, canonical, json};
 
+/// Bytes of a frame around its content, roughly.
+const FRAME_BYTES: usize = 256;
+
 /// What bytes of a blob are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Enc {
@@ -251,4 +254,21 @@ fn canonical_json(value: &Value<'_>) -> Option<String> {
     around.set("v", value.clone());
     let text = canonical::ascii(&around, &[]).ok()?;
     Some(text[r#"{"v":"#.len()..text.len() - 1].to_owned())
+}
+
+/// Bytes a payload takes up in a buffer, roughly.
+pub(super) fn size(payload: &Payload<'_>) -> usize {
+    fn of(value: &Value<'_>) -> usize {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Float(_) => 8,
+            Value::Text(text) => text.len() + 2,
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Array(array) => array.iter().map(of).sum(),
+            Value::Object(object) => object
+                .iter()
+                .map(|(name, value)| name.len() + 4 + of(value))
+                .sum(),
+        }
+    }
+    FRAME_BYTES + payload.content.as_ref().map_or(0, of)
 }

@@ -6,17 +6,19 @@
 
 mod content;
 mod inbound;
-mod lane;
 mod machine;
 mod opening;
 mod outbound;
 mod output;
 mod profile;
+mod receive;
+mod resumption;
 mod state;
 
-pub use machine::{Resumption, Stream};
+pub use machine::Stream;
 pub use output::{Close, Event, Output, StreamKey};
 pub use profile::Profile;
+pub use resumption::Resumption;
 pub use state::{Input, Refusal, State};
 
 pub(crate) use opening::{Opening, idempotency_key};

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::content;
 use crate::error::{Code, Fault, Scope};
-use crate::frame::{Flag, Frame, Meta};
+use crate::frame::{Frame, Meta};
 use crate::ids::LaneId;
 use crate::sign::sha256_hex;
-use crate::value::{Value, canonical};
+use crate::value::canonical;
 
 /// Who opened a stream, and how.
 #[derive(Debug)]
@@ -17,7 +18,8 @@ pub(crate) enum Opening {
     Theirs {
         seq: u64,
         lane: LaneId,
-        digest: String,
+        /// `None` for a large request, of which no repeat is recognised but by its number.
+        digest: Option<String>,
         idempotency_key: Option<String>,
         is_delivered: bool,
         answer: Option<Arc<Frame<'static>>>,
@@ -54,6 +56,11 @@ impl Opening {
             Self::Ours => 0,
             Self::Theirs { seq, .. } => *seq,
         }
+    }
+
+    /// Whether the peer waits for an answer to its SYN.
+    pub(super) const fn is_unanswered(&self) -> bool {
+        matches!(self, Self::Theirs { answer: None, .. })
     }
 
     /// Keeps the answer, for repeats of the question.
@@ -93,7 +100,7 @@ impl Opening {
         if frame.msg_seq == *seq {
             return Ok(answer.clone().filter(|_| cum >= *seq));
         }
-        if self::digest(frame) == *digest {
+        if digest.is_some() && self::digest(frame) == *digest {
             return Ok(answer.clone());
         }
         Err(conflict())
@@ -118,13 +125,15 @@ pub(crate) fn idempotency_key<'f>(frame: &'f Frame<'_>) -> Option<&'f str> {
         .as_text()
 }
 
+/// Requests larger than this are not digested, in bytes: a SYN must not cost more than reading it did.
+const DIGEST_MAX: usize = 64 * 1024;
+
 /// Digest of what is asked, whatever its number.
-fn digest(frame: &Frame<'_>) -> String {
-    debug_assert!(!frame.flags.has(Flag::Ack));
+fn digest(frame: &Frame<'_>) -> Option<String> {
+    if content::size(&frame.payload) > DIGEST_MAX {
+        return None;
+    }
     let payload = frame.payload.clone().into_value();
-    let text = payload
-        .as_object()
-        .and_then(|object| canonical::ascii(object, &["checksum"]).ok());
-    let bytes = text.unwrap_or_else(|| format!("{:?}", Value::Null));
-    sha256_hex(bytes.as_bytes())
+    let text = canonical::ascii(payload.as_object()?, &["checksum"]).ok()?;
+    Some(sha256_hex(text.as_bytes()))
 }

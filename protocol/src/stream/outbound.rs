@@ -11,10 +11,6 @@ use crate::ids::LaneId;
 use crate::lane::Sequencer;
 use crate::payload::{Kind, Payload};
 use crate::units::{Tier, Window};
-use crate::value::Value;
-
-/// Bytes of a frame around its content, roughly: what the send buffer charges beside the content.
-const FRAME_BYTES: usize = 256;
 
 /// What every frame of a stream carries.
 #[derive(Debug, Clone)]
@@ -104,7 +100,7 @@ impl Outbound {
         let mut bytes = 0;
         let mut frames = Vec::with_capacity(count);
         for (at, payload) in payloads.into_iter().enumerate() {
-            bytes += FRAME_BYTES + size_of_content(&payload);
+            bytes += content::size(&payload);
             let mut frame = head.frame(seq, payload);
             frame.frag_seq = at as u32;
             profile.mark(&mut frame.flags, at, count);
@@ -192,21 +188,4 @@ const fn keep(kind: Option<Kind>) -> Keep {
         ) => Keep::WhileRoom,
         _ => Keep::Always,
     }
-}
-
-/// Bytes of a content, roughly.
-fn size_of_content(payload: &Payload<'_>) -> usize {
-    fn size(value: &Value<'_>) -> usize {
-        match value {
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Float(_) => 8,
-            Value::Text(text) => text.len() + 2,
-            Value::Bytes(bytes) => bytes.len(),
-            Value::Array(array) => array.iter().map(size).sum(),
-            Value::Object(object) => object
-                .iter()
-                .map(|(name, value)| name.len() + 4 + size(value))
-                .sum(),
-        }
-    }
-    payload.content.as_ref().map_or(0, size)
 }

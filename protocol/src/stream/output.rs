@@ -102,7 +102,8 @@ pub enum Event {
         /// The first message.
         frame: Box<Frame<'static>>,
     },
-    /// The next message of a lane. Partials of several fragments come piece by piece, each with its own `frag_seq`.
+    /// The next message of a lane. Partials of several fragments come piece by piece, each with its own `frag_seq`. A type
+    /// this version does not know comes without a kind, to be counted and dropped.
     Message {
         /// Of which stream.
         key: StreamKey,

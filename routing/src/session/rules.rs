@@ -61,31 +61,54 @@ impl State {
 /// A rule of the table; the discriminant is its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the rows of atp.md 19.3, by number")]
 pub enum Rule {
+    /// Lanes were admitted: call them.
     FanOut = 1,
+    /// None was.
     NoneAdmitted,
+    /// An adapter took a call or sent something.
     FirstSign,
+    /// No adapter took a call.
     NoneDispatched,
+    /// A piece came while no lane had ended.
     Partial,
+    /// The first lane ended.
     FirstEnd,
+    /// Something came after that.
     FurtherEnd,
+    /// Lanes agree before all have ended.
     ShowProvisional,
+    /// One end satisfies the policy.
     EarlyExit,
+    /// Enough lanes, or all, have ended.
     Quorum,
+    /// All have ended without an answer, or a required one has.
     NoneFinal,
+    /// Agreement fell below what is shown.
     Downgrade,
+    /// A better result than the one shown.
     Upgrade,
+    /// The result shown can be final.
     FinalQuorum,
+    /// Time is up, or the result is in doubt.
     Deadline,
+    /// A better lane is asked.
     Escalate,
+    /// The arbiter is.
     AskArbiter,
+    /// What there is has to do.
     Freeze,
+    /// There is nothing.
     NothingUsable,
+    /// The arbiter's rewrite holds.
     Arbitrated,
+    /// It does not.
     ArbiterFailed,
+    /// The strategy yielded an answer.
     Answered,
+    /// It did not.
     Unreconciled,
+    /// Cancelled or preempted.
     Stopped,
 }
 

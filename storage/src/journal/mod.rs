@@ -24,6 +24,7 @@
 //! by another; a full disk refuses the append, which may be repeated. Any other failure to write or sync ends the journal:
 //! every later call fails, because what is on disk is no longer known.
 
+mod active;
 mod error;
 mod frame;
 mod recovery;

@@ -1,13 +1,14 @@
 //! Appends, syncs and compacts.
 
 use std::error::Error;
-use std::io::{self, ErrorKind};
+use std::io;
 
+use super::active::{Active, begin, is_full, reopen};
 use super::frame::{self, MAX_BATCH};
-use super::recovery::{self, Recovered, failed};
-use super::segment::{self, Header};
+use super::recovery::{self, Recovered};
+use super::segment;
 use super::{OpenError, WriteError};
-use crate::disk::{Disk, DiskFile};
+use crate::disk::Disk;
 
 /// How a journal is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,17 +37,6 @@ pub struct Journal {
     failed: Option<(&'static str, String)>,
     /// Kept for its capacity.
     buffer: Vec<u8>,
-}
-
-/// The segment that is written.
-struct Active {
-    segment: u64,
-    file: Box<dyn DiskFile>,
-    len: usize,
-    /// Bytes known durable.
-    synced: usize,
-    /// End of the last record; what follows is a mark.
-    records_end: usize,
 }
 
 impl Journal {
@@ -273,80 +263,4 @@ fn push_all<'a>(
         }
     }
     Ok(())
-}
-
-/// Goes on in the last segment, what is torn cut off and the rest durable.
-fn reopen(disk: &dyn Disk, tail: &recovery::Tail) -> Result<Active, OpenError> {
-    let name = segment::name(tail.segment);
-    let mut file = disk.open(&name).map_err(|source| failed("open", &name, source))?;
-    file.truncate(tail.len as u64)
-        .map_err(|source| failed("truncate", &name, source))?;
-    file.sync().map_err(|source| failed("sync", &name, source))?;
-    disk.sync_names().map_err(|source| failed("sync", ".", source))?;
-    Ok(Active {
-        segment: tail.segment,
-        file,
-        len: tail.len,
-        synced: tail.len,
-        records_end: tail.len,
-    })
-}
-
-/// Makes a segment that begins with `frames`, whole and durable under its name.
-fn begin(disk: &dyn Disk, segment: u64, follows: u32, frames: &[u8]) -> Result<Active, Failure> {
-    let (temporary, name) = (segment::temporary_name(segment), segment::name(segment));
-    let len = segment::HEADER + frames.len();
-    let header = Header {
-        segment,
-        follows,
-        sealed: len as u32,
-    };
-    let mut bytes = Vec::with_capacity(len);
-    bytes.extend_from_slice(&header.encode());
-    bytes.extend_from_slice(frames);
-
-    let mut file = step("create", &temporary, disk.create(&temporary))?;
-    step("append to", &temporary, file.append(&bytes))?;
-    step("sync", &temporary, file.sync())?;
-    step("rename", &temporary, disk.rename(&temporary, &name))?;
-    step("sync", ".", disk.sync_names())?;
-    Ok(Active {
-        segment,
-        file,
-        len,
-        synced: len,
-        records_end: len,
-    })
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
-}
-
-/// Which step of making a segment failed.
-struct Failure {
-    doing: &'static str,
-    file: String,
-    source: io::Error,
-}
-
-fn step<T>(doing: &'static str, file: &str, result: io::Result<T>) -> Result<T, Failure> {
-    result.map_err(|source| Failure {
-        doing,
-        file: file.to_owned(),
-        source,
-    })
-}
-
-impl Failure {
-    /// A full disk before the segment had its name: the journal is as before.
-    fn is_harmless(&self) -> bool {
-        self.source.kind() == ErrorKind::StorageFull
-            && segment::is_temporary(&self.file)
-            && self.doing != "sync"
-    }
-
-    fn into_open_error(self) -> OpenError {
-        failed(self.doing, &self.file, self.source)
-    }
 }

@@ -11,6 +11,7 @@ use atp_load::{clock, compare, drive, limits, max, open, race, streams, table, u
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
 #[derive(Debug, Parser)]
@@ -60,7 +61,15 @@ fn main() -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    LocalSet::new().block_on(&runtime, run(cli))
+    LocalSet::new().block_on(&runtime, async {
+        let mut terminated = signal(SignalKind::terminate())?;
+        // Dropping the run ends the processes that it started.
+        tokio::select! {
+            result = run(cli) => result,
+            _ = terminated.recv() => Ok(ExitCode::FAILURE),
+            _ = tokio::signal::ctrl_c() => Ok(ExitCode::FAILURE),
+        }
+    })
 }
 
 async fn run(cli: Cli) -> Result<ExitCode> {

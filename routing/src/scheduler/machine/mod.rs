@@ -1,16 +1,19 @@
 //! The scheduler: slots, and who has them.
 
+mod admit;
+mod give_way;
+
 use std::collections::BTreeMap;
 
 use atp_protocol::ids::{RequestId, SessionId, TenantId};
 use atp_protocol::units::{Amount, Millis, Tier, Window};
 
 use super::item::FlowId;
-use super::preempt::{Active, FINAL_MS, Shortage, pick_victims};
+use super::preempt::Shortage;
 use super::tier::{Pick, TierQueue, Waiting};
 use super::wheel::Wheel;
 use super::windows::Windows;
-use super::{Admission, Event, Grant, Item, Refused, Settings};
+use super::{Event, Grant, Item, Settings};
 
 /// A call that has a slot.
 #[derive(Debug, Clone)]
@@ -115,64 +118,6 @@ impl Scheduler {
         self.sheds_bronze = sheds;
     }
 
-    /// Takes an item in: a slot at once if one is free, nobody waits for it and the session's window has room, else a place
-    /// in the queue.
-    ///
-    /// # Errors
-    /// [`Refused`]; the item is then forgotten.
-    pub fn enqueue(&mut self, now: Millis, item: Item) -> Result<Admission, Refused> {
-        self.check(now, &item)?;
-        let flow = item.flow();
-        if self.windows.wait(&flow, item.window) {
-            self.refresh(&flow);
-        }
-        let is_first = !self.queues[item.tier.index()].has_flow(&flow)
-            && self.queues.iter().all(|queue| queue.ready_items() == 0);
-        if self.free() > 0 && is_first && self.windows.fits(&flow, item.cost) {
-            self.queues[item.tier.index()].passed(now, &item);
-            let grant = Grant {
-                id: item.id.clone(),
-                tier: item.tier,
-                waited_ms: 0,
-                was_fast: true,
-                was_starved: false,
-            };
-            self.start(now, item);
-            return Ok(Admission::Granted(grant));
-        }
-        let tier = item.tier.index();
-        self.queue(now, item);
-        self.queues[tier].refresh(&flow, &self.windows);
-        self.watch(now);
-        Ok(Admission::Queued)
-    }
-
-    fn check(&self, now: Millis, item: &Item) -> Result<(), Refused> {
-        if self.places.contains_key(&item.id) {
-            return Err(Refused::Duplicate);
-        }
-        if item.deadline.is_some_and(|deadline| deadline <= now) {
-            return Err(Refused::TooLate);
-        }
-        if item.tier == Tier::Bronze && self.sheds_bronze {
-            return Err(Refused::Shed);
-        }
-        if let Some(window) = item.window {
-            // 0 closes a component for a while, so that says nothing of the item
-            let exceeds = |cost: u64, max: u64| max > 0 && cost > max;
-            if exceeds(item.cost.tokens, window.max_tokens)
-                || exceeds(item.cost.usd_micros, window.max_usd_micros)
-            {
-                return Err(Refused::NeverFits { window });
-            }
-        }
-        let max = self.settings.tiers[item.tier.index()].queue_max;
-        match self.waiting(item.tier) < max {
-            true => Ok(()),
-            false => Err(Refused::QueueFull { tier: item.tier, max }),
-        }
-    }
-
     /// An item is done, or no longer wanted: its slot or its place in the queue is free. Unknown ids change nothing.
     pub fn release(&mut self, now: Millis, id: &RequestId) -> Vec<Event> {
         let mut events = Vec::new();
@@ -262,22 +207,6 @@ impl Scheduler {
         self.counter
     }
 
-    fn queue(&mut self, now: Millis, item: Item) {
-        let tier = item.tier;
-        let timeout = now.plus(self.settings.tiers[tier.index()].queue_timeout_ms);
-        let order = self.next_number();
-        self.places.insert(item.id.clone(), Place::Waiting(tier, order));
-        let until = item.deadline.map_or(timeout, |deadline| deadline.min(timeout));
-        self.queues[tier.index()].push(
-            order,
-            Waiting {
-                item,
-                since: now,
-                until,
-            },
-        );
-    }
-
     /// Gives a slot to an item whose wait is counted in the windows.
     fn start(&mut self, now: Millis, item: Item) {
         let flow = item.flow();
@@ -362,47 +291,5 @@ impl Scheduler {
         }));
         self.start(now, waiting.item);
         self.refresh(&flow);
-    }
-
-    /// Notes whether gold waits for more slots than there are.
-    fn watch(&mut self, now: Millis) {
-        let is_short = self.queues[Tier::Gold.index()].ready_items() > self.free();
-        self.shortage.observe(now, is_short);
-    }
-
-    fn preempt(&mut self, now: Millis, events: &mut Vec<Event>) {
-        let Some((allowance, takes_silver)) =
-            self.shortage.allowance(now, self.running.len(), &self.settings)
-        else {
-            return;
-        };
-        let wanted = self.queues[Tier::Gold.index()].ready_items();
-        let needed = wanted.saturating_sub(self.free() + self.leaving).min(allowance);
-        let may_leave = |running: &Running| {
-            let is_nearly_done = running.deadline.is_some_and(|at| at.since(now) <= FINAL_MS);
-            let is_spared = running.tier == Tier::Silver && !takes_silver;
-            running.is_preemptible && !running.is_leaving && !is_nearly_done && !is_spared
-        };
-        let active = self
-            .running
-            .iter()
-            .filter(|(_, running)| may_leave(running))
-            .map(|(&id, running)| Active {
-                id,
-                tier: running.tier,
-                started: running.started,
-            });
-        let victims = pick_victims(active, needed, self.settings.prefer_oldest);
-        self.shortage.took(now, victims.len());
-        self.leaving += victims.len();
-        for victim in victims {
-            if let Some(running) = self.running.get_mut(&victim.id) {
-                running.is_leaving = true;
-                events.push(Event::Preempt {
-                    id: running.id.clone(),
-                    tier: running.tier,
-                });
-            }
-        }
     }
 }

@@ -1,9 +1,9 @@
 //! The receiving side of one lane.
 
-use super::Profile;
 use crate::ack::AckSchedule;
 use crate::frame::Frame;
 use crate::lane::{ReceiveOrder, Start};
+use crate::stream::Profile;
 use crate::units::Millis;
 
 /// A message that others have overtaken.
@@ -31,9 +31,26 @@ impl MessageGap {
     }
 }
 
+/// A complete message, and the bytes it was charged while it waits.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) frame: Box<Frame<'static>>,
+    pub(super) charged: usize,
+}
+
+impl Ready {
+    pub(super) fn new(frame: Frame<'static>, charged: usize) -> Self {
+        Self {
+            frame: Box::new(frame),
+            charged,
+        }
+    }
+}
+
+/// What is held of one lane.
 #[derive(Debug)]
 pub(super) struct LaneIn {
-    pub(super) order: ReceiveOrder<Frame<'static>>,
+    pub(super) order: ReceiveOrder<Ready>,
     pub(super) acks: AckSchedule,
     pub(super) gap: Option<MessageGap>,
     /// The number that arrived last.
