@@ -48,6 +48,36 @@ fn every_module_outside_tests_begins_with_what_it_is() {
     report("files whose first line is not a module doc", &complaints);
 }
 
+/// Files that cargo finds by itself, or a macro lists.
+fn is_root(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let by_folder = ["/src/bin/", "/benches/", "/fuzz/", "/tests/spec/vectors/"];
+    ["lib.rs", "main.rs", "build.rs"].contains(&name)
+        || by_folder.iter().any(|folder| path.contains(folder))
+        || path.rsplit('/').nth(1) == Some("tests") && path.starts_with("tests/")
+}
+
+#[test]
+fn every_file_is_a_module_of_its_parent() {
+    let sources = files(&[".rs"]);
+    let names_it = |parent: &str, module: &str| {
+        sources
+            .iter()
+            .filter(|file| file.path == parent)
+            .any(|file| file.text.contains(&format!("mod {module};")))
+    };
+    let mut complaints = Vec::new();
+    for file in sources.iter().filter(|file| !is_root(&file.path)) {
+        let path = file.path.trim_end_matches("/mod.rs").trim_end_matches(".rs");
+        let (folder, module) = path.rsplit_once('/').unwrap_or(("", path));
+        let parents = ["/mod.rs", "/lib.rs", "/main.rs", ".rs"].map(|end| format!("{folder}{end}"));
+        if !parents.iter().any(|parent| names_it(parent, module)) {
+            complaints.push(file.path.clone());
+        }
+    }
+    report("files that nothing compiles", &complaints);
+}
+
 #[test]
 fn every_vector_file_is_tested() {
     let complaints: Vec<String> = files(&[".rs"])
