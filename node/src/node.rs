@@ -147,11 +147,12 @@ impl Node {
                 (Some(arbiters), exec)
             }
         };
-        let hold_ttl_ms = config.budget.hold_ttl_ms;
+        let sync_interval = Duration::from_millis(config.budget.sync_interval_ms.max(1));
+        let times_of_ledger = (config.budget.hold_ttl_ms, sync_interval);
         let ledger_world = world.clone();
         let ledger = exec
             .start(0, move || {
-                Ledger::new(ledger, applied, Box::new(log), ledger_world, hold_ttl_ms)
+                Ledger::new(ledger, applied, Box::new(log), ledger_world, times_of_ledger)
             })
             .await?;
         let ledger = LedgerHandle::new(ledger);
