@@ -316,6 +316,8 @@ fn surface_settings(config: &Config) -> Settings {
             .unwrap_or(config.node.listen.ip().is_loopback()),
         budget_429: config.compat.budget_429,
         request_ms: config.timeouts.request_ms,
+        frame_bytes: config.limits.max_frame_bytes,
+        accepts_dialects: !config.compat.dialects.is_empty(),
     }
 }
 
@@ -331,6 +333,7 @@ fn router_settings(config: &Config, arbiters: usize) -> RouterSettings {
     }
     RouterSettings {
         region: "local".into(),
+        prices: Arc::new(crate::adapters::price_table(config)),
         drain_ms: config.budget.drain_ms,
         drain_bytes: config.budget.drain_bytes,
         scheduler,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use atp_actors::adapter::AdapterFactory;
 use atp_actors::cpu::Cpu;
@@ -11,14 +12,15 @@ use atp_protocol::adapter::{Capability, UsageMode};
 use atp_protocol::estimate::Price;
 use atp_protocol::ids::AdapterId;
 
-use crate::builtin;
-use crate::config::{AuthStyle, Config, ProviderConfig, ProviderKind, process_env};
+use crate::config::{AuthStyle, Config, PriceConfig, ProviderConfig, ProviderKind, process_env};
+use crate::builtin::{self, Recording, Replay};
 use crate::cpu::CpuPool;
+use crate::grpc::Grpc;
 use crate::node::StartError;
 use crate::provider::anthropic::Anthropic;
 use crate::provider::http::{Dial, HttpDial};
 use crate::provider::openai::OpenAi;
-use crate::provider::settings::{Auth, Limits, Settings, Waits};
+use crate::provider::settings::{Auth, Limits, Settings, SettingsError, Waits};
 
 /// Registers every adapter of the configuration.
 pub(crate) async fn attach(
@@ -32,7 +34,7 @@ pub(crate) async fn attach(
         source,
     })?;
     let cpu: Arc<dyn Cpu> = Arc::new(pool);
-    for factory in builtin::factories(&cpu) {
+    for factory in builtin::factories(&cpu, sleep()) {
         let capability = factory.build().capability();
         let id = capability.adapter_id.clone();
         if config.builtins.iter().any(|name| name == id.as_str()) {
@@ -58,11 +60,16 @@ pub(crate) async fn attach(
     Ok(())
 }
 
+/// Tokio's time, which simulation makes its own.
+fn sleep() -> builtin::Sleep {
+    Arc::new(|ms| Box::pin(tokio::time::sleep(Duration::from_millis(ms))))
+}
+
 /// Without a provider behind TLS no root certificates are needed, and a machine may have none.
 fn dial(providers: &[ProviderConfig]) -> Result<HttpDial, StartError> {
-    if providers
+    if !providers
         .iter()
-        .all(|provider| provider.url.starts_with("http://"))
+        .any(|provider| provider.url.starts_with("https://"))
     {
         return Ok(HttpDial::plaintext());
     }
@@ -88,47 +95,22 @@ fn provider_spec(
     dial: &Arc<dyn Dial>,
     world: &World,
 ) -> Result<AdapterSpec, StartError> {
-    let fail = |message: String| StartError::Adapter {
-        id: provider.id.clone(),
-        message,
-    };
     let capability = Arc::new(capability(provider));
-    let settings = Settings {
-        capability: Arc::clone(&capability),
-        base_url: provider
-            .url
-            .parse()
-            .map_err(|error| fail(format!("url: {error}")))?,
-        auth: auth(provider)?,
-        headers: http::HeaderMap::new(),
-        api_version: provider.api_version.clone(),
-        limit_member: None,
-        waits: Waits {
-            connect: std::time::Duration::from_millis(config.timeouts.connect_ms),
-            first_chunk: std::time::Duration::from_millis(config.timeouts.first_chunk_ms),
-            between_chunks: std::time::Duration::from_millis(config.timeouts.idle_ms),
-            ..Waits::default()
-        },
-        limits: Limits {
-            in_flight: provider.max_connections,
-            ..Limits::default()
-        },
-    };
     let clock = Arc::clone(&world.clock);
     let unix = Arc::new(move || clock.unix());
+    let settings = || settings(config, provider, &capability);
+    let unusable = |error: SettingsError| fail(provider, &error);
     let factory: Arc<dyn AdapterFactory> = match provider.kind {
-        ProviderKind::Openai => {
-            let adapter =
-                OpenAi::new(settings, Arc::clone(dial), unix).map_err(|error| fail(error.to_string()))?;
-            Arc::new(adapter)
-        }
+        ProviderKind::Openai => Arc::new(OpenAi::new(settings()?, Arc::clone(dial), unix).map_err(unusable)?),
         ProviderKind::Anthropic => {
-            let adapter =
-                Anthropic::new(settings, Arc::clone(dial), unix).map_err(|error| fail(error.to_string()))?;
-            Arc::new(adapter)
+            Arc::new(Anthropic::new(settings()?, Arc::clone(dial), unix).map_err(unusable)?)
         }
-        ProviderKind::Grpc | ProviderKind::Replay => {
-            return Err(fail("this kind is not available in this release".to_owned()));
+        ProviderKind::Grpc => Arc::new(Grpc::new(settings()?).map_err(unusable)?),
+        ProviderKind::Replay => {
+            let text = std::fs::read_to_string(&provider.url).map_err(|error| fail(provider, &error))?;
+            let recording = Recording::read(&text).map_err(|error| fail(provider, &error))?;
+            let capability = Arc::clone(&capability);
+            Arc::new(Replay::of_recording(capability, Arc::new(recording), sleep()))
         }
     };
     Ok(AdapterSpec {
@@ -139,6 +121,42 @@ fn provider_spec(
         prices: prices(config, &provider.id, &provider.models),
         window: u32::try_from(provider.max_connections).unwrap_or(u32::MAX),
         cancel_stops_billing: provider.cancel_stops_billing,
+    })
+}
+
+fn fail(provider: &ProviderConfig, why: &dyn std::fmt::Display) -> StartError {
+    StartError::Adapter {
+        id: provider.id.clone(),
+        message: format!("{}: {why}", provider.url),
+    }
+}
+
+fn settings(
+    config: &Config,
+    provider: &ProviderConfig,
+    capability: &Arc<Capability>,
+) -> Result<Settings, StartError> {
+    let base_url: http::Uri = provider
+        .url
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| fail(provider, &error))?;
+    Ok(Settings {
+        capability: Arc::clone(capability),
+        base_url,
+        auth: auth(provider)?,
+        headers: http::HeaderMap::new(),
+        api_version: provider.api_version.clone(),
+        limit_member: None,
+        waits: Waits {
+            connect: Duration::from_millis(config.timeouts.connect_ms),
+            first_chunk: Duration::from_millis(config.timeouts.first_chunk_ms),
+            between_chunks: Duration::from_millis(config.timeouts.idle_ms),
+            ..Waits::default()
+        },
+        limits: Limits {
+            in_flight: provider.max_connections,
+            ..Limits::default()
+        },
     })
 }
 
@@ -182,8 +200,12 @@ fn capability(provider: &ProviderConfig) -> Capability {
         tools: Vec::new(),
         safety_domains: provider.data_scopes.clone(),
         personas: provider.personas.clone(),
-        usage_mode: UsageMode::Cumulative,
-        estimate: false,
+        // A gRPC adapter that counts otherwise declares so with its health.
+        usage_mode: match provider.kind {
+            ProviderKind::Grpc => UsageMode::Delta,
+            ProviderKind::Openai | ProviderKind::Anthropic | ProviderKind::Replay => UsageMode::Cumulative,
+        },
+        estimate: matches!(provider.kind, ProviderKind::Grpc | ProviderKind::Replay),
     }
 }
 
@@ -203,4 +225,17 @@ fn prices(config: &Config, id: &str, models: &[String]) -> PriceList {
         models,
         other: price(id),
     }
+}
+
+/// Every price of the configuration, for adapters that join at run time.
+pub(crate) fn price_table(config: &Config) -> BTreeMap<String, Price> {
+    let price = |price: &PriceConfig| Price {
+        input: price.in_usd_micros_per_million,
+        output: price.out_usd_micros_per_million,
+    };
+    config
+        .prices
+        .iter()
+        .map(|(name, of)| (name.clone(), price(of)))
+        .collect()
 }

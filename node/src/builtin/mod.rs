@@ -18,6 +18,7 @@
 mod adapter;
 mod keywords;
 mod material;
+mod replay;
 mod reviewer;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -35,14 +36,20 @@ use atp_protocol::ids::AdapterId;
 pub use adapter::Builtin;
 pub use keywords::Keywords;
 pub use material::MAX_TEXT_BYTES;
+pub use replay::{Recording, RecordingError, Replay, Sleep};
 pub use reviewer::Reviewer;
 pub use summarizer::Summarizer;
 pub use task::{Answer, Brief, Task};
 
 /// Factories of all built-ins, in the order of the table above.
 #[must_use]
-pub fn factories(cpu: &Arc<dyn Cpu>) -> Vec<Arc<dyn AdapterFactory>> {
-    vec![adapter::factory(Summarizer, cpu), adapter::factory(Reviewer, cpu)]
+pub fn factories(cpu: &Arc<dyn Cpu>, sleep: Sleep) -> Vec<Arc<dyn AdapterFactory>> {
+    vec![
+        adapter::factory(Summarizer, cpu),
+        adapter::factory(Keywords, cpu),
+        adapter::factory(Reviewer, cpu),
+        Arc::new(Replay::of_requests(sleep)),
+    ]
 }
 
 /// What the built-in `id` declares: itself as its only model, and its skills.

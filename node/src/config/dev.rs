@@ -24,7 +24,12 @@ impl Config {
         config.node.data_dir.clone_from(&options.data_dir);
         config.telemetry.log_format = LogFormat::Text;
         config.telemetry.log = "warn".to_owned();
-        for id in ["summarizer.local", "reviewer.local", "keywords.local"] {
+        for id in [
+            "summarizer.local",
+            "keywords.local",
+            "reviewer.local",
+            "replay.local",
+        ] {
             config.builtins.push(id.to_owned());
             config.prices.insert(id.to_owned(), FREE);
         }

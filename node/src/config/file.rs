@@ -20,7 +20,7 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Accounts created at start unless they exist.
     pub accounts: Vec<AccountConfig>,
-    /// Built-in adapters to offer: `summarizer.local`, `reviewer.local`, `keywords.local`.
+    /// Built-in adapters to offer: `summarizer.local`, `keywords.local`, `reviewer.local`, `replay.local`.
     pub builtins: Vec<String>,
     /// Upstream adapters.
     pub providers: Vec<ProviderConfig>,

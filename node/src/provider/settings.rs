@@ -123,7 +123,7 @@ impl Auth {
     ///
     /// # Errors
     /// [`SettingsError::Key`].
-    pub(super) fn header(&self) -> Result<Option<(HeaderName, HeaderValue)>, SettingsError> {
+    pub(crate) fn header(&self) -> Result<Option<(HeaderName, HeaderValue)>, SettingsError> {
         let (name, text) = match self {
             Self::None => return Ok(None),
             Self::Bearer(key) => (AUTHORIZATION, format!("Bearer {}", key.expose())),
@@ -138,7 +138,7 @@ impl Auth {
 
 impl Settings {
     /// Checks what types cannot: scheme and host.
-    pub(super) fn check(&self) -> Result<(), SettingsError> {
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
         let scheme = self.base_url.scheme();
         let is_http = scheme == Some(&Scheme::HTTP) || scheme == Some(&Scheme::HTTPS);
         if is_http && self.base_url.host().is_some_and(|host| !host.is_empty()) {
