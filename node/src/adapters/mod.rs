@@ -12,8 +12,8 @@ use atp_protocol::adapter::{Capability, UsageMode};
 use atp_protocol::estimate::Price;
 use atp_protocol::ids::AdapterId;
 
-use crate::config::{AuthStyle, Config, PriceConfig, ProviderConfig, ProviderKind, process_env};
 use crate::builtin::{self, Recording, Replay};
+use crate::config::{AuthStyle, Config, PriceConfig, ProviderConfig, ProviderKind, process_env};
 use crate::cpu::CpuPool;
 use crate::grpc::Grpc;
 use crate::node::StartError;

@@ -14,10 +14,20 @@ fuzz_target!(|bytes: &[u8]| {
     let policy = Policy {
         accepts_cbor: true,
         accepts_compressed: true,
-        keys: Keys { ring: None, default: Some(&secret) },
+        keys: Keys {
+            ring: None,
+            default: Some(&secret),
+        },
         ..Policy::baseline(&Limits::DEFAULT)
     };
-    let receive = |bytes: &[u8]| drop(ingress(UnixMillis(0), Incoming::Binary(bytes), &policy, &mut |_| Ok(())));
+    let receive = |bytes: &[u8]| {
+        drop(ingress(
+            UnixMillis(0),
+            Incoming::Binary(bytes),
+            &policy,
+            &mut |_| Ok(()),
+        ))
+    };
     receive(bytes);
     if let Some((first, rest)) = bytes.split_first() {
         if first & 1 == 1 {

@@ -8,10 +8,16 @@ use atp_protocol::units::UnixMillis;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let endpoint = Endpoint { session_id: Some("s"), ..Endpoint::default() };
+    let endpoint = Endpoint {
+        session_id: Some("s"),
+        ..Endpoint::default()
+    };
     let modes = [Dialect::Ts, Dialect::Go, Dialect::Py].map(|dialect| Mode::Fixed(dialect, endpoint));
     for mode in modes.into_iter().chain([Mode::Detect(endpoint)]) {
-        let policy = Policy { dialect: mode, ..Policy::baseline(&Limits::DEFAULT) };
+        let policy = Policy {
+            dialect: mode,
+            ..Policy::baseline(&Limits::DEFAULT)
+        };
         let received = ingress(UnixMillis(0), Incoming::Text(text), &policy, &mut |_| Ok(()));
         if let Ok(received) = received
             && let Some(dialect) = received.dialect
