@@ -16,6 +16,7 @@
 //! Never here: sockets, files, TLS, configuration, decisions.
 
 pub mod adapter;
+pub mod connection;
 pub mod cpu;
 pub mod environment;
 pub mod exec;

@@ -1,11 +1,12 @@
 //! The ledger's and the node's own records over `storage`.
 
 use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use atp_actors::ledger::{LedgerLog, LogFailed};
 use atp_routing::budget::{Bounds, Ledger, Record};
 use atp_storage::disk::FileDisk;
-use atp_storage::journal::{Journal, OpenError, Options};
+use atp_storage::journal::{Journal, OpenError, Options, SyncDone, SyncJob, WriteError};
 
 /// A journal longer than this many bytes is replaced by a snapshot when it is also four times as long as the last one.
 const CHECKPOINT_BYTES: u64 = 64 << 20;
@@ -64,6 +65,35 @@ pub(crate) struct LedgerJournal {
     buffer: Vec<u8>,
     ends: Vec<usize>,
     snapshot_bytes: u64,
+    io: LogIo,
+}
+
+/// The thread that waits for the disk: one sync at a time.
+struct LogIo {
+    jobs: SyncSender<SyncJob>,
+    done: Receiver<SyncDone>,
+    is_busy: bool,
+}
+
+impl LogIo {
+    fn start() -> std::io::Result<Self> {
+        let (jobs, to_do) = sync_channel::<SyncJob>(1);
+        let (report, done) = sync_channel(1);
+        std::thread::Builder::new()
+            .name("log-io".to_owned())
+            .spawn(move || {
+                while let Ok(job) = to_do.recv() {
+                    if report.send(job.run()).is_err() {
+                        return;
+                    }
+                }
+            })?;
+        Ok(Self {
+            jobs,
+            done,
+            is_busy: false,
+        })
+    }
 }
 
 impl LedgerJournal {
@@ -74,11 +104,16 @@ impl LedgerJournal {
             let _ = ledger.apply(&Record::decode(bytes)?);
             Ok(())
         })?;
+        let io = LogIo::start().map_err(|source| StoreError::Directory {
+            path: data_dir.to_owned(),
+            source,
+        })?;
         let log = Self {
             journal,
             buffer: Vec::new(),
             ends: Vec::new(),
             snapshot_bytes: 0,
+            io,
         };
         Ok((log, ledger, records))
     }
@@ -105,6 +140,20 @@ impl LedgerLog for LedgerJournal {
         self.journal
             .append(Self::slices(&self.buffer, &self.ends))
             .map_err(|error| LogFailed(error.to_string()))
+    }
+
+    fn keep_durable(&mut self) -> Result<(), LogFailed> {
+        let failed = |error: WriteError| LogFailed(error.to_string());
+        if let Ok(done) = self.io.done.try_recv() {
+            self.io.is_busy = false;
+            self.journal.end_sync(done).map_err(failed)?;
+        }
+        if !self.io.is_busy
+            && let Some(job) = self.journal.begin_sync().map_err(failed)?
+        {
+            self.io.is_busy = self.io.jobs.try_send(job).is_ok();
+        }
+        Ok(())
     }
 
     fn wants_checkpoint(&self) -> bool {

@@ -11,7 +11,7 @@ use atp_actors::ledger::{Ledger, LedgerHandle};
 use atp_actors::registry::Registry;
 use atp_actors::session::{Decisions, Load, Router, RouterSettings};
 use atp_protocol::error::Fault;
-use atp_protocol::ids::AccountId;
+use atp_protocol::ids::{AccountId, TenantId};
 use atp_routing::budget::Limits;
 use atp_routing::policy::{Lint, PolicySet, PolicyStore};
 use atp_routing::scheduler;
@@ -147,11 +147,12 @@ impl Node {
                 (Some(arbiters), exec)
             }
         };
-        let hold_ttl_ms = config.budget.hold_ttl_ms;
+        let sync_interval = Duration::from_millis(config.budget.sync_interval_ms.max(1));
+        let times_of_ledger = (config.budget.hold_ttl_ms, sync_interval);
         let ledger_world = world.clone();
         let ledger = exec
             .start(0, move || {
-                Ledger::new(ledger, applied, Box::new(log), ledger_world, hold_ttl_ms)
+                Ledger::new(ledger, applied, Box::new(log), ledger_world, times_of_ledger)
             })
             .await?;
         let ledger = LedgerHandle::new(ledger);
@@ -260,6 +261,11 @@ fn keys(config: &Config, admin: Option<Secret>) -> Result<KeyTable, ConfigError>
         .map(|key| key.resolve(&crate::config::process_env))
         .transpose()?;
     let mut keys = KeyTable::new(admin.or(configured).as_ref());
+    for key in &config.auth.keys {
+        let tenant = TenantId::new(config.root(&key.account)).expect("checked with the configuration");
+        let account = AccountId::new(&key.account).expect("checked with the configuration");
+        keys.insert_configured(&key.key.resolve(&crate::config::process_env)?, tenant, account);
+    }
     if !config.auth.required {
         keys.admit_anyone();
     }
@@ -316,6 +322,8 @@ fn surface_settings(config: &Config) -> Settings {
             .unwrap_or(config.node.listen.ip().is_loopback()),
         budget_429: config.compat.budget_429,
         request_ms: config.timeouts.request_ms,
+        frame_bytes: config.limits.max_frame_bytes,
+        accepts_dialects: !config.compat.dialects.is_empty(),
     }
 }
 
@@ -331,6 +339,7 @@ fn router_settings(config: &Config, arbiters: usize) -> RouterSettings {
     }
     RouterSettings {
         region: "local".into(),
+        prices: Arc::new(crate::adapters::price_table(config)),
         drain_ms: config.budget.drain_ms,
         drain_bytes: config.budget.drain_bytes,
         scheduler,

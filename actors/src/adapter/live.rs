@@ -36,7 +36,6 @@ pub struct Live {
     p95_ms: AtomicU32,
     errors_ppm: AtomicU32,
     surcharge_pct: AtomicU32,
-    routable: AtomicU8,
 }
 
 impl Live {
@@ -52,7 +51,6 @@ impl Live {
             p95_ms: AtomicU32::new(u32::MAX),
             errors_ppm: AtomicU32::new(0),
             surcharge_pct: AtomicU32::new(100),
-            routable: AtomicU8::new(1),
         }
     }
 
@@ -144,16 +142,6 @@ impl Live {
     pub(super) fn set_surcharge(&self, factor: f64) {
         self.surcharge_pct
             .store((factor * 100.0) as u32, Ordering::Relaxed);
-    }
-
-    /// Whether it passed its compliance probe and is not withdrawn.
-    #[must_use]
-    pub fn is_routable(&self) -> bool {
-        self.routable.load(Ordering::Relaxed) == 1
-    }
-
-    pub(super) fn set_routable(&self, routable: bool) {
-        self.routable.store(u8::from(routable), Ordering::Relaxed);
     }
 
     /// Takes a place in the window.

@@ -33,6 +33,12 @@ pub trait LedgerLog: Send {
     /// [`LogFailed`]; nothing may be promised any more.
     fn append(&mut self, records: &[Record]) -> Result<(), LogFailed>;
 
+    /// Keeps what was written durable against power loss, without waiting for the disk; called every few milliseconds.
+    ///
+    /// # Errors
+    /// [`LogFailed`]; what was promised to be durable may not be.
+    fn keep_durable(&mut self) -> Result<(), LogFailed>;
+
     /// Whether the journal has grown enough to be replaced by a snapshot.
     fn wants_checkpoint(&self) -> bool;
 
@@ -54,6 +60,7 @@ pub struct Ledger {
     log: Box<dyn LedgerLog>,
     world: World,
     hold_ttl_ms: u64,
+    sync_interval: Duration,
     applied: u64,
     failed: bool,
 }
@@ -66,13 +73,14 @@ impl Ledger {
         applied: u64,
         log: Box<dyn LedgerLog>,
         world: World,
-        hold_ttl_ms: u64,
+        (hold_ttl_ms, sync_interval): (u64, Duration),
     ) -> Self {
         Self {
             ledger,
             log,
             world,
             hold_ttl_ms,
+            sync_interval,
             applied,
             failed: false,
         }
@@ -84,8 +92,7 @@ impl Ledger {
             return Err(unavailable());
         }
         if let Err(failure) = self.log.append(records) {
-            error!(%failure, "no more requests are accounted for; the node must be restarted");
-            self.failed = true;
+            self.fail(&failure);
             return Err(unavailable());
         }
         self.world.meter.journal_appends.increment(records.len() as u64);
@@ -113,6 +120,19 @@ impl Ledger {
         if !self.failed && self.log.wants_checkpoint() {
             let _ = self.checkpoint();
         }
+    }
+
+    fn keep_durable(&mut self) {
+        if !self.failed
+            && let Err(failure) = self.log.keep_durable()
+        {
+            self.fail(&failure);
+        }
+    }
+
+    fn fail(&mut self, failure: &LogFailed) {
+        error!(%failure, "no more requests are accounted for; the node must be restarted");
+        self.failed = true;
     }
 
     fn checkpoint(&mut self) -> Result<(), Fault> {
@@ -148,6 +168,7 @@ impl Actor for Ledger {
     fn started(&mut self, context: &mut Context<Self>) {
         context.set_mailbox_capacity(MAILBOX);
         context.run_interval(TICK, |ledger, _| ledger.tick());
+        context.run_interval(self.sync_interval, |ledger, _| ledger.keep_durable());
     }
 }
 

@@ -160,6 +160,17 @@ impl Handler<Register> for Registry {
                 format!("there are {ADAPTERS_MAX} adapters, as many as there may be; withdraw one first");
             return Err(Fault::new(Code::Window, detail));
         }
+        let is_taken = self
+            .adapters
+            .get(&id)
+            .is_some_and(|entry| entry.spec.attachment != Attachment::Dialled);
+        if spec.attachment == Attachment::Dialled && is_taken {
+            // A name of the operator's own cannot be taken over from outside.
+            return Err(Fault::new(
+                Code::Sec,
+                format!("the name {id} belongs to a configured adapter"),
+            ));
+        }
         let now = self.world.now();
         let live = Arc::new(Live::new(spec.window));
         let needs_probe = spec.attachment == Attachment::Dialled;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use actix::Addr;
+use atp_protocol::adapter::{AgentStatus, Health};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::AdapterId;
 use atp_routing::policy::Lint;
 
-use super::messages::{AdapterView, List, LoadPolicy, Register, Withdraw};
+use super::messages::{AdapterView, List, LoadPolicy, Register, Report, Withdraw};
 use super::{AdapterSpec, Registry, Snapshots};
-use crate::adapter::Directory;
+use crate::adapter::{Directory, Said};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -42,6 +43,36 @@ impl RegistryHandle {
     pub async fn withdraw(&self, id: AdapterId) {
         // A stopped registry routes nothing anyway.
         let _ = self.addr.send(Withdraw(id)).await;
+    }
+
+    /// Takes an adapter's own health report. A full registry hears the next one.
+    pub(crate) fn report_health(&self, id: AdapterId, health: Health) {
+        let _ = self.addr.try_send(Report {
+            id,
+            health: Some(health),
+            models: None,
+            is_compliant: None,
+        });
+    }
+
+    /// Says whether an adapter passed its compliance probe.
+    pub(crate) fn report_compliance(&self, id: AdapterId, is_compliant: bool) {
+        self.addr.do_send(Report {
+            id,
+            health: None,
+            models: None,
+            is_compliant: Some(is_compliant),
+        });
+    }
+
+    /// Takes an adapter's readiness and the calls it suggests.
+    pub(crate) fn report_status(&self, id: &AdapterId, status: AgentStatus, suggested: Option<u32>) {
+        if let Some(endpoint) = self.directory.get(id) {
+            let _ = endpoint.actor.try_send(Said {
+                status: Some(status),
+                suggested,
+            });
+        }
     }
 
     /// Puts a policy document in force; answers with its version and the previous one.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix::Actor;
 use atp_protocol::error::{Code, Fault};
+use atp_protocol::estimate::Price;
 use atp_protocol::ids::AdapterId;
 use atp_protocol::request::AgentRequest;
 use atp_routing::scheduler;
@@ -28,6 +29,8 @@ pub struct RouterSettings {
     pub drain_ms: u64,
     /// And at most so many bytes.
     pub drain_bytes: u64,
+    /// The operator's prices, by model or adapter.
+    pub prices: Arc<BTreeMap<String, Price>>,
     /// Slots and queues of one arbiter.
     pub scheduler: scheduler::Settings,
     /// A client that takes nothing for so many milliseconds has left.
@@ -39,10 +42,10 @@ type Instance = (Arc<Endpoint>, Rc<dyn Adapter>);
 
 /// Opens requests on one arbiter.
 pub struct Router {
-    pub(super) world: World,
-    pub(super) registry: RegistryHandle,
+    pub(crate) world: World,
+    pub(crate) registry: RegistryHandle,
     pub(super) ledger: LedgerHandle,
-    pub(super) settings: Arc<RouterSettings>,
+    pub(crate) settings: Arc<RouterSettings>,
     pub(super) scheduler: SchedulerHandle,
     pub(super) load: Arc<Load>,
     /// Decisions of recent requests.

@@ -13,7 +13,7 @@ use atp_protocol::estimate::Price;
 use atp_protocol::ids::AdapterId;
 
 use crate::builtin::{self, Recording, Replay};
-use crate::config::{AuthStyle, Config, ProviderConfig, ProviderKind, process_env};
+use crate::config::{AuthStyle, Config, PriceConfig, ProviderConfig, ProviderKind, process_env};
 use crate::cpu::CpuPool;
 use crate::grpc::Grpc;
 use crate::node::StartError;
@@ -225,4 +225,17 @@ fn prices(config: &Config, id: &str, models: &[String]) -> PriceList {
         models,
         other: price(id),
     }
+}
+
+/// Every price of the configuration, for adapters that join at run time.
+pub(crate) fn price_table(config: &Config) -> BTreeMap<String, Price> {
+    let price = |price: &PriceConfig| Price {
+        input: price.in_usd_micros_per_million,
+        output: price.out_usd_micros_per_million,
+    };
+    config
+        .prices
+        .iter()
+        .map(|(name, of)| (name.clone(), price(of)))
+        .collect()
 }

@@ -12,6 +12,7 @@ mod openai;
 mod reply;
 mod request;
 mod state;
+mod ws;
 
 pub use state::{Settings, Surface};
 
@@ -23,6 +24,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(openai::routes)
         .configure(anthropic::routes)
         .configure(ask::routes)
+        .configure(ws::routes)
         .configure(admin::routes)
         .route("/healthz", web::get().to(health::alive))
         .route("/readyz", web::get().to(health::ready))

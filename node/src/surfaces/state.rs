@@ -26,6 +26,10 @@ pub struct Settings {
     pub budget_429: bool,
     /// Deadline of a request that names none, in milliseconds.
     pub request_ms: u64,
+    /// Largest ATP frame in bytes.
+    pub frame_bytes: usize,
+    /// Client dialects are accepted on `/ws`.
+    pub accepts_dialects: bool,
 }
 
 /// Shared by the handlers of one arbiter.

@@ -1,5 +1,6 @@
 //! Two connections against one another, and one against hand-made frames.
 
+mod arbitrary;
 mod fixture;
 mod lossy;
 
@@ -441,4 +442,136 @@ fn a_stream_survives_its_connection() {
         ["resumed 2", "one", "two", "finished", "closed"]
     );
     assert_eq!(wire.router.streams().count(), 0);
+}
+
+#[test]
+fn messages_that_wait_for_an_earlier_one_are_bounded() {
+    let small = Config {
+        limits: crate::limits::Limits {
+            reassembly_bytes: 2_000,
+            ..crate::limits::Limits::DEFAULT
+        },
+        ..fixture::config()
+    };
+    let mut wire = fixture::connected_with(&["nack"], small);
+    wire.router.receive(wire.now, syn("a", 1, "hi"));
+    let ahead = |msg_seq| {
+        let key = key("a");
+        Frame::new(key.session, key.stream, msg_seq, request(&"x".repeat(600)))
+    };
+    assert!(errors(&wire.router.receive(wire.now, ahead(3))).is_empty());
+    assert!(errors(&wire.router.receive(wire.now, ahead(4))).is_empty());
+    assert_eq!(
+        errors(&wire.router.receive(wire.now, ahead(5))),
+        [("EWINDOW".to_owned(), false)]
+    );
+    let too_far = wire.router.receive(wire.now, ahead(2 + 257));
+    assert_eq!(errors(&too_far), [("EWINDOW".to_owned(), false)]);
+    let out = wire.router.receive(wire.now, ahead(2));
+    let delivered = out
+        .iter()
+        .filter(|output| matches!(output, Output::Deliver(Event::Message { .. })));
+    assert_eq!(delivered.count(), 3, "the gap is closed: {out:?}");
+}
+
+#[test]
+fn pieces_of_a_partial_are_delivered_as_they_come() {
+    let mut wire = connected(&["nack"]);
+    let out = wire
+        .client
+        .open(
+            wire.now,
+            key("a"),
+            (Tier::Bronze, window()),
+            meta(&[]),
+            request("hi"),
+        )
+        .unwrap();
+    wire.pass(Side::Client, out);
+    wire.client.events();
+    let text = "abcdefgh".repeat(3 * 1024);
+    for kind in [Kind::AgentPartial, Kind::AgentFinal] {
+        let out = wire
+            .router
+            .send(wire.now, &key("a"), payload(kind, &text), false)
+            .unwrap();
+        let mut lengths = Vec::new();
+        for output in out {
+            wire.pass(Side::Router, vec![output]);
+            lengths.push(wire.client.texts().iter().map(String::len).sum::<usize>());
+            wire.client.events();
+        }
+        match kind {
+            Kind::AgentPartial => assert_eq!(lengths, [8_192, 8_192, 8_192]),
+            _ => assert_eq!(lengths, [0, 0, 24_576], "a final is whole or nothing"),
+        }
+    }
+}
+
+#[test]
+fn a_lost_message_that_nobody_can_send_again_fails_its_lane() {
+    let mut wire = connected(&[]);
+    wire.router.receive(wire.now, syn("a", 1, "hi"));
+    let late = Frame::new(key("a").session, key("a").stream, 3, request("late"));
+    wire.router.receive(wire.now, late);
+    let due = wire.now.plus(501);
+    let out = wire.router.tick(due, 0.0);
+    assert_eq!(errors(&out), [("ESEQ_RETRY".to_owned(), false)]);
+    assert!(
+        out.iter()
+            .any(|output| matches!(output, Output::Deliver(Event::LaneFailed { .. })))
+    );
+    assert_eq!(wire.router.buffered, 0, "what waited is dropped");
+}
+
+#[test]
+fn a_hole_in_an_older_clients_numbering_only_delays() {
+    let mut router = fixture::router();
+    router.receive(Millis(0), syn("a", 5, "hi"));
+    let out = router.receive(Millis(0), syn_less("a", 9, "next"));
+    assert!(!out.iter().any(|output| matches!(output, Output::Deliver(_))));
+    let out = router.tick(Millis(501), 0.0);
+    let delivered: Vec<_> = out
+        .iter()
+        .filter(|output| matches!(output, Output::Deliver(_)))
+        .collect();
+    assert!(
+        matches!(delivered[..], [Output::Deliver(Event::Message { .. })]),
+        "{out:?}"
+    );
+}
+
+fn syn_less(stream: &str, msg_seq: u64, text: &str) -> Frame<'static> {
+    let mut frame = syn(stream, msg_seq, text);
+    frame.flags.remove(Flag::Syn);
+    frame
+}
+
+#[test]
+fn an_exhausted_budget_ends_a_stream_after_its_error() {
+    let mut wire = connected(&[]);
+    let out = wire
+        .client
+        .open(
+            wire.now,
+            key("a"),
+            (Tier::Gold, window()),
+            meta(&[]),
+            request("hi"),
+        )
+        .unwrap();
+    wire.pass(Side::Client, out);
+    let out = wire.router.accept(wire.now, &key("a"), window(), None);
+    wire.pass(Side::Router, out);
+    wire.client.events();
+    let out = wire
+        .router
+        .fail(wire.now, &key("a"), &Fault::new(Code::Budget, "spent"));
+    assert_eq!(errors(&out), [("EBUDGET".to_owned(), false)]);
+    wire.pass(Side::Router, out);
+    assert_eq!(wire.client.texts(), ["control ", "finished"]);
+    assert_eq!(
+        wire.client.streams().next().map(crate::stream::Stream::state),
+        Some(State::HalfClosedRemote)
+    );
 }

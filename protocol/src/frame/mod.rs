@@ -9,6 +9,7 @@
 //! made on the way out, and a [`Frame`] does not carry them.
 
 mod check;
+mod draft;
 mod egress;
 mod flags;
 mod ingress;

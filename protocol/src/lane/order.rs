@@ -97,6 +97,11 @@ impl<M> ReceiveOrder<M> {
         self.place(seq, None)
     }
 
+    /// Messages that wait for an earlier one.
+    pub fn waiting(&self) -> impl Iterator<Item = &M> {
+        self.ahead.values().flatten()
+    }
+
     /// The first missing number, if something beyond it is buffered.
     #[must_use]
     pub fn gap(&self) -> Option<u64> {

@@ -10,9 +10,9 @@ use super::money::WireAmount;
 use super::read::{bad, content};
 use super::request::Request;
 use crate::error::Fault;
-use crate::ids::{CloneId, PersonaId};
+use crate::ids::{CloneId, PersonaId, SessionId};
 use crate::units::{Amount, Tier};
-use crate::value::Value;
+use crate::value::{Object, Value};
 
 /// Work for several lanes.
 #[derive(Debug, Clone)]
@@ -72,6 +72,27 @@ impl Dispatch {
             content: request.map(Request::read).transpose()?,
             deadline_ms: wire.deadline_ms,
         })
+    }
+}
+
+impl Dispatch {
+    /// The content of an `agent.dispatch` within a parallel session. The client's own word for its tenant stays behind.
+    #[must_use]
+    pub fn to_value(&self, session: &SessionId) -> Value<'static> {
+        let mut content: Object<'_> = [
+            ("session_id", Value::from(session.as_str().to_owned())),
+            ("targets", Value::of(&self.targets)),
+            ("budget", Value::of(&self.budget)),
+        ]
+        .into_iter()
+        .collect();
+        if let Some(request) = &self.content {
+            content.set("content", request.to_value());
+        }
+        if let Some(deadline_ms) = self.deadline_ms {
+            content.set("deadline_ms", deadline_ms);
+        }
+        Value::Object(content)
     }
 }
 

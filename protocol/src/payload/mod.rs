@@ -8,6 +8,7 @@
 //! Contents the router sends are the same types the other way: [`Payload::of`].
 
 mod adapter;
+mod agent_final;
 mod body;
 mod budget;
 mod dialogue;
@@ -16,6 +17,7 @@ mod failure;
 mod heartbeat;
 mod kind;
 mod lanes;
+mod layout;
 mod money;
 mod read;
 mod request;
@@ -28,6 +30,7 @@ mod tool;
 mod window;
 
 pub use adapter::AdapterHealth;
+pub use agent_final::{AgentFinal, UsageReport};
 pub use body::Body;
 pub use budget::{BudgetOp, BudgetScope, BudgetUpdate};
 pub use dialogue::{Answer, Event, Log, LogLevel, Question, RejectionReason};
@@ -38,9 +41,7 @@ pub use kind::Kind;
 pub use lanes::{Dispatch, End, EndStatus, Stats, Stream, Target};
 pub use money::CostEst;
 pub use request::{Consistency, MAX_TOKENS_DEFAULT, Request};
-pub use result::{
-    AgentFinal, Agreement, Final, Partial, Provisional, ProvisionalStatus, Reconciled, Telemetry, UsageReport,
-};
+pub use result::{Agreement, Final, Partial, Provisional, ProvisionalStatus, Reconciled, Telemetry};
 pub use resume::{LanePosition, Resume, ResumeAck};
 pub use route::{RouteCaps, RouteMetrics, RouteOp, RouteOps, RouteUpdate};
 pub use shape::Payload;

@@ -2,9 +2,10 @@ use super::*;
 use crate::adapter::{AgentStatus, HealthStatus};
 use crate::error::{Code, Fault, Scope};
 use crate::finding::Severity;
+use crate::ids::{CloneId, PersonaId, SessionId};
 use crate::limits::Limits;
 use crate::sign::{Secret, Strength};
-use crate::units::PartialWindow;
+use crate::units::{Amount, PartialWindow};
 use crate::value::{Value, json};
 
 fn payload(text: &str) -> Payload<'_> {
@@ -363,4 +364,57 @@ fn route_updates_are_verified_as_received() {
         !RouteUpdate::verify(&sent, &secret),
         "members unknown to us are signed too"
     );
+}
+
+#[test]
+fn work_for_an_agent_reads_back() {
+    let content = crate::request::Content {
+        max_tokens: Some(9),
+        ..crate::request::Content::prompt("do it")
+    };
+    let request = Request {
+        max_cost_usd_micros: Some(5_000),
+        stream: Some(true),
+        conversation_id: Some("c".to_owned()),
+        context_refs: vec!["ref".to_owned()],
+        ..Request::of(content)
+    };
+    let dispatch = Dispatch {
+        targets: vec![Target {
+            persona_id: PersonaId::new("doc").unwrap(),
+            clone_id: CloneId(1),
+            lane_id: None,
+            qos: None,
+            diversity_seed: Some(7),
+        }],
+        budget: Amount {
+            tokens: 1,
+            usd_micros: 2,
+        },
+        content: Some(request),
+        deadline_ms: Some(100),
+    };
+    let sent = Payload::new(
+        Kind::AgentDispatch,
+        dispatch.to_value(&SessionId::new("p").unwrap()),
+    );
+    let received = Payload::read(sent.into_value()).unwrap();
+    assert_eq!(received.session_id.as_ref().map(SessionId::as_str), Some("p"));
+    let Ok(Body::Dispatch(back)) = Body::read(&received) else {
+        panic!("a dispatch")
+    };
+    assert_eq!(
+        (&back.targets, back.budget, back.deadline_ms),
+        (&dispatch.targets, dispatch.budget, Some(100))
+    );
+    let request = back.content.unwrap();
+    assert_eq!(
+        (request.max_cost_usd_micros, request.stream),
+        (Some(5_000), Some(true))
+    );
+    assert_eq!(
+        (request.content.max_tokens, request.context_refs.len()),
+        (Some(9), 1)
+    );
+    assert_eq!(request.content.text_bytes(), "do it".len());
 }

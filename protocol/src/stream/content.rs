@@ -272,3 +272,123 @@ pub(super) fn size(payload: &Payload<'_>) -> usize {
     }
     FRAME_BYTES + payload.content.as_ref().map_or(0, of)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::payload::Kind;
+    use proptest::prelude::*;
+
+    fn small(is_cbor: bool) -> Profile {
+        let mut profile = Profile::legacy(Limits::DEFAULT);
+        profile.is_legacy = false;
+        profile.is_cbor = is_cbor;
+        profile.has_checksum = true;
+        profile.split.base_text = 16;
+        profile.split.base_binary = 16;
+        profile
+    }
+
+    fn rejoined(fragments: &[Payload<'static>], profile: &Profile) -> Payload<'static> {
+        let mut first = fragments[0].clone();
+        if fragments.len() > 1 {
+            let bodies: Vec<Body> = fragments.iter().map(|fragment| body(fragment).unwrap()).collect();
+            rejoin(&mut first, Body::join(&bodies).unwrap(), profile).unwrap();
+        }
+        first.checksum = None;
+        first
+    }
+
+    fn json(text: &str) -> Value<'static> {
+        json::parse(text, &Limits::DEFAULT).unwrap().into_owned()
+    }
+
+    #[test]
+    fn only_text_is_cut_and_the_rest_repeated() {
+        let content = json(r#"{"model":"m","text":"0123456789abcdefghij"}"#);
+        let fragments = cut(
+            Payload::new(Kind::AgentPartial, content.clone()),
+            Tier::Bronze,
+            &small(false),
+        )
+        .unwrap();
+        assert_eq!(fragments.len(), 2);
+        for (fragment, text) in fragments.iter().zip(["0123456789abcdef", "ghij"]) {
+            assert_eq!(fragment.text(), Some(text));
+            let object = fragment.content.as_ref().and_then(Value::as_object).unwrap();
+            assert_eq!(object.get("model").and_then(Value::as_text), Some("m"));
+            assert!(admits(
+                fragment,
+                Checksum::parse(fragment.checksum.as_deref().unwrap()).unwrap()
+            ));
+        }
+        assert_eq!(rejoined(&fragments, &small(false)).content, Some(content));
+    }
+
+    #[test]
+    fn other_content_is_cut_as_bytes() {
+        for content in [
+            json("[1,2,3,4,5,6,7,8,9,10,11,12]"),
+            json(r#"{"data":{"k":"0123456789"}}"#),
+            json(r#""é0123456789abcdef""#),
+        ] {
+            let fragments = cut(
+                Payload::new(Kind::ToolResult, content.clone()),
+                Tier::Bronze,
+                &small(false),
+            )
+            .unwrap();
+            assert!(fragments.len() > 1);
+            assert_eq!(rejoined(&fragments, &small(false)).content, Some(content));
+        }
+    }
+
+    #[test]
+    fn bytes_travel_raw_in_cbor_and_as_base64_in_json() {
+        let content = Value::Bytes(vec![7; 40].into());
+        for is_cbor in [true, false] {
+            let profile = small(is_cbor);
+            let fragments = cut(
+                Payload::new(Kind::AgentFinal, content.clone()),
+                Tier::Bronze,
+                &profile,
+            )
+            .unwrap();
+            assert_eq!(fragments.len(), 3);
+            assert_eq!(matches!(fragments[0].content, Some(Value::Bytes(_))), is_cbor);
+            assert_eq!(rejoined(&fragments, &profile).content, Some(content.clone()));
+        }
+    }
+
+    #[test]
+    fn a_message_of_too_many_fragments_is_refused() {
+        let payload = Payload::new(
+            Kind::AgentFinal,
+            json(&format!(r#"{{"text":"{}"}}"#, "x".repeat(16 * 4097))),
+        );
+        assert_eq!(
+            cut(payload, Tier::Bronze, &small(false)).unwrap_err().code,
+            Code::TooBig
+        );
+    }
+
+    #[test]
+    fn joined_bytes_that_are_not_json_are_bad_input() {
+        let mut payload = Payload::new(Kind::ToolResult, json(r#"{"enc":"json","b64":""}"#));
+        let fault = rejoin(&mut payload, Body::Binary("{".into()), &small(false)).unwrap_err();
+        assert_eq!(fault.code, Code::BadInput);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_back_whole(text in ".{0,120}", is_cbor in any::<bool>()) {
+            let profile = small(is_cbor);
+            let mut content = Object::new();
+            content.set("text", text);
+            let payload = Payload::new(Kind::AgentFinal, content.clone());
+            let fragments = cut(payload, Tier::Gold, &profile).unwrap();
+            prop_assert_eq!(rejoined(&fragments, &profile).content, Some(Value::Object(content)));
+        }
+    }
+}

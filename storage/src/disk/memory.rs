@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Disk, DiskFile};
+use super::{Disk, DiskFile, Syncer};
 
 /// What a power failure leaves of bytes that were appended and not synced. Synced bytes always stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,6 +255,15 @@ impl DiskFile for MemoryFile {
         let inode = &mut state.inodes[self.inode];
         inode.synced = inode.bytes.len();
         Ok(())
+    }
+
+    fn syncer(&self) -> io::Result<Syncer> {
+        let mut file = Self {
+            disk: self.disk.clone(),
+            inode: self.inode,
+            boot: self.boot,
+        };
+        Ok(Box::new(move || file.sync()))
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {

@@ -65,6 +65,9 @@ pub trait Disk: Send {
     fn sync_names(&self) -> io::Result<()>;
 }
 
+/// Makes what was appended to a file before the call survive a power failure.
+pub type Syncer = Box<dyn FnOnce() -> io::Result<()> + Send>;
+
 /// A file open for appending.
 pub trait DiskFile: Send {
     /// Appends all of `bytes`. They are with the operating system when this returns.
@@ -78,6 +81,12 @@ pub trait DiskFile: Send {
     /// # Errors
     /// It is then not known what will, and asking again does not tell: stop using the file.
     fn sync(&mut self) -> io::Result<()>;
+
+    /// A second handle whose call does what [`Self::sync`] does, for another thread: appends go on meanwhile.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn syncer(&self) -> io::Result<Syncer>;
 
     /// Cuts the file to `len` bytes; the next append continues there.
     ///

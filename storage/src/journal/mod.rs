@@ -37,4 +37,4 @@ mod tests;
 pub use error::{OpenError, WriteError};
 pub use frame::{MAX_BATCH, MAX_RECORD};
 pub use recovery::Recovered;
-pub use writer::{Journal, Options};
+pub use writer::{Journal, Options, SyncDone, SyncJob};

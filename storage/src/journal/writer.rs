@@ -8,7 +8,7 @@ use super::frame::{self, MAX_BATCH};
 use super::recovery::{self, Recovered};
 use super::segment;
 use super::{OpenError, WriteError};
-use crate::disk::Disk;
+use crate::disk::{Disk, Syncer};
 
 /// How a journal is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,33 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             segment_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// Half a sync, for another thread.
+pub struct SyncJob {
+    segment: u64,
+    upto: usize,
+    syncer: Syncer,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct SyncDone {
+    segment: u64,
+    upto: usize,
+    result: io::Result<()>,
+}
+
+impl SyncJob {
+    /// Waits for the disk.
+    #[must_use]
+    pub fn run(self) -> SyncDone {
+        SyncDone {
+            segment: self.segment,
+            upto: self.upto,
+            result: (self.syncer)(),
         }
     }
 }
@@ -120,6 +147,42 @@ impl Journal {
         }
         self.active.synced = self.active.len;
         self.mark()
+    }
+
+    /// As [`Self::sync`], in two halves, so that another thread waits for the disk: run the job there and bring it back to
+    /// [`Self::end_sync`]. `None` when everything is durable.
+    ///
+    /// # Errors
+    /// [`WriteError::Failed`].
+    pub fn begin_sync(&mut self) -> Result<Option<SyncJob>, WriteError> {
+        self.check()?;
+        if self.unsynced() == 0 {
+            return Ok(None);
+        }
+        let (segment, upto) = (self.active.segment, self.active.len);
+        match self.active.file.syncer() {
+            Ok(syncer) => Ok(Some(SyncJob {
+                segment,
+                upto,
+                syncer,
+            })),
+            Err(source) => Err(self.fail("sync", segment::name(segment), source)),
+        }
+    }
+
+    /// Takes note of a finished job. One of a segment that was left meanwhile says nothing new: leaving it synced it.
+    ///
+    /// # Errors
+    /// [`WriteError::Failed`]; what will survive is then not known.
+    pub fn end_sync(&mut self, done: SyncDone) -> Result<(), WriteError> {
+        self.check()?;
+        if let Err(source) = done.result {
+            return Err(self.fail("sync", segment::name(done.segment), source));
+        }
+        if done.segment == self.active.segment {
+            self.active.synced = self.active.synced.max(done.upto);
+        }
+        Ok(())
     }
 
     /// Says in the file how far the sync reached, so that damage to what was durable is never taken for a torn tail.

@@ -28,12 +28,18 @@ impl Inbound {
         // An older client's numbering may have holes that were never messages.
         let was_never_sent = profile.is_legacy && header.is_none();
         if !can_skip && !was_never_sent {
-            lane.fail();
+            self.ahead_bytes -= lane.fail();
             let fault = Fault::new(Code::SeqRetry, "a message of the lane is lost").scoped(Scope::Lane);
             out.push(Received::LaneFailed(id.clone(), fault.terminal()));
             return;
         }
-        let ready = lane.order.skip(seq);
+        let mut ready = lane.order.skip(seq);
+        while was_never_sent
+            && let Some(next) = lane.order.gap()
+            && !self.reassembler.holds(&(id.clone(), next))
+        {
+            ready.extend(lane.order.skip(next));
+        }
         self.release(ready, out);
         self.watch_gap(now, id, profile);
         self.hand_on_next(id, out);

@@ -72,12 +72,14 @@ impl LaneIn {
         }
     }
 
-    /// Drops what is buffered; the lane takes nothing more.
-    pub(super) fn fail(&mut self) {
+    /// Drops what waits; the lane takes nothing more. Returns the bytes that were charged for it.
+    pub(super) fn fail(&mut self) -> usize {
+        let charged = self.order.waiting().map(|ready| ready.charged).sum();
         self.order = ReceiveOrder::after(self.order.cum());
         self.gap = None;
         self.acks.sent();
         self.is_failed = true;
+        charged
     }
 
     pub(super) fn next_deadline(&self, profile: &Profile) -> Option<Millis> {

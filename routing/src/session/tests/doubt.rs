@@ -3,6 +3,7 @@
 use atp_protocol::finding::{Finding, Severity};
 
 use super::*;
+use crate::policy::Trigger;
 use crate::reconcile::{Reason, Rewrite, Strategy};
 
 fn escalating(lanes: usize, on: &[Trigger]) -> SessionParams {

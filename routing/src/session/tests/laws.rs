@@ -8,6 +8,7 @@ use proptest::prelude::{
 };
 
 use super::*;
+use crate::policy::Trigger;
 use crate::reconcile::{Rewrite, Strategy};
 
 fn any_params() -> impl Generate<Value = SessionParams> {

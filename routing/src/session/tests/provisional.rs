@@ -1,6 +1,7 @@
 //! Provisional and incremental results (atp.md 21.3; section 20, GAP-116A).
 
 use super::*;
+use crate::policy::Trigger;
 use crate::reconcile::Strategy;
 
 fn revising(lanes: usize, strategy: Strategy) -> SessionParams {

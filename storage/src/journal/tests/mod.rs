@@ -1,5 +1,6 @@
 //! The journal on a disk that fails as told; [`crash`] has the law of recovery.
 
+mod background;
 mod crash;
 mod damage;
 mod failure;

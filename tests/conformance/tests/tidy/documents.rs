@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::source::report;
+use atp_protocol::error::Code;
+
+use super::source::{files, report};
 use super::workspace::{Workspace, root};
 
 fn page(path: &str) -> String {
@@ -18,4 +20,92 @@ fn every_crate_is_on_the_code_map() {
         .filter(|folder| !map.contains(&format!("\n### `{folder}`")))
         .collect();
     report("crates without a section in docs/architecture.md", &complaints);
+}
+
+#[test]
+fn every_metric_is_explained_to_operators() {
+    let names = page("actors/src/metrics/names.rs");
+    let catalogue = names
+        .split("CATALOGUE")
+        .nth(1)
+        .and_then(|rest| rest.split("];").next());
+    let quoted = catalogue
+        .expect("the catalogue is a list")
+        .split('"')
+        .skip(1)
+        .step_by(2);
+    let rows = page("docs/operators.md");
+    let complaints: Vec<String> = quoted
+        .filter(|text| text.contains('_') && !text.contains(' '))
+        .filter(|name| !rows.contains(&format!("\n| `{name}` |")))
+        .map(str::to_owned)
+        .collect();
+    report("metrics without a row in docs/operators.md", &complaints);
+}
+
+#[test]
+fn every_error_is_explained_to_clients() {
+    let rows = page("docs/client-developers.md");
+    let complaints: Vec<String> = Code::ALL
+        .iter()
+        .map(|code| format!("| `{code}` | {} | `{}` |", code.row().status, code.row().slug))
+        .filter(|row| !rows.contains(&format!("\n{row}")))
+        .collect();
+    report("rows missing in docs/client-developers.md", &complaints);
+}
+
+#[test]
+fn every_endpoint_is_on_a_page() {
+    let pages = [
+        "docs/client-developers.md",
+        "docs/operators.md",
+        "docs/adapter-authors.md",
+    ]
+    .map(page)
+    .concat();
+    let mut complaints = Vec::new();
+    for file in files(&[".rs"])
+        .iter()
+        .filter(|file| file.path.starts_with("node/src/surfaces/"))
+    {
+        for path in file
+            .text
+            .split(".route(\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+        {
+            let path = path.replace(":.+}", "}").replace(":.*}", "}");
+            if !pages.contains(&format!(" {path}`")) {
+                complaints.push(format!("{path} ({})", file.path));
+            }
+        }
+    }
+    report("endpoints on none of the pages", &complaints);
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let mut complaints = Vec::new();
+    for file in files(&[".md"])
+        .iter()
+        .filter(|file| !file.path.starts_with("tests/fixtures/"))
+    {
+        let folder = root()
+            .join(&file.path)
+            .parent()
+            .expect("a file is in a folder")
+            .to_owned();
+        for link in file
+            .text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let target = link.split('#').next().unwrap_or(link);
+            if !target.is_empty() && !target.contains("://") && !folder.join(target).exists() {
+                complaints.push(format!("{}: {link}", file.path));
+            }
+        }
+    }
+    report("links that lead nowhere", &complaints);
 }

@@ -6,10 +6,7 @@ use super::source::{files, report, scripts};
 const LINES_MAX: usize = 500;
 
 /// Longer files, each with its reason.
-const LONG: &[(&str, &str)] = &[(
-    "node/src/builtin/reviewer/samples.rs",
-    "a table: code that each rule must find and code that none may, in the order of the rules",
-)];
+const LONG: &[(&str, &str)] = &[];
 
 #[test]
 fn no_file_is_long_without_a_reason() {
@@ -46,6 +43,36 @@ fn every_module_outside_tests_begins_with_what_it_is() {
         .map(|file| file.path)
         .collect();
     report("files whose first line is not a module doc", &complaints);
+}
+
+/// Files that cargo finds by itself, or a macro lists.
+fn is_root(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let by_folder = ["/src/bin/", "/benches/", "/fuzz/", "/tests/spec/vectors/"];
+    ["lib.rs", "main.rs", "build.rs"].contains(&name)
+        || by_folder.iter().any(|folder| path.contains(folder))
+        || path.rsplit('/').nth(1) == Some("tests") && path.starts_with("tests/")
+}
+
+#[test]
+fn every_file_is_a_module_of_its_parent() {
+    let sources = files(&[".rs"]);
+    let names_it = |parent: &str, module: &str| {
+        sources
+            .iter()
+            .filter(|file| file.path == parent)
+            .any(|file| file.text.contains(&format!("mod {module};")))
+    };
+    let mut complaints = Vec::new();
+    for file in sources.iter().filter(|file| !is_root(&file.path)) {
+        let path = file.path.trim_end_matches("/mod.rs").trim_end_matches(".rs");
+        let (folder, module) = path.rsplit_once('/').unwrap_or(("", path));
+        let parents = ["/mod.rs", "/lib.rs", "/main.rs", ".rs"].map(|end| format!("{folder}{end}"));
+        if !parents.iter().any(|parent| names_it(parent, module)) {
+            complaints.push(file.path.clone());
+        }
+    }
+    report("files that nothing compiles", &complaints);
 }
 
 #[test]

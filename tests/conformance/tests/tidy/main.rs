@@ -4,6 +4,7 @@
 //! exceptions lists them with the reason, and an exception that is needed no longer fails as well.
 
 mod arrows;
+mod configuration;
 mod dependencies;
 mod documents;
 mod files;

@@ -1,0 +1,397 @@
+//! The shell around [`connection::Connection`](atp_protocol::connection::Connection).
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, ResponseFuture};
+use atp_protocol::connection::{self, Config, Event, Output, StreamKey};
+use atp_protocol::container::compressed::Algorithm;
+use atp_protocol::dialect::{self, Dialect, Endpoint, Mode};
+use atp_protocol::frame::{self, Encoded, Frame, Outbound, Policy, Wrapping};
+use atp_protocol::hello::{Greeting, Level, Offer, Role, negotiate};
+use atp_protocol::ids::{AdapterId, KeyId, SessionId};
+use atp_protocol::limits::Limits;
+use atp_protocol::payload::Kind;
+use atp_protocol::replay::{NonceStore, ReplayConfig};
+use atp_protocol::request::Identity;
+use atp_protocol::units::{Millis, Tier, Window};
+
+use super::agent::Pending;
+use super::egress::{EgressSender, Queues, Wire};
+use super::messages::{Gone, Incoming};
+use crate::session::Router;
+
+/// Messages waiting; the transport and pumps wait beyond.
+const MAILBOX: usize = 64;
+
+/// Facts of a connection, from its upgrade request.
+#[derive(Debug, Clone)]
+pub struct ConnectionSettings {
+    /// Name of this node.
+    pub router_id: String,
+    /// Query `session_id`.
+    pub session_id: Option<String>,
+    /// Query `dialect`.
+    pub dialect: Option<String>,
+    /// Dialects are accepted at all.
+    pub accepts_dialects: bool,
+    /// Encoding of the selected subprotocol: CBOR is agreed without a hello.
+    pub is_cbor: bool,
+    /// Largest frame in bytes.
+    pub frame_bytes: usize,
+    /// Deadline of a request that names none, in milliseconds.
+    pub request_ms: u64,
+}
+
+/// One connection.
+pub struct Connection {
+    pub(super) router: Rc<Router>,
+    pub(super) identity: Arc<Identity>,
+    pub(super) settings: ConnectionSettings,
+    pub(super) machine: connection::Connection,
+    pub(super) clients: BTreeMap<StreamKey, tokio::task::AbortHandle>,
+    pub(super) calls: BTreeMap<StreamKey, Pending>,
+    pub(super) adapter: Option<AdapterId>,
+    pub(super) calls_made: u64,
+    limits: Limits,
+    queues: Queues,
+    role: Role,
+    dialect: Option<Option<Dialect>>,
+    is_cbor: bool,
+    is_lean: bool,
+    compression: Option<Algorithm>,
+    nonces: NonceStore,
+    /// The session a hello came with.
+    named_session: Option<SessionId>,
+    armed: Option<Millis>,
+}
+
+impl Connection {
+    /// A connection that was just accepted.
+    #[must_use]
+    pub fn new(
+        router: Rc<Router>,
+        identity: Arc<Identity>,
+        settings: ConnectionSettings,
+        out: EgressSender,
+    ) -> Self {
+        let session = settings
+            .session_id
+            .as_deref()
+            .and_then(|id| SessionId::new(id).ok())
+            .unwrap_or_else(|| SessionId::new(&router.world.mint("s_")).expect("a minted id is valid"));
+        let limits = Limits {
+            frame_bytes: settings.frame_bytes,
+            ..Limits::DEFAULT
+        };
+        let config = Config {
+            limits,
+            ..Config::new(session)
+        };
+        let machine = connection::Connection::new(router.world.now(), config);
+        Self {
+            is_cbor: settings.is_cbor,
+            router,
+            identity,
+            settings,
+            machine,
+            clients: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            adapter: None,
+            calls_made: 0,
+            limits,
+            queues: out.0,
+            role: Role::Client,
+            dialect: None,
+            is_lean: false,
+            compression: None,
+            nonces: NonceStore::new(ReplayConfig::default()),
+            named_session: None,
+            armed: None,
+        }
+    }
+
+    pub(super) fn now(&self) -> Millis {
+        self.router.world.now()
+    }
+
+    fn receive(&mut self, message: frame::Incoming<'_>, context: &mut Context<Self>) -> Vec<Wire> {
+        let endpoint = Endpoint {
+            session_id: self.settings.session_id.as_deref(),
+            dialect: self.settings.dialect.as_deref(),
+            is_mcp: false,
+        };
+        let policy = Policy {
+            role: self.role,
+            accepts_cbor: self.is_cbor,
+            accepts_compressed: self.compression.is_some(),
+            dialect: match self.dialect {
+                None if self.settings.accepts_dialects => Mode::Detect(endpoint),
+                Some(Some(dialect)) => Mode::Fixed(dialect, endpoint),
+                None | Some(None) => Mode::Native,
+            },
+            ..Policy::baseline(&self.limits)
+        };
+        let unix = self.router.world.clock.unix();
+        let tenant = &self.identity.tenant;
+        let nonces = &mut self.nonces;
+        let now = self.router.world.now();
+        let mut store = |nonce: frame::Nonce<'_>| {
+            let kid = nonce.kid.and_then(|kid| KeyId::new(kid).ok());
+            nonces
+                .check(now, unix, (tenant, kid.as_ref(), nonce.nonce), nonce.ts)
+                .map_err(|refusal| refusal.fault())
+        };
+        let received = frame::ingress(unix, message, &policy, &mut store);
+        let outputs = match received {
+            Ok(received) => {
+                self.dialect.get_or_insert(received.dialect);
+                let frame = received.frame.into_owned();
+                if frame.payload.kind == Some(Kind::Hello) && frame.session_id.as_str() != "-" {
+                    self.named_session = Some(frame.session_id.clone());
+                }
+                let mut outputs = Vec::new();
+                if let Some(Some(dialect)) = self.dialect
+                    && let Some(text) = dialect::registered(dialect, &frame, unix)
+                {
+                    self.control(Wire::Message(Encoded::Text(text)), context);
+                }
+                outputs.extend(self.machine.receive(now, frame));
+                outputs
+            }
+            Err(fault) => {
+                self.router.world.meter.error(fault.code, fault.scope);
+                self.machine.reject(now, &fault)
+            }
+        };
+        self.process(outputs, context)
+    }
+
+    /// Carries outputs out, and what they lead to. Returns data messages for which the queue had no room.
+    pub(super) fn process(&mut self, outputs: Vec<Output>, context: &mut Context<Self>) -> Vec<Wire> {
+        let mut waiting = Vec::new();
+        let mut outputs: std::collections::VecDeque<Output> = outputs.into();
+        while let Some(output) = outputs.pop_front() {
+            match output {
+                Output::Transmit(frame) => self.transmit(Arc::unwrap_or_clone(frame), &mut waiting, context),
+                Output::Deliver(event) => outputs.extend(self.deliver(event, context)),
+                Output::Close(close) => self.control(Wire::Close(close), context),
+            }
+        }
+        self.arm(context);
+        waiting
+    }
+
+    fn transmit(&mut self, frame: Frame<'static>, waiting: &mut Vec<Wire>, context: &mut Context<Self>) {
+        let is_control = frame.payload.kind.is_none_or(|kind| !kind.is_sequenced());
+        let encoded = match self.dialect {
+            Some(Some(dialect)) => {
+                dialect::reply(dialect, &frame, self.router.world.clock.unix()).map(Encoded::Text)
+            }
+            _ => frame::encode(frame, &self.outbound()).ok(),
+        };
+        let Some(encoded) = encoded else { return };
+        let wire = Wire::Message(encoded);
+        if is_control {
+            return self.control(wire, context);
+        }
+        match self.queues.data.try_send(wire) {
+            Ok(()) => {}
+            Err(tokio::sync::mpsc::error::TrySendError::Full(wire)) => waiting.push(wire),
+            Err(tokio::sync::mpsc::error::TrySendError::Closed(_)) => {}
+        }
+    }
+
+    fn outbound(&self) -> Outbound<'static> {
+        let wrapping = if self.is_cbor {
+            Wrapping::Cbor(None)
+        } else {
+            Wrapping::Json(None)
+        };
+        Outbound {
+            wrapping,
+            lean: self.is_lean,
+            compression: self.compression,
+            ..Outbound::json(self.machine.profile().limits.frame_bytes)
+        }
+    }
+
+    fn control(&self, wire: Wire, context: &mut Context<Self>) {
+        if self.queues.control.try_send(wire).is_err() {
+            // It takes nothing: there is nothing left to say to it.
+            context.stop();
+        }
+    }
+
+    fn deliver(&mut self, event: Event, context: &mut Context<Self>) -> Vec<Output> {
+        match event {
+            Event::Hello(hello) => self.agree(&hello),
+            Event::Open { key, frame } => self.open(key, &frame, context),
+            Event::Message { key, frame } => self.message(&key, &frame),
+            Event::Control { key, frame } => self.control_message(&key, &frame, context),
+            Event::Reset { key, error } => self.reset(&key, error.map(|error| *error)),
+            Event::Closed(key) => self.reset(&key, None),
+            Event::LaneFailed { key, fault, .. } => self.lane_failed(&key, &fault),
+            Event::Resume { key, .. } => {
+                let fault = atp_protocol::error::Fault::new(
+                    atp_protocol::error::Code::Resume,
+                    "streams of this connection cannot be resumed; open a new one",
+                );
+                self.machine.fail(self.now(), &key, &fault)
+            }
+            Event::PeerDead => {
+                context.stop();
+                Vec::new()
+            }
+            // The pumps wait for the queue, and the queue for the peer; nothing else is to be done.
+            Event::Agreed(_)
+            | Event::Finished(_)
+            | Event::Full(_)
+            | Event::Credit(_)
+            | Event::Congestion(_)
+            | Event::Resumed { .. } => Vec::new(),
+        }
+    }
+
+    fn agree(&mut self, hello: &atp_protocol::hello::Hello) -> Vec<Output> {
+        let features = [
+            "nack",
+            "lean",
+            "frag_last",
+            "provisional",
+            "parallel",
+            "status",
+            "trace",
+            "checksum",
+        ];
+        let offer = Offer {
+            version: "1.1".to_owned(),
+            encodings: vec!["json".to_owned(), "cbor".to_owned()],
+            compressions: vec!["zstd".to_owned(), "deflate".to_owned()],
+            features: features.iter().map(|name| ((*name).to_owned(), true)).collect(),
+            qos_allowed: Tier::ALL
+                .into_iter()
+                .filter(|tier| *tier >= self.identity.tier_max)
+                .collect(),
+            limits: self.limits,
+        };
+        let agreed = match negotiate(hello, &offer) {
+            Ok(agreed) => agreed,
+            Err(refusal) => return self.machine.refuse_hello(&refusal.into()),
+        };
+        let session = self
+            .named_session
+            .take()
+            .unwrap_or_else(|| SessionId::new(&self.router.world.mint("s_")).expect("a minted id is valid"));
+        let ack = agreed.ack(Greeting {
+            session_id: session,
+            qos_allowed: offer.qos_allowed,
+            window: Window::MAX,
+            router_id: self.settings.router_id.clone(),
+            server_time: self.router.world.clock.unix(),
+            resume_ttl_ms: 0,
+            level: Level::Core,
+        });
+        self.role = agreed.role;
+        let now = self.now();
+        let outputs = self.machine.agree(now, ack);
+        self.is_cbor = agreed.encoding == "cbor";
+        self.is_lean = agreed.features.has("lean");
+        self.compression = agreed.compression.as_deref().and_then(Algorithm::parse);
+        outputs
+    }
+
+    /// Sets a timer for the machine's next deadline, unless an earlier one is set.
+    fn arm(&mut self, context: &mut Context<Self>) {
+        let Some(at) = self.machine.next_deadline() else {
+            return;
+        };
+        if self.armed.is_some_and(|armed| armed <= at) {
+            return;
+        }
+        self.armed = Some(at);
+        let wait = Duration::from_millis(at.since(self.now()).max(1));
+        context.run_later(wait, move |connection, context| {
+            if connection.armed == Some(at) {
+                connection.armed = None;
+            }
+            let now = connection.now();
+            let outputs = connection.machine.tick(now, 0.0);
+            let waiting = connection.process(outputs, context);
+            connection.send_later(waiting, context);
+        });
+    }
+
+    /// Sends what had no room, in order, as soon as there is.
+    pub(super) fn send_later(&self, waiting: Vec<Wire>, context: &mut Context<Self>) {
+        if !waiting.is_empty() {
+            let sending = self.queued(waiting);
+            context.spawn(actix::fut::wrap_future(sending));
+        }
+    }
+
+    /// Resolves when everything is queued.
+    pub(super) fn queued(&self, waiting: Vec<Wire>) -> ResponseFuture<()> {
+        if waiting.is_empty() {
+            return Box::pin(std::future::ready(()));
+        }
+        let data = self.queues.data.clone();
+        Box::pin(async move {
+            for wire in waiting {
+                if data.send(wire).await.is_err() {
+                    return;
+                }
+            }
+        })
+    }
+}
+
+impl Actor for Connection {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        context.set_mailbox_capacity(MAILBOX);
+        self.router.world.meter.connections.increment(1.0);
+        self.arm(context);
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.router.world.meter.connections.decrement(1.0);
+        for (_, pump) in std::mem::take(&mut self.clients) {
+            // The session sees its reader go, cancels its lanes and settles.
+            pump.abort();
+        }
+        self.fail_calls();
+        if let Some(adapter) = self.adapter.take() {
+            let registry = self.router.registry.clone();
+            tokio::task::spawn_local(async move { registry.withdraw(adapter).await });
+        }
+    }
+}
+
+impl Handler<Incoming> for Connection {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, message: Incoming, context: &mut Context<Self>) -> Self::Result {
+        let waiting = match &message {
+            Incoming::Text(text) => self.receive(frame::Incoming::Text(text), context),
+            Incoming::Binary(bytes) => self.receive(frame::Incoming::Binary(bytes), context),
+            Incoming::Pulse => {
+                let now = self.now();
+                self.machine.heard(now);
+                Vec::new()
+            }
+        };
+        self.queued(waiting)
+    }
+}
+
+impl Handler<Gone> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, _: Gone, context: &mut Context<Self>) {
+        context.stop();
+    }
+}

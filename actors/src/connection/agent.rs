@@ -1,0 +1,350 @@
+//! An agent at the other end: what it declares, and the calls it works on.
+
+use std::sync::Arc;
+
+use actix::{AsyncContext, Context, Handler, ResponseFuture};
+use atp_protocol::adapter::{Capability, UsageSource};
+use atp_protocol::connection::{Output, StreamKey};
+use atp_protocol::error::{Code, ControlError, Fault, Scope};
+use atp_protocol::estimate::Price;
+use atp_protocol::frame::{Frame, Meta};
+use atp_protocol::ids::{SessionId, StreamId};
+use atp_protocol::limits::Limits;
+use atp_protocol::payload::{AgentFinal, Body, CostEst, EndStatus, Kind, Payload, Status};
+use atp_protocol::units::Window;
+use atp_protocol::value;
+use tokio::sync::mpsc;
+
+use super::actor::Connection;
+use super::dialled::{self, Dialled};
+use super::messages::{Abandon, Dispatch};
+use crate::adapter::{Call, LaneEvent, LaneFinal, Metered, Partial, Question};
+use crate::registry::{AdapterSpec, Attachment, PriceList};
+
+/// Calls of an agent that does not say how many it takes.
+const WINDOW: u32 = 64;
+
+/// A call the agent works on.
+pub(super) struct Pending {
+    reply: mpsc::Sender<Result<LaneEvent, Fault>>,
+}
+
+impl Connection {
+    /// An unsequenced payload: what an adapter says of itself.
+    pub(super) fn control_message(
+        &mut self,
+        key: &StreamKey,
+        frame: &Frame<'static>,
+        context: &mut Context<Self>,
+    ) -> Vec<Output> {
+        let told = match Body::read(&frame.payload) {
+            Ok(Body::Capability(capability)) => self.declare(*capability, context),
+            Ok(Body::Health(said)) if self.adapter.as_ref() == Some(&said.adapter_id) => {
+                self.router.registry.report_health(said.adapter_id, said.health);
+                Ok(())
+            }
+            Ok(Body::Health(said)) => Err(Fault::new(
+                Code::NotFound,
+                format!("adapter {} has not declared itself here", said.adapter_id),
+            )),
+            Ok(Body::Status(status)) => {
+                self.say(&status);
+                Ok(())
+            }
+            Ok(Body::Estimate(_) | Body::StatusChange(_) | Body::WindowUpdate(_) | Body::Heartbeat(_)) => {
+                Ok(())
+            }
+            Ok(_) => Err(Fault::new(
+                Code::Unsupported,
+                format!("{} is not taken here", frame.payload.name),
+            )),
+            Err(fault) => Err(fault),
+        };
+        match told {
+            Ok(()) => Vec::new(),
+            Err(fault) => {
+                self.router.world.meter.error(fault.code, fault.scope);
+                let fault = fault.scoped(Scope::Message);
+                let now = self.now();
+                self.machine.fail(now, key, &fault)
+            }
+        }
+    }
+
+    fn declare(&mut self, capability: Capability, context: &mut Context<Self>) -> Result<(), Fault> {
+        let id = capability.adapter_id.clone();
+        match &self.adapter {
+            Some(declared) if *declared != id => {
+                let detail = format!("this connection is adapter {declared}; connect again to be another");
+                return Err(Fault::new(Code::BadInput, detail));
+            }
+            _ => {}
+        }
+        let capability = Arc::new(capability);
+        let spec = AdapterSpec {
+            prices: self.prices(&capability),
+            window: capability.max_parallel.unwrap_or(WINDOW).max(1),
+            factory: Arc::new(Dialled::new(Arc::clone(&capability), context.address())),
+            capability,
+            attachment: Attachment::Dialled,
+            region: Arc::clone(&self.router.settings.region),
+            cancel_stops_billing: true,
+        };
+        self.adapter = Some(id);
+        let router = std::rc::Rc::clone(&self.router);
+        let connection = context.address();
+        tokio::task::spawn_local(async move {
+            match router.registry.register(spec.clone()).await {
+                Ok(()) => dialled::probe(&router, &spec).await,
+                // Another adapter has the name: the connection is of no use.
+                Err(fault) => {
+                    tracing::warn!(adapter = %spec.capability.adapter_id, %fault, "adapter refused");
+                    connection.do_send(super::Gone);
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// The operator's prices go before the agent's own.
+    fn prices(&self, capability: &Capability) -> PriceList {
+        let listed = &self.router.settings.prices;
+        let own = capability.cost_per_token_micros.map(Price::per_token);
+        PriceList {
+            models: capability
+                .models
+                .iter()
+                .filter_map(|model| Some((model.clone(), *listed.get(model)?)))
+                .collect(),
+            other: listed.get(capability.adapter_id.as_str()).copied().or(own),
+        }
+    }
+
+    fn say(&self, status: &Status) {
+        if let Some(adapter) = &self.adapter {
+            let suggested = status.suggested_window.and_then(|window| window.max_parallel);
+            self.router
+                .registry
+                .report_status(adapter, status.status, suggested);
+        }
+    }
+
+    /// A message of a lane.
+    pub(super) fn message(&mut self, key: &StreamKey, frame: &Frame<'static>) -> Vec<Output> {
+        let Some(pending) = self.calls.get(key) else {
+            return Vec::new();
+        };
+        let event = match event(&frame.payload) {
+            Ok(Some(event)) => event,
+            Ok(None) => return Vec::new(),
+            Err(fault) => Err(fault),
+        };
+        let is_over = matches!(event, Err(_) | Ok(LaneEvent::Final(_)));
+        let now = self.now();
+        match pending.reply.try_send(event) {
+            Ok(()) if !is_over => Vec::new(),
+            Ok(()) => {
+                self.calls.remove(key);
+                self.machine.finish(now, key, "done")
+            }
+            Err(error) => {
+                self.calls.remove(key);
+                let fault = match error {
+                    mpsc::error::TrySendError::Full(_) => {
+                        Fault::new(Code::WindowAgent, "the router cannot take more of this stream")
+                    }
+                    mpsc::error::TrySendError::Closed(_) => {
+                        Fault::new(Code::Cancel, "nobody waits for this any more")
+                    }
+                };
+                self.machine.fail(now, key, &fault)
+            }
+        }
+    }
+
+    pub(super) fn lane_failed(&mut self, key: &StreamKey, fault: &Fault) -> Vec<Output> {
+        if let Some(pending) = self.calls.remove(key) {
+            let _ = pending.reply.try_send(Err(fault.clone()));
+        }
+        Vec::new()
+    }
+
+    /// The agent ended a call, with its own words if it was an abort.
+    pub(super) fn end_call(&mut self, key: &StreamKey, error: Option<ControlError>) {
+        if let Some(pending) = self.calls.remove(key) {
+            let detail = match error {
+                Some(error) => format!("the agent gave the call up: {}", error.code),
+                None => "the agent ended the call without a final".to_owned(),
+            };
+            let _ = pending
+                .reply
+                .try_send(Err(Fault::new(Code::Adapter, detail).scoped(Scope::Lane)));
+        }
+    }
+
+    /// The connection is gone: its calls fail over.
+    pub(super) fn fail_calls(&mut self) {
+        for (_, pending) in std::mem::take(&mut self.calls) {
+            let fault = Fault::new(Code::AgentDown, "the agent's connection was lost").scoped(Scope::Lane);
+            let _ = pending.reply.try_send(Err(fault));
+        }
+    }
+
+    fn call(
+        &mut self,
+        call: &Call,
+        reply: mpsc::Sender<Result<LaneEvent, Fault>>,
+    ) -> Result<(StreamKey, Vec<Output>), Fault> {
+        self.calls_made += 1;
+        let request = &call.request;
+        let stream = format!("{}.{}", request.id, self.calls_made);
+        let key = StreamKey {
+            session: SessionId::new(request.session.as_str()).expect("a session id is one"),
+            stream: StreamId::new(&stream).expect("a request id and a number are visible ASCII"),
+        };
+        let payload = Payload::new(Kind::AgentRequest, content(call)?).in_lane(&call.lane);
+        let meta = Meta::from_task(&request.meta, call.deadline_ms);
+        let window = Window {
+            max_parallel: 1,
+            max_tokens: call.budget.tokens.min(Window::MAX.max_tokens),
+            ..Window::MAX
+        };
+        let now = self.now();
+        let outputs = self
+            .machine
+            .open(now, key.clone(), (request.tier, window), meta, payload)?;
+        self.calls.insert(key.clone(), Pending { reply });
+        Ok((key, outputs))
+    }
+}
+
+/// The work as an agent reads it.
+fn content(call: &Call) -> Result<value::Value<'static>, Fault> {
+    let mut content = serde_json::to_value(&*call.request.content)
+        .map_err(|error| Fault::new(Code::Internal, format!("the request cannot be written: {error}")))?;
+    content["model"] = (&*call.model).into();
+    if let Some(prompt) = &call.persona_prompt
+        && let Some(messages) = content["messages"].as_array_mut()
+    {
+        messages.insert(0, serde_json::json!({ "role": "system", "content": &**prompt }));
+    }
+    let text = content.to_string();
+    let tree = value::json::parse(&text, &Limits::DEFAULT).map_err(|error| {
+        Fault::new(
+            Code::BadInput,
+            format!("the request is too deep for an agent: {error}"),
+        )
+    })?;
+    Ok(tree.into_owned())
+}
+
+/// What a lane's message means; `None` for one that means nothing here.
+fn event(payload: &Payload<'_>) -> Result<Option<Result<LaneEvent, Fault>>, Fault> {
+    let cost = payload.cost_est.map(metered);
+    Ok(Some(Ok(match Body::read(payload)? {
+        Body::Partial(partial) => LaneEvent::Partial(Partial {
+            text: partial.text.unwrap_or_default(),
+            data: partial.data,
+            confidence: payload.confidence,
+            usage: cost,
+            out_tokens: None,
+        }),
+        Body::Stream(stream) => LaneEvent::Partial(Partial {
+            out_tokens: stream.tokens.and_then(|tokens| u32::try_from(tokens).ok()),
+            text: stream.data,
+            confidence: payload.confidence,
+            ..Partial::default()
+        }),
+        Body::Final(last) => LaneEvent::Final(finished(*last, payload.confidence, cost)),
+        Body::End(end) if end.status == EndStatus::Ok => LaneEvent::Final(LaneFinal {
+            confidence: payload.confidence,
+            usage: Some(Metered {
+                in_tokens: end.stats.in_tokens.unwrap_or(0),
+                out_tokens: end.stats.out_tokens.unwrap_or(end.stats.tokens),
+                usd_micros: end.stats.usd_micros,
+                source: UsageSource::Reported,
+            }),
+            ..LaneFinal::default()
+        }),
+        Body::End(end) => {
+            let detail = end
+                .error
+                .unwrap_or_else(|| "the agent ended the lane with an error".to_owned());
+            return Ok(Some(Err(Fault::new(Code::Adapter, detail).scoped(Scope::Lane))));
+        }
+        Body::LaneError(error) => return Ok(Some(Err(error.fault()))),
+        Body::Log(log) => LaneEvent::Log {
+            level: format!("{:?}", log.level).to_ascii_lowercase(),
+            text: log.text,
+        },
+        Body::Question(question) => LaneEvent::Question(Question {
+            question_id: question.question_id,
+            text: question.text,
+            options: question.options,
+            is_required: question.required,
+            timeout_ms: question.timeout_ms,
+        }),
+        _ => return Ok(None),
+    })))
+}
+
+fn finished(last: AgentFinal, confidence: Option<f64>, cost: Option<Metered>) -> LaneFinal {
+    let usage = last.usage.map(|usage| Metered {
+        in_tokens: usage.in_tokens,
+        out_tokens: usage.out_tokens,
+        usd_micros: usage.usd_micros,
+        source: UsageSource::Reported,
+    });
+    LaneFinal {
+        text: last.text,
+        data: last.data,
+        findings: last.findings,
+        confidence,
+        usage: usage.or(cost),
+        model: last.model,
+        finish_reason: last.finish_reason,
+        ..LaneFinal::default()
+    }
+}
+
+fn metered(cost: CostEst) -> Metered {
+    Metered {
+        in_tokens: cost.in_tokens,
+        out_tokens: cost.out_tokens,
+        usd_micros: Some(cost.usd_micros),
+        source: UsageSource::Reported,
+    }
+}
+
+impl Handler<Dispatch> for Connection {
+    type Result = ResponseFuture<Result<StreamKey, Fault>>;
+
+    fn handle(&mut self, Dispatch { call, reply }: Dispatch, context: &mut Context<Self>) -> Self::Result {
+        match self.call(&call, reply) {
+            Ok((key, outputs)) => {
+                let waiting = self.process(outputs, context);
+                let queued = self.queued(waiting);
+                Box::pin(async move {
+                    queued.await;
+                    Ok(key)
+                })
+            }
+            Err(fault) => Box::pin(std::future::ready(Err(fault))),
+        }
+    }
+}
+
+impl Handler<Abandon> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, Abandon(key): Abandon, context: &mut Context<Self>) {
+        if self.calls.remove(&key).is_none() {
+            return;
+        }
+        let fault = Fault::new(Code::Cancel, "nobody waits for this any more");
+        let now = self.now();
+        let outputs = self.machine.fail(now, &key, &fault);
+        let waiting = self.process(outputs, context);
+        self.send_later(waiting, context);
+    }
+}

@@ -1,0 +1,172 @@
+//! Streams that the peer opened.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::{AsyncContext, Context, Handler, ResponseFuture};
+use atp_protocol::connection::{Output, StreamKey};
+use atp_protocol::error::{Code, ControlError, Fault};
+use atp_protocol::frame::Frame;
+use atp_protocol::payload::{Body, Request};
+use atp_protocol::request::AgentRequest;
+use atp_protocol::units::Window;
+
+use super::actor::Connection;
+use super::messages::{Admitted, Happened};
+use super::render;
+use crate::session::{Opened, Output as Said};
+
+impl Connection {
+    /// Admits a stream: its first message is the request.
+    pub(super) fn open(
+        &mut self,
+        key: StreamKey,
+        frame: &Frame<'static>,
+        context: &mut Context<Self>,
+    ) -> Vec<Output> {
+        let request = match self.request(&key, frame) {
+            Ok(request) => request,
+            Err(fault) => return self.refuse(&key, &fault),
+        };
+        let (router, connection) = (Rc::clone(&self.router), context.address());
+        let named = key.clone();
+        let admitting = tokio::task::spawn_local(async move {
+            let result = router.open(request).await;
+            let admitted = Admitted { key: named, result };
+            // A connection that has ended dropped the stream before.
+            let _ = connection.send(admitted).await;
+        });
+        self.clients.insert(key, admitting.abort_handle());
+        Vec::new()
+    }
+
+    fn refuse(&mut self, key: &StreamKey, fault: &Fault) -> Vec<Output> {
+        self.router.world.meter.error(fault.code, fault.scope);
+        let now = self.now();
+        self.machine.fail(now, key, fault)
+    }
+
+    fn request(&self, key: &StreamKey, frame: &Frame<'static>) -> Result<AgentRequest, Fault> {
+        let asked: Request = match Body::read(&frame.payload)? {
+            Body::Request(asked) => *asked,
+            Body::Dispatch(dispatch) => dispatch
+                .content
+                .ok_or_else(|| Fault::new(Code::BadInput, "agent.dispatch: content is missing"))?,
+            _ => {
+                let detail = format!(
+                    "a stream is opened with agent.request, not {}",
+                    frame.payload.name
+                );
+                return Err(Fault::new(Code::Proto, detail));
+            }
+        };
+        let tier = frame.qos.unwrap_or_else(|| Request::tier(asked.content.quality));
+        if tier < self.identity.tier_max {
+            let detail = format!("this key may ask for {} at best", self.identity.tier_max);
+            return Err(Fault::new(Code::Policy, detail));
+        }
+        let world = &self.router.world;
+        let meta = frame.meta.as_ref();
+        Ok(AgentRequest {
+            id: world.request_id(),
+            identity: self.identity.as_ref().clone(),
+            session: key.session.clone(),
+            stream: key.stream.clone(),
+            tier,
+            window: frame.window,
+            meta: meta.map(|meta| meta.task()).unwrap_or_default(),
+            content: Arc::new(asked.content),
+            native: None,
+            wants_stream: asked.stream.unwrap_or(true),
+            choices: 1,
+            max_cost_usd_micros: asked.max_cost_usd_micros,
+            deadline_ms: meta
+                .and_then(|meta| meta.deadline_ms())
+                .unwrap_or(self.settings.request_ms),
+            latency_slo_ms: asked.latency_slo_ms,
+            correlation_id: world.mint("cor_").into(),
+        })
+    }
+
+    /// The peer has given the stream up, or it is over.
+    pub(super) fn reset(&mut self, key: &StreamKey, error: Option<ControlError>) -> Vec<Output> {
+        if let Some(pump) = self.clients.remove(key) {
+            pump.abort();
+        }
+        self.end_call(key, error);
+        Vec::new()
+    }
+}
+
+impl Handler<Admitted> for Connection {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Admitted { key, result }: Admitted, context: &mut Context<Self>) -> Self::Result {
+        let now = self.now();
+        if !self.clients.contains_key(&key) {
+            return Box::pin(std::future::ready(()));
+        }
+        let outputs = match result {
+            Ok(Opened { mut events, .. }) => {
+                let window = Window::MAX;
+                let outputs = self.machine.accept(now, &key, window, None);
+                let (connection, named) = (context.address(), key.clone());
+                let pump = tokio::task::spawn_local(async move {
+                    loop {
+                        let output = events.recv().await;
+                        let is_last = matches!(&output, None | Some(Said::Final(_) | Said::Failed { .. }));
+                        let happened = Happened {
+                            key: named.clone(),
+                            output,
+                        };
+                        if connection.send(happened).await.is_err() || is_last {
+                            return;
+                        }
+                    }
+                });
+                self.clients.insert(key, pump.abort_handle());
+                outputs
+            }
+            Err(fault) => {
+                self.clients.remove(&key);
+                self.refuse(&key, &fault)
+            }
+        };
+        let waiting = self.process(outputs, context);
+        self.queued(waiting)
+    }
+}
+
+impl Handler<Happened> for Connection {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Happened { key, output }: Happened, context: &mut Context<Self>) -> Self::Result {
+        let now = self.now();
+        let outputs = match output {
+            Some(Said::Failed { fault, .. }) => {
+                self.clients.remove(&key);
+                self.refuse(&key, &fault)
+            }
+            None => {
+                self.clients.remove(&key);
+                let fault = Fault::new(
+                    Code::Internal,
+                    "the stream was lost to an internal failure; open a new one",
+                );
+                self.refuse(&key, &fault)
+            }
+            Some(said) => {
+                let is_last = matches!(said, Said::Final(_));
+                if is_last {
+                    self.clients.remove(&key);
+                }
+                match render::payload(said) {
+                    Some(payload) => self.machine.send(now, &key, payload, is_last).unwrap_or_default(),
+                    None => Vec::new(),
+                }
+            }
+        };
+        let waiting = self.process(outputs, context);
+        self.queued(waiting)
+    }
+}

@@ -1,0 +1,58 @@
+//! What a connection is told.
+
+use actix::Message;
+use atp_protocol::connection::StreamKey;
+use atp_protocol::error::Fault;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::adapter::{Call, LaneEvent};
+use crate::session::{Opened, Output};
+
+/// A message came. Answered when everything it caused is queued, so that a reader that waits for the answer reads no faster
+/// than the connection works.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum Incoming {
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Binary(Bytes),
+    /// A ping or pong: a sign of life.
+    Pulse,
+}
+
+/// The transport has ended.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Gone;
+
+/// A stream was admitted or not.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Admitted {
+    pub(super) key: StreamKey,
+    pub(super) result: Result<Opened, Fault>,
+}
+
+/// Something happened on a stream. Answered when it is queued for the transport.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Happened {
+    pub(super) key: StreamKey,
+    /// `None` when the session was lost.
+    pub(super) output: Option<Output>,
+}
+
+/// Work for the agent at the other end.
+#[derive(Message)]
+#[rtype(result = "Result<StreamKey, Fault>")]
+pub(super) struct Dispatch {
+    pub(super) call: Call,
+    pub(super) reply: mpsc::Sender<Result<LaneEvent, Fault>>,
+}
+
+/// Nobody waits for a call any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Abandon(pub(super) StreamKey);

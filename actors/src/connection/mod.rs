@@ -1,0 +1,21 @@
+//! Drives one ATP connection: a client's, or that of an agent that dialled in to work.
+//!
+//! Receives  `Incoming` and `Gone` from the transport; `Event`s of its streams' sessions; `Dispatch` from whoever calls its
+//!           agent; its own timer
+//! Sends     encoded messages to the transport, control before data; requests to its router; `Register`, `Withdraw` and
+//!           `Report` to the registry
+//! When full the data queue makes a stream's pump wait, so its session stops polling its lanes; a full control queue closes
+//!           the connection with 1013; a call whose caller does not read is failed with `EWINDOW_AGENT`
+//! Ends      with its transport; streams are cancelled, its adapter is withdrawn
+
+mod actor;
+mod agent;
+mod client;
+mod dialled;
+mod egress;
+mod messages;
+mod render;
+
+pub use actor::{Connection, ConnectionSettings};
+pub use egress::{Egress, Wire, egress};
+pub use messages::{Gone, Incoming};
