@@ -43,7 +43,7 @@ pub enum Command {
     Key(Key),
     /// Why a request went where it went, and how it fared.
     Explain {
-        /// As in the header `x-atp-request-id` and at the end of `atpctl ask`.
+        /// As at the end of `atpctl ask`.
         request_id: String,
     },
     /// Look for what is wrong, and say what to do about it.
