@@ -11,7 +11,7 @@ use atp_actors::ledger::{Ledger, LedgerHandle};
 use atp_actors::registry::Registry;
 use atp_actors::session::{Decisions, Load, Router, RouterSettings};
 use atp_protocol::error::Fault;
-use atp_protocol::ids::AccountId;
+use atp_protocol::ids::{AccountId, TenantId};
 use atp_routing::budget::Limits;
 use atp_routing::policy::{Lint, PolicySet, PolicyStore};
 use atp_routing::scheduler;
@@ -261,6 +261,11 @@ fn keys(config: &Config, admin: Option<Secret>) -> Result<KeyTable, ConfigError>
         .map(|key| key.resolve(&crate::config::process_env))
         .transpose()?;
     let mut keys = KeyTable::new(admin.or(configured).as_ref());
+    for key in &config.auth.keys {
+        let tenant = TenantId::new(config.root(&key.account)).expect("checked with the configuration");
+        let account = AccountId::new(&key.account).expect("checked with the configuration");
+        keys.insert_configured(&key.key.resolve(&crate::config::process_env)?, tenant, account);
+    }
     if !config.auth.required {
         keys.admit_anyone();
     }

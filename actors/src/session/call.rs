@@ -73,6 +73,9 @@ pub(super) struct Running {
     endpoint: Arc<Endpoint>,
     adapter: Rc<dyn Adapter>,
     price: Price,
+    estimated: Amount,
+    effective: Amount,
+    target_ms: f64,
     seq: u64,
     started: Millis,
     first_chunk: Option<Millis>,
@@ -90,6 +93,7 @@ impl Running {
         delay_ms: u64,
         now: Millis,
     ) -> Self {
+        let target_ms = call.request.latency_slo_ms as f64;
         let sleep = Box::pin(tokio::time::sleep(Duration::from_millis(delay_ms)));
         let mut running = Self {
             id,
@@ -101,6 +105,12 @@ impl Running {
             endpoint: Arc::clone(&to.endpoint),
             adapter,
             price: to.price,
+            estimated: Amount {
+                tokens: to.estimate.in_tokens.saturating_add(to.estimate.out_tokens),
+                usd_micros: to.estimate.usd_micros,
+            },
+            effective: to.effective,
+            target_ms,
             seq: 0,
             started: now,
             first_chunk: None,
@@ -304,8 +314,11 @@ impl Running {
             is_probe: self.is_probe && failed != Some(Code::Circuit),
             failed,
             first_chunk_ms: self.waited_ms(now),
-            target_ms: 0.0,
-            cost: None,
+            target_ms: self.target_ms,
+            cost: self
+                .usage
+                .filter(|_| failed.is_none())
+                .map(|usage| [self.estimated, self.effective, usage.amount()]),
         };
         // A full mailbox loses a figure, not a call.
         let _ = self.endpoint.actor.try_send(report);

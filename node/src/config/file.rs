@@ -99,6 +99,8 @@ pub struct AuthConfig {
     pub required: bool,
     /// The key that may use admin endpoints.
     pub admin_key: Option<SecretRef>,
+    /// Keys known from the start, beside those made at run time.
+    pub keys: Vec<KeyConfig>,
     /// Requests per second and burst allowed to one credential; 0 means unlimited.
     pub rate_per_s: u32,
     /// See `rate_per_s`.
@@ -110,10 +112,21 @@ impl Default for AuthConfig {
         Self {
             required: true,
             admin_key: None,
+            keys: Vec::new(),
             rate_per_s: 0,
             rate_burst: 0,
         }
     }
+}
+
+/// `[[auth.keys]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyConfig {
+    /// The key itself, by reference.
+    pub key: SecretRef,
+    /// Configured account it spends from.
+    pub account: String,
 }
 
 /// `[[accounts]]`

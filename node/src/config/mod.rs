@@ -13,9 +13,9 @@ mod validate;
 pub use dev::DevOptions;
 pub use error::ConfigError;
 pub use file::{
-    AccountConfig, AuthConfig, AuthStyle, BudgetConfig, CompatConfig, Config, LimitsConfig, LogFormat,
-    MetricsConfig, NodeConfig, PolicyConfig, PriceConfig, ProviderConfig, ProviderKind, SchedulerConfig,
-    TelemetryConfig, TimeoutsConfig, TlsConfig,
+    AccountConfig, AuthConfig, AuthStyle, BudgetConfig, CompatConfig, Config, KeyConfig, LimitsConfig,
+    LogFormat, MetricsConfig, NodeConfig, PolicyConfig, PriceConfig, ProviderConfig, ProviderKind,
+    SchedulerConfig, TelemetryConfig, TimeoutsConfig, TlsConfig,
 };
 pub use reference::SecretRef;
 

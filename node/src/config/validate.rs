@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use atp_protocol::ids::{AccountId, AdapterId};
+use atp_protocol::ids::{AccountId, AdapterId, TenantId};
 
 use super::{Config, ConfigError, ProviderConfig};
 
@@ -80,7 +80,30 @@ impl Config {
                 return Err(ConfigError::invalid(&key, "is listed twice"));
             }
         }
+        for key in &self.auth.keys {
+            if !known.contains(key.account.as_str()) {
+                let message = format!("account `{}` must be listed under [[accounts]]", key.account);
+                return Err(ConfigError::invalid("auth.keys", message));
+            }
+            TenantId::new(self.root(&key.account)).map_err(|error| {
+                let message = format!(
+                    "root account `{}` cannot name a tenant: {error}",
+                    self.root(&key.account)
+                );
+                ConfigError::invalid("auth.keys", message)
+            })?;
+        }
         Ok(())
+    }
+
+    /// The root above a configured account: its tenant.
+    pub(crate) fn root<'a>(&'a self, account: &'a str) -> &'a str {
+        let parent = self
+            .accounts
+            .iter()
+            .find(|of| of.id == account)
+            .and_then(|of| of.parent.as_deref());
+        parent.map_or(account, |parent| self.root(parent))
     }
 
     fn validate_providers(&self) -> Result<(), ConfigError> {

@@ -87,8 +87,7 @@ impl Site<'_> {
         let text = template
             .replace("{port}", &self.port.to_string())
             .replace("{upstream}", self.upstream)
-            .replace("{directory}", &self.directory.display().to_string())
-            .replace("{key}", KEY);
+            .replace("{directory}", &self.directory.display().to_string());
         let path = self.directory.join(name);
         std::fs::write(&path, text)?;
         Ok(path)
@@ -109,7 +108,8 @@ fn node(command: &mut Command, config: PathBuf) {
     command
         .args(["run", "--config"])
         .arg(config)
-        .env("ATP_LOAD_PROVIDER_KEY", "provider-key");
+        .env("ATP_LOAD_PROVIDER_KEY", "provider-key")
+        .env("ATP_LOAD_KEY", KEY);
 }
 
 /// SMG as a proxy to one OpenAI-compatible provider: no tokenizer, no history, quiet logs, room for every stream.
