@@ -10,6 +10,7 @@ pub mod builtin;
 mod chunk;
 pub mod config;
 pub mod cpu;
+pub mod ctl;
 pub mod dev;
 pub mod environment;
 pub mod grpc;
