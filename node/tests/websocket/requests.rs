@@ -18,9 +18,20 @@ fn a_client_without_hello_is_granted_a_window_and_gets_its_answer() {
         assert_eq!(granted["payload"]["type"], "control.window_update");
         assert_eq!(granted["payload"]["content"]["reason"], "grant");
         let last = peer.answer().await;
-        assert!(last["flags"].as_array().unwrap().contains(&json!("FIN")), "{last}");
-        assert!(!last["payload"]["content"]["result"]["text"].as_str().unwrap().is_empty());
-        assert_eq!(last["payload"]["content"]["telemetry"]["model_used"], "summarizer.local");
+        assert!(
+            last["flags"].as_array().unwrap().contains(&json!("FIN")),
+            "{last}"
+        );
+        assert!(
+            !last["payload"]["content"]["result"]["text"]
+                .as_str()
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(
+            last["payload"]["content"]["telemetry"]["model_used"],
+            "summarizer.local"
+        );
         assert_eq!(last["payload"]["in_reply_to"], 1);
         setup.settled().await;
     });
@@ -85,8 +96,13 @@ fn a_reset_stops_the_agent_and_settles() {
         agent.partial(&asked, "one ").await;
         peer.of_type("agent.result.partial").await;
         let cancel = json!({ "code": "ECANCEL", "error": "cancelled", "message": "no", "retryable": false, "scope": "stream" });
-        peer.send(frame("a", 2, &["RST"], json!({ "type": "control.error", "content": cancel })))
-            .await;
+        peer.send(frame(
+            "a",
+            2,
+            &["RST"],
+            json!({ "type": "control.error", "content": cancel }),
+        ))
+        .await;
         let told = agent.peer.of_type("control.error").await;
         assert_eq!(told["stream_id"], asked.stream.as_str());
         assert_eq!(told["payload"]["content"]["code"], "ECANCEL");
