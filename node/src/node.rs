@@ -9,7 +9,7 @@ use atp_actors::environment::World;
 use atp_actors::exec::{Ended, Exec};
 use atp_actors::ledger::{Ledger, LedgerHandle};
 use atp_actors::registry::Registry;
-use atp_actors::session::{Decisions, Load, Router, RouterSettings};
+use atp_actors::session::{Router, RouterSettings, Shared};
 use atp_protocol::error::Fault;
 use atp_protocol::ids::{AccountId, TenantId};
 use atp_routing::budget::Limits;
@@ -18,7 +18,7 @@ use atp_routing::scheduler;
 use tokio::sync::{mpsc, watch};
 
 use crate::adapters;
-use crate::auth::KeyTable;
+use crate::auth::{FrameCheck, KeyTable};
 use crate::config::{Config, ConfigError};
 use crate::environment::Environment;
 use crate::journal::{LedgerJournal, StoreError};
@@ -104,7 +104,7 @@ pub struct NodeHandle {
     arbiters: Option<Arbiters>,
     exec: Exec,
     drain: Duration,
-    router_load: Arc<Load>,
+    shared: Arc<Shared>,
 }
 
 impl Node {
@@ -169,11 +169,11 @@ impl Node {
             registry.clone(),
             world.clone(),
         ));
+        let frames = Arc::new(frame_check(&config)?);
         let (stop, stopping) = watch::channel(false);
         let settings = Arc::new(surface_settings(&config));
         let router_settings = Arc::new(router_settings(&config, exec.len()));
-        let router_load = Arc::new(Load::default());
-        let decisions = Arc::new(Decisions::new(DECISIONS_MAX));
+        let shared = Arc::new(Shared::new(DECISIONS_MAX));
         let times = HttpTimes {
             head: Duration::from_millis(config.limits.read_timeout_ms),
             keep_alive: Duration::from_secs(75),
@@ -184,16 +184,15 @@ impl Node {
             handovers.push(sender);
             let (world, meta, exposition) = (world.clone(), Arc::clone(&meta), Arc::clone(&exposition));
             let (settings, tls, ledger) = (Arc::clone(&settings), tls.clone(), ledger.clone());
-            let (router_settings, load) = (Arc::clone(&router_settings), Arc::clone(&router_load));
-            let decisions = Arc::clone(&decisions);
+            let (router_settings, shared) = (Arc::clone(&router_settings), Arc::clone(&shared));
+            let frames = Arc::clone(&frames);
             exec.run(shard, move || {
                 let router = Router::new(
                     world.clone(),
                     meta.registry.clone(),
                     ledger,
                     router_settings,
-                    load,
-                    decisions,
+                    shared,
                 );
                 let surface = Rc::new(Surface {
                     world,
@@ -201,6 +200,7 @@ impl Node {
                     meta,
                     exposition,
                     settings,
+                    frames,
                 });
                 tokio::task::spawn_local(serve(surface, connections, tls, times));
             })
@@ -221,7 +221,7 @@ impl Node {
             arbiters,
             exec,
             drain,
-            router_load,
+            shared,
         })
     }
 }
@@ -232,13 +232,13 @@ impl NodeHandle {
         self.meta.drain();
         let _ = self.stop.send(true);
         let idle = async {
-            while self.router_load.streams() > 0 {
+            while self.shared.load.streams() > 0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         if tokio::time::timeout(self.drain, idle).await.is_err() {
             tracing::warn!(
-                streams = self.router_load.streams(),
+                streams = self.shared.load.streams(),
                 "drain time is over; what still runs is cut"
             );
         }
@@ -270,6 +270,16 @@ fn keys(config: &Config, admin: Option<Secret>) -> Result<KeyTable, ConfigError>
         keys.admit_anyone();
     }
     Ok(keys)
+}
+
+/// What `POST /v1/verify_frame` goes by.
+fn frame_check(config: &Config) -> Result<FrameCheck, ConfigError> {
+    let key = config.auth.frame_key.as_ref();
+    let key = key
+        .map(|key| key.resolve(&crate::config::process_env))
+        .transpose()?;
+    FrameCheck::new(config.compat.verify_frame, key.as_ref())
+        .map_err(|weak| ConfigError::invalid("auth.frame_key", weak.to_string()))
 }
 
 /// The policy applied last goes before the file, the file before the built-in one.

@@ -2,22 +2,19 @@
 //!
 //! Receives  `Open` from the router, `Ended` from the tasks that drive its streams
 //! Sends     nothing; a stream's events go through its own channel
-//! When full a session has at most [`STREAMS_MAX`] streams; more are refused with `EWINDOW`
+//! When full the table of sessions refuses a stream with `EWINDOW`, and another tenant's with `ESEC`
 //! Ends      when its last stream has
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
-use atp_protocol::error::{Code, Fault};
+use atp_protocol::error::Fault;
 use atp_protocol::request::AgentRequest;
 
 use super::drive::Drive;
 use super::launch::launch;
 use super::{Opened, Router};
-
-/// Open streams of a session (atp.md section 1).
-const STREAMS_MAX: usize = 256;
 
 /// Start a stream.
 #[derive(Message)]
@@ -66,20 +63,17 @@ impl Handler<Open> for Session {
     type Result = ResponseFuture<Result<Opened, Fault>>;
 
     fn handle(&mut self, Open(request): Open, context: &mut Context<Self>) -> Self::Result {
-        if self.streams >= STREAMS_MAX {
-            let detail = format!("the session has {STREAMS_MAX} open streams, as many as it may");
-            return Box::pin(std::future::ready(Err(Fault::new(Code::Window, detail))));
-        }
         self.streams += 1;
         let leave = Leave(context.address());
         let router = Rc::clone(&self.router);
         Box::pin(async move {
-            let running = router.load.enter();
+            let presence = router.shared.sessions.enter(&router.world.clock, &request)?;
+            let running = router.shared.load.enter();
             let (facts, launched) = launch(&router, request).await?;
             let (drive, events) = Drive::new(router, launched);
             tokio::task::spawn_local(async move {
                 drive.run().await;
-                drop((running, leave));
+                drop((running, presence, leave));
             });
             Ok(Opened { facts, events })
         })

@@ -145,8 +145,13 @@ pub(super) async fn launch(
         route_reason,
         hold: spend.held(),
     };
-    let slot = match router.scheduler.acquire(item(&request, plan, accepted)).await {
-        Ok(slot) => slot,
+    let fairness = &router.shared.fairness;
+    let item = item(&request, plan, fairness.weight(&request.session), accepted);
+    let slot = match router.scheduler.acquire(item).await {
+        Ok(slot) => {
+            fairness.granted(&request, plan.effective());
+            slot
+        }
         Err(fault) => {
             spend.release().await;
             return Err(fault);
@@ -157,14 +162,14 @@ pub(super) async fn launch(
 }
 
 /// What the scheduler is asked for.
-fn item(request: &AgentRequest, plan: &Plan, now: Millis) -> Item {
+fn item(request: &AgentRequest, plan: &Plan, weight: f64, now: Millis) -> Item {
     Item {
         id: request.id.clone(),
         tier: request.tier,
         tenant: request.identity.tenant.clone(),
         session: request.session.clone(),
         cost: plan.effective(),
-        weight: 1.0,
+        weight,
         tenant_weight: 1.0,
         window: request.window,
         deadline: Some(now.plus(request.deadline_ms)),

@@ -13,7 +13,7 @@ use atp_protocol::request::AgentRequest;
 use atp_routing::scheduler;
 
 use super::actor::{Open, Session};
-use super::{Decisions, Load, Opened};
+use super::{Decisions, Opened, Shared};
 use crate::adapter::{Adapter, Endpoint};
 use crate::environment::World;
 use crate::ledger::LedgerHandle;
@@ -45,9 +45,11 @@ pub struct Router {
     pub(crate) world: World,
     pub(crate) registry: RegistryHandle,
     pub(super) ledger: LedgerHandle,
-    pub(crate) settings: Arc<RouterSettings>,
+    /// How requests are treated.
+    pub settings: Arc<RouterSettings>,
     pub(super) scheduler: SchedulerHandle,
-    pub(super) load: Arc<Load>,
+    /// What it shares with the routers of other arbiters.
+    pub shared: Arc<Shared>,
     /// Decisions of recent requests.
     pub decisions: Arc<Decisions>,
     adapters: RefCell<BTreeMap<AdapterId, Instance>>,
@@ -61,8 +63,7 @@ impl Router {
         registry: RegistryHandle,
         ledger: LedgerHandle,
         settings: Arc<RouterSettings>,
-        load: Arc<Load>,
-        decisions: Arc<Decisions>,
+        shared: Arc<Shared>,
     ) -> Rc<Self> {
         let scheduler = SchedulerHandle::start(settings.scheduler, world.clone());
         let adapters = RefCell::new(BTreeMap::new());
@@ -72,8 +73,8 @@ impl Router {
             ledger,
             settings,
             scheduler,
-            load,
-            decisions,
+            decisions: Arc::clone(&shared.decisions),
+            shared,
             adapters,
         })
     }

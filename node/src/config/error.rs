@@ -42,7 +42,7 @@ pub enum ConfigError {
 
 impl ConfigError {
     /// A value that cannot work.
-    pub(super) fn invalid(key: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid {
             key: key.into(),
             message: message.into(),

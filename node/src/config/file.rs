@@ -101,6 +101,8 @@ pub struct AuthConfig {
     pub admin_key: Option<SecretRef>,
     /// Keys known from the start, beside those made at run time.
     pub keys: Vec<KeyConfig>,
+    /// HMAC key of signed frames, at least 32 bytes, for `POST /v1/verify_frame`.
+    pub frame_key: Option<SecretRef>,
     /// Requests per second and burst allowed to one credential; 0 means unlimited.
     pub rate_per_s: u32,
     /// See `rate_per_s`.
@@ -113,6 +115,7 @@ impl Default for AuthConfig {
             required: true,
             admin_key: None,
             keys: Vec::new(),
+            frame_key: None,
             rate_per_s: 0,
             rate_burst: 0,
         }
@@ -368,6 +371,8 @@ pub struct CompatConfig {
     pub query_api_key: Option<bool>,
     /// Answer an exhausted budget with 429 instead of 402.
     pub budget_429: bool,
+    /// Serve `POST /v1/verify_frame`; `false` answers that the check was skipped.
+    pub verify_frame: bool,
 }
 
 impl Default for CompatConfig {
@@ -376,6 +381,7 @@ impl Default for CompatConfig {
             dialects: ["ts", "go", "py"].map(str::to_owned).to_vec(),
             query_api_key: None,
             budget_429: false,
+            verify_frame: true,
         }
     }
 }

@@ -7,12 +7,13 @@ use bytes::Bytes;
 
 use super::caller::{correlation_id, identify};
 use super::completion::{Reply, Writer};
+use super::endpoint::at;
 use super::reply::{self, Shape};
 use super::{Surface, body, request};
 use crate::wire::{self, anthropic};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
-    config.route("/v1/messages", web::post().to(messages));
+    config.service(at("/v1/messages", "POST").route(web::post().to(messages)));
 }
 
 struct MessageWriter(anthropic::Stream);

@@ -21,11 +21,12 @@ use tokio::sync::mpsc;
 
 use super::caller::{correlation_id, identify};
 use super::completion::{head, lost};
+use super::endpoint::at;
 use super::reply::{self, Shape};
 use super::{Surface, body, request};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
-    config.route("/v1/ask", web::post().to(ask));
+    config.service(at("/v1/ask", "POST").route(web::post().to(ask)));
 }
 
 async fn ask(request: HttpRequest, payload: Payload) -> HttpResponse {

@@ -1,22 +1,30 @@
 //! Everything a client can reach, one folder per protocol. A surface turns its requests into
 //! [`AgentRequest`](atp_protocol::request::AgentRequest)s, opens them on its arbiter's router and renders what comes back.
 
+mod accounting;
 mod admin;
 mod anthropic;
 mod ask;
 mod body;
 mod caller;
+mod capabilities;
 mod completion;
+mod endpoint;
+mod explain;
 mod health;
 mod openai;
+mod providers;
 mod reply;
 mod request;
 mod state;
+mod verify_frame;
 mod ws;
 
 pub use state::{Settings, Surface};
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::{self, QueryConfig, ServiceConfig};
+
+use endpoint::at;
 
 /// All routes.
 pub fn routes(config: &mut ServiceConfig) {
@@ -25,9 +33,16 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(anthropic::routes)
         .configure(ask::routes)
         .configure(ws::routes)
+        .configure(capabilities::routes)
+        .configure(providers::routes)
+        .configure(accounting::routes)
+        .configure(verify_frame::routes)
+        .configure(explain::routes)
         .configure(admin::routes)
-        .route("/healthz", web::get().to(health::alive))
-        .route("/readyz", web::get().to(health::ready))
-        .route("/metrics", web::get().to(health::metrics))
-        .route("/v1/metrics", web::get().to(health::metrics));
+        .service(at("/healthz", "GET").route(web::get().to(health::alive)))
+        .service(at("/readyz", "GET").route(web::get().to(health::ready)))
+        .service(at("/metrics", "GET").route(web::get().to(health::metrics)))
+        .service(at("/v1/metrics", "GET").route(web::get().to(health::metrics)))
+        .app_data(QueryConfig::default().error_handler(endpoint::bad_query))
+        .default_service(web::to(endpoint::unknown));
 }

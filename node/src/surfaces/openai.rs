@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::caller::{correlation_id, identify};
 use super::completion::{Reply, Writer};
+use super::endpoint::at;
 use super::reply::{self, Shape};
 use super::{Surface, body, request};
 use crate::wire::openai::{self, Model};
@@ -14,10 +15,10 @@ use crate::wire::{self, Parsed};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
-        .route("/v1/chat/completions", web::post().to(chat))
-        .route("/v1/embeddings", web::post().to(embeddings))
-        .route("/v1/models", web::get().to(models))
-        .route("/v1/models/{id:.+}", web::get().to(model));
+        .service(at("/v1/chat/completions", "POST").route(web::post().to(chat)))
+        .service(at("/v1/embeddings", "POST").route(web::post().to(embeddings)))
+        .service(at("/v1/models", "GET").route(web::get().to(models)))
+        .service(at("/v1/models/{id:.+}", "GET").route(web::get().to(model)));
 }
 
 struct ChatWriter(openai::Stream);

@@ -43,6 +43,22 @@ pub(super) fn fault(surface: &Surface, shape: Shape, fault: &Fault, correlation_
     }
 }
 
+/// 200 with a JSON body, or the problem.
+pub(super) fn answer(
+    surface: &Surface,
+    correlation_id: &str,
+    result: Result<impl Serialize, Fault>,
+) -> HttpResponse {
+    match result {
+        Ok(body) => {
+            let mut response = HttpResponse::Ok();
+            response.insert_header(("x-correlation-id", correlation_id));
+            json(&mut response, "application/json", &body)
+        }
+        Err(error) => fault(surface, Shape::Problem, &error, correlation_id),
+    }
+}
+
 /// A JSON body.
 pub(super) fn json(
     response: &mut HttpResponseBuilder,

@@ -20,7 +20,7 @@ const SLO_MS: u64 = 2_000;
 /// Turns a parsed body into a request.
 ///
 /// # Errors
-/// `EPOLICY` for a tier above the credential's, `EBAD_INPUT` for a header that cannot be used.
+/// `EDRAINING` while the node leaves, `EPOLICY` for a tier above the credential's, `EBAD_INPUT` for a header that cannot be used.
 pub(super) fn build(
     surface: &Surface,
     identity: &Arc<Identity>,
@@ -28,6 +28,9 @@ pub(super) fn build(
     correlation_id: Arc<str>,
     parsed: &Parsed,
 ) -> Result<AgentRequest, Fault> {
+    if surface.meta.is_draining() {
+        return Err(Fault::new(Code::Draining, "the node is leaving; connect to another").retry_after(1_000));
+    }
     let id = surface.world.request_id();
     let session = match text(headers, "x-session-id")? {
         Some(session) => SessionId::new(session).map_err(|error| bad("x-session-id", &error.to_string()))?,

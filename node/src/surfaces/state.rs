@@ -8,6 +8,7 @@ use actix_web::HttpRequest;
 use atp_actors::environment::World;
 use atp_actors::session::Router;
 
+use crate::auth::FrameCheck;
 use crate::meta::Meta;
 use crate::telemetry::Exposition;
 
@@ -44,6 +45,8 @@ pub struct Surface {
     pub exposition: Arc<Exposition>,
     /// Limits and habits.
     pub settings: Arc<Settings>,
+    /// What signed frames are verified with.
+    pub frames: Arc<FrameCheck>,
 }
 
 impl Surface {

@@ -1,0 +1,268 @@
+//! Which sessions there are and whose they are (atp.md section 1 and 13.4).
+//!
+//! Bounds: a session has at most [`STREAMS_MAX`] streams and a node at most [`SESSIONS_MAX`] sessions. At the first bound the
+//! stream is refused with `EWINDOW`; at the second the session idle longest is forgotten, and where none is idle the new one
+//! is refused likewise. An idle session is forgotten after [`IDLE_MS`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use atp_protocol::error::{Code, Fault};
+use atp_protocol::ids::{RequestId, SessionId, StreamId, TenantId};
+use atp_protocol::request::AgentRequest;
+use atp_protocol::units::{Millis, Tier};
+
+/// Open streams of a session (atp.md section 1).
+const STREAMS_MAX: usize = 256;
+
+/// Sessions of a node, idle ones included.
+const SESSIONS_MAX: usize = 65_536;
+
+/// How long a session without streams keeps its tenant (`session.ttl_ms`).
+const IDLE_MS: u64 = 3_600_000;
+
+/// The sessions of a node. A session belongs to the tenant that used it first.
+#[derive(Default)]
+pub struct Sessions(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    sessions: BTreeMap<SessionId, Entry>,
+    /// Sessions without streams, idle longest first.
+    idle: BTreeSet<(Millis, SessionId)>,
+}
+
+struct Entry {
+    tenant: TenantId,
+    since: Millis,
+    /// When its last stream ended; meaningless while it has any.
+    idle_since: Millis,
+    streams: BTreeMap<RequestId, StreamView>,
+}
+
+/// A session as the operator sees it.
+#[derive(Debug, Clone)]
+pub struct SessionView {
+    /// Its name.
+    pub session: SessionId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// When it was first used.
+    pub since: Millis,
+    /// Its open streams.
+    pub streams: Vec<StreamView>,
+}
+
+/// An open stream as the operator sees it.
+#[derive(Debug, Clone)]
+pub struct StreamView {
+    /// The request on it.
+    pub request: RequestId,
+    /// Its session.
+    pub session: SessionId,
+    /// Its name.
+    pub stream: StreamId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its tier.
+    pub tier: Tier,
+    /// When it was opened.
+    pub since: Millis,
+}
+
+/// A stream's place in its session, given back when dropped.
+pub(super) struct Presence {
+    sessions: Arc<Sessions>,
+    session: SessionId,
+    request: RequestId,
+    clock: Arc<dyn crate::environment::Clock>,
+}
+
+impl Sessions {
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes sure that `session` is `tenant`'s, and binds it if nobody used it yet.
+    ///
+    /// # Errors
+    /// `ESEC` for another tenant's session, `EWINDOW` when there are too many.
+    pub fn bind(&self, now: Millis, session: &SessionId, tenant: &TenantId) -> Result<(), Fault> {
+        self.table().entry(now, session, tenant)?;
+        Ok(())
+    }
+
+    /// Counts a stream in.
+    ///
+    /// # Errors
+    /// As [`Self::bind`], and `EWINDOW` when the session has too many streams.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        clock: &Arc<dyn crate::environment::Clock>,
+        request: &AgentRequest,
+    ) -> Result<Presence, Fault> {
+        let now = clock.now();
+        let tenant = &request.identity.tenant;
+        let mut table = self.table();
+        let entry = table.entry(now, &request.session, tenant)?;
+        if entry.streams.len() >= STREAMS_MAX {
+            let detail = format!("the session has {STREAMS_MAX} open streams, as many as it may");
+            return Err(Fault::new(Code::Window, detail));
+        }
+        let idle_since = entry.idle_since;
+        let view = StreamView {
+            request: request.id.clone(),
+            session: request.session.clone(),
+            stream: request.stream.clone(),
+            tenant: tenant.clone(),
+            tier: request.tier,
+            since: now,
+        };
+        entry.streams.insert(request.id.clone(), view);
+        table.idle.remove(&(idle_since, request.session.clone()));
+        Ok(Presence {
+            sessions: Arc::clone(self),
+            session: request.session.clone(),
+            request: request.id.clone(),
+            clock: Arc::clone(clock),
+        })
+    }
+
+    /// The first `limit` sessions by name that have streams, and how many sessions there are in all.
+    #[must_use]
+    pub fn list(&self, limit: usize) -> (Vec<SessionView>, usize) {
+        let table = self.table();
+        let live = table
+            .sessions
+            .iter()
+            .filter(|(_, entry)| !entry.streams.is_empty());
+        let views = live.take(limit).map(|(session, entry)| SessionView {
+            session: session.clone(),
+            tenant: entry.tenant.clone(),
+            since: entry.since,
+            streams: entry.streams.values().cloned().collect(),
+        });
+        (views.collect(), table.sessions.len())
+    }
+
+    /// Open streams of that name, of any session.
+    #[must_use]
+    pub fn streams(&self, id: &str) -> Vec<StreamView> {
+        let table = self.table();
+        let all = table.sessions.values().flat_map(|entry| entry.streams.values());
+        all.filter(|view| view.stream.as_str() == id).cloned().collect()
+    }
+}
+
+impl Table {
+    fn entry(&mut self, now: Millis, session: &SessionId, tenant: &TenantId) -> Result<&mut Entry, Fault> {
+        self.forget_expired(now);
+        if !self.sessions.contains_key(session) {
+            self.make_room()?;
+            self.idle.insert((now, session.clone()));
+        }
+        let entry = self.sessions.entry(session.clone()).or_insert_with(|| Entry {
+            tenant: tenant.clone(),
+            since: now,
+            idle_since: now,
+            streams: BTreeMap::new(),
+        });
+        match entry.tenant == *tenant {
+            true => Ok(entry),
+            false => Err(Fault::new(Code::Sec, "the session belongs to another tenant")),
+        }
+    }
+
+    fn forget_expired(&mut self, now: Millis) {
+        while let Some((since, _)) = self.idle.first()
+            && now.since(*since) > IDLE_MS
+        {
+            self.forget_longest_idle();
+        }
+    }
+
+    fn make_room(&mut self) -> Result<(), Fault> {
+        let is_full = self.sessions.len() >= SESSIONS_MAX;
+        if is_full && !self.forget_longest_idle() {
+            return Err(Fault::new(
+                Code::Window,
+                "the node has as many sessions as it may; end one",
+            ));
+        }
+        Ok(())
+    }
+
+    fn forget_longest_idle(&mut self) -> bool {
+        let Some((_, session)) = self.idle.pop_first() else {
+            return false;
+        };
+        self.sessions.remove(&session);
+        true
+    }
+
+    fn leave(&mut self, now: Millis, session: &SessionId, request: &RequestId) {
+        let Some(entry) = self.sessions.get_mut(session) else {
+            return;
+        };
+        entry.streams.remove(request);
+        if !entry.streams.is_empty() {
+            return;
+        }
+        // A session named after its only request is nobody's to come back to.
+        if session.as_str() == request.as_str() {
+            self.sessions.remove(session);
+            return;
+        }
+        entry.idle_since = now;
+        self.idle.insert((now, session.clone()));
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        let now = self.clock.now();
+        self.sessions.table().leave(now, &self.session, &self.request);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(name: &str) -> SessionId {
+        SessionId::new(name).unwrap()
+    }
+
+    fn tenant(name: &str) -> TenantId {
+        TenantId::new(name).unwrap()
+    }
+
+    #[test]
+    fn a_session_belongs_to_the_tenant_that_used_it_first() {
+        let sessions = Sessions::default();
+        let bind = |now, of| {
+            sessions
+                .bind(Millis(now), &session("s"), &tenant(of))
+                .map_err(|fault| fault.code)
+        };
+        assert_eq!(bind(0, "acme"), Ok(()));
+        assert_eq!(bind(1, "evil"), Err(Code::Sec));
+        assert_eq!(bind(IDLE_MS, "evil"), Err(Code::Sec));
+        assert_eq!(bind(IDLE_MS + 1, "evil"), Ok(()));
+    }
+
+    #[test]
+    fn the_session_idle_longest_gives_way() {
+        let sessions = Sessions::default();
+        for n in 0..=SESSIONS_MAX {
+            let now = Millis(n as u64);
+            sessions
+                .bind(now, &session(&format!("s{n}")), &tenant("acme"))
+                .unwrap();
+        }
+        assert_eq!(sessions.list(0).1, SESSIONS_MAX);
+        let now = Millis(SESSIONS_MAX as u64);
+        assert!(sessions.bind(now, &session("s0"), &tenant("evil")).is_ok());
+        assert!(sessions.bind(now, &session("s9"), &tenant("evil")).is_err());
+    }
+}

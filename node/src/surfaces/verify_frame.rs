@@ -1,0 +1,36 @@
+//! `POST /v1/verify_frame`: is this frame sound, signed by the node's key, and not seen before?
+
+use actix_web::web::{self, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use super::caller::{correlation_id, identify};
+use super::endpoint::at;
+use super::{Surface, body, reply};
+use crate::auth::FrameVerdict;
+
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config.service(at("/v1/verify_frame", "POST").route(web::post().to(verify)));
+}
+
+async fn verify(request: HttpRequest, payload: Payload) -> HttpResponse {
+    let surface = Surface::of(&request);
+    let correlation_id = correlation_id(&surface, request.headers());
+    let result = async {
+        let identity = identify(&surface, &request)?;
+        // One byte more than a frame may have, so that it is the check that refuses it, in its own words.
+        let max_bytes = surface.settings.frame_bytes + 1;
+        let bytes = body::read(payload, max_bytes, surface.settings.read_timeout).await?;
+        let (now, wall) = (surface.world.now(), surface.world.clock.unix());
+        let verdict = surface.frames.verify(now, wall, &identity.tenant, &bytes);
+        Ok(match verdict {
+            FrameVerdict::Good => json!({ "ok": true }),
+            FrameVerdict::Skipped => json!({ "ok": true, "skipped": true }),
+            FrameVerdict::Bad(error, fault) => {
+                surface.world.meter.error(fault.code, fault.scope);
+                json!({ "ok": false, "error": error, "code": fault.code, "detail": fault.public_detail() })
+            }
+        })
+    };
+    reply::answer(&surface, &correlation_id, result.await)
+}

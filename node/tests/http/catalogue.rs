@@ -1,0 +1,124 @@
+//! What a client can find out: capabilities, providers, accounting, explanations; and what is not served.
+
+use serde_json::json;
+
+use super::fixture::{Ask, TEXT, on_node, on_node_with};
+
+#[test]
+fn capabilities_name_versions_limits_and_tiers() {
+    on_node(async |node| {
+        let shown = node.ask("GET", "/v1/capabilities").send().await.json();
+        assert_eq!(shown["router_id"], "dev");
+        assert_eq!(shown["limits"]["max_frame_bytes"], 1 << 20);
+        assert_eq!(shown["tiers"][0]["qos"], "gold");
+        assert_eq!(shown["tiers"][0]["allowed"], true);
+        let keyless = Ask::new(node.node.api, "GET", "/v1/capabilities").send().await;
+        keyless.is_problem(401, "EAUTH");
+    });
+}
+
+#[test]
+fn providers_and_their_health_are_listed() {
+    on_node(async |node| {
+        let providers = node.ask("GET", "/v1/providers").send().await.json();
+        let ids: Vec<_> = providers.as_array().unwrap().iter().map(|of| &of["id"]).collect();
+        assert!(ids.contains(&&json!("summarizer.local")), "{providers}");
+        let health = node.ask("GET", "/adapters/health").send().await.json();
+        let local = health.as_array().unwrap().iter();
+        let local = local
+            .clone()
+            .find(|of| of["adapter_id"] == "summarizer.local")
+            .unwrap();
+        assert_eq!(local["ok"], true, "{local}");
+        assert_eq!(local["circuit"], "closed");
+    });
+}
+
+#[test]
+fn usage_and_cost_are_those_of_the_keys_account() {
+    on_node(async |node| {
+        let before = node.ask("GET", "/v1/usage").send().await.json();
+        assert_eq!(
+            (before["account"].as_str(), before["tokens"].as_u64()),
+            (Some("dev"), Some(0))
+        );
+        let asked = json!({ "prompt": TEXT, "model": "summarizer.local" });
+        assert_eq!(
+            node.ask("POST", "/v1/ask").json(&asked).send().await.status(),
+            200
+        );
+        assert!(node.settled_tokens().await > 0);
+        let cost = node.ask("GET", "/v1/cost").send().await.json();
+        assert_eq!(cost["tenant"], "dev");
+        assert_eq!(cost["limit_usd_micros"], json!(null));
+        node.admin("GET", "/v1/usage")
+            .send()
+            .await
+            .is_problem(404, "ENOTFOUND");
+    });
+}
+
+#[test]
+fn a_tenant_sees_how_its_own_request_was_decided_and_no_other() {
+    on_node(async |node| {
+        let asked = json!({ "prompt": TEXT, "model": "summarizer.local" });
+        let records = node.ask("POST", "/v1/ask").json(&asked).send().await.lines();
+        let id = records[0]["request_id"].as_str().unwrap();
+        let own = node.ask("GET", &format!("/v1/explain/{id}")).send().await.json();
+        assert_eq!(own["decision"]["plan"]["strategy"], "first-win", "{own}");
+        let stranger = node.stranger().await;
+        let ask = node.ask("GET", &format!("/v1/explain/{id}"));
+        let other = ask
+            .header("authorization", &format!("Bearer {stranger}"))
+            .send()
+            .await;
+        other.is_problem(404, "ENOTFOUND");
+        let path = format!("/v1/admin/explain/{id}");
+        node.ask("GET", &path).send().await.is_problem(403, "ESEC");
+        assert_eq!(node.admin("GET", &path).send().await.json()["tenant"], "dev");
+    });
+}
+
+#[test]
+fn what_is_not_served_is_a_problem() {
+    on_node(async |node| {
+        let unknown = node.ask("GET", "/v1/nothing").send().await;
+        unknown.is_problem(404, "ENOTFOUND");
+        assert_eq!(unknown.json()["error"], "not_found");
+        for (method, path, allow) in [
+            ("GET", "/v1/ask", "POST"),
+            ("DELETE", "/v1/chat/completions", "POST"),
+            ("POST", "/v1/models/x", "GET"),
+            ("PATCH", "/v1/admin/accounts/dev", "GET, PUT"),
+            ("POST", "/healthz", "GET"),
+        ] {
+            let wrong = node.ask(method, path).send().await;
+            wrong.is_problem(405, "EPROTO");
+            assert_eq!(wrong.header("allow"), Some(allow), "{method} {path}");
+            assert_eq!(wrong.json()["code"], "method-not-allowed");
+        }
+    });
+}
+
+#[test]
+fn frames_are_verified_where_there_is_a_key() {
+    on_node(async |node| {
+        let said = node.ask("POST", "/v1/verify_frame").body("{}").send().await;
+        assert_eq!(
+            (said.status(), said.json()["error"].clone()),
+            (200, json!("missing_secret"))
+        );
+    });
+    on_node_with(
+        |config| config.compat.verify_frame = false,
+        async |node| {
+            let said = node
+                .ask("POST", "/v1/verify_frame")
+                .body("{}")
+                .send()
+                .await
+                .json();
+            assert_eq!(said, json!({ "ok": true, "skipped": true }));
+        },
+    );
+}

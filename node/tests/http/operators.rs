@@ -1,0 +1,102 @@
+//! The operator's endpoints.
+
+use serde_json::json;
+
+use super::fixture::{TEXT, on_node};
+
+const PATHS: [(&str, &str); 7] = [
+    ("GET", "/admin/sessions"),
+    ("GET", "/admin/streams/x"),
+    ("POST", "/admin/drain"),
+    ("GET", "/v1/admin/cluster"),
+    ("GET", "/admin/fair/weights"),
+    ("POST", "/admin/fair/weight?session=s&weight=2"),
+    ("GET", "/admin/fair/served"),
+];
+
+#[test]
+fn only_the_operator_may_operate() {
+    on_node(async |node| {
+        for (method, path) in PATHS {
+            node.ask(method, path).send().await.is_problem(403, "ESEC");
+        }
+        assert!(!node.node.meta.is_draining());
+    });
+}
+
+#[test]
+fn a_single_node_is_its_only_member_and_in_no_group() {
+    on_node(async |node| {
+        let cluster = node.admin("GET", "/v1/admin/cluster").send().await.json();
+        assert_eq!(cluster["members"].as_array().unwrap().len(), 1);
+        assert_eq!(cluster["members"][0]["node"], "dev");
+        assert_eq!(cluster["groups"], json!([]));
+    });
+}
+
+#[test]
+fn weights_are_set_and_what_is_served_is_counted() {
+    on_node(async |node| {
+        let set = "/admin/fair/weight?session=batch&weight=0.5";
+        assert_eq!(node.admin("POST", set).send().await.status(), 200);
+        let weights = node.admin("GET", "/admin/fair/weights").send().await.json();
+        assert_eq!(weights["weights"], json!({ "batch": 0.5 }));
+        for bad in [
+            "?session=batch&weight=0.01",
+            "?session=batch&weight=x",
+            "?weight=1",
+        ] {
+            let refused = node
+                .admin("POST", &format!("/admin/fair/weight{bad}"))
+                .send()
+                .await;
+            refused.is_problem(422, "EBAD_INPUT");
+        }
+        let asked = json!({ "prompt": TEXT, "model": "summarizer.local" });
+        let ask = node.ask("POST", "/v1/ask").header("x-session-id", "batch");
+        assert_eq!(ask.json(&asked).send().await.status(), 200);
+        let served = node
+            .admin("GET", "/admin/fair/served?limit=5")
+            .send()
+            .await
+            .json();
+        assert_eq!(served[0]["session"], "batch", "{served}");
+        assert_eq!(served[0]["grants"], 1);
+    });
+}
+
+#[test]
+fn a_draining_node_takes_no_new_work_and_is_not_ready() {
+    on_node(async |node| {
+        let told = node.admin("POST", "/admin/drain").send().await;
+        assert_eq!(
+            (told.status(), told.json()["draining"].clone()),
+            (202, json!(true))
+        );
+        let refused = node
+            .ask("POST", "/v1/ask")
+            .json(&json!({ "prompt": TEXT }))
+            .send()
+            .await;
+        refused.is_problem(503, "EDRAINING");
+        assert!(refused.header("retry-after").is_some());
+        assert_eq!(node.admin("GET", "/readyz").send().await.status(), 503);
+        assert_eq!(node.admin("GET", "/healthz").send().await.status(), 200);
+    });
+}
+
+#[test]
+fn a_session_belongs_to_the_tenant_that_used_it_first() {
+    on_node(async |node| {
+        let asked = json!({ "prompt": TEXT, "model": "summarizer.local" });
+        let ask = node
+            .ask("POST", "/v1/ask")
+            .header("x-session-id", "shared")
+            .json(&asked);
+        assert_eq!(ask.clone().send().await.status(), 200);
+        let stranger = format!("Bearer {}", node.stranger().await);
+        let refused = ask.clone().header("authorization", &stranger).send().await;
+        refused.is_problem(403, "ESEC");
+        assert_eq!(ask.send().await.status(), 200);
+    });
+}
