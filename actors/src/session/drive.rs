@@ -316,7 +316,7 @@ impl Drive {
     async fn guard_budget(&mut self) {
         let used = self.running_amount();
         if self.launched.spend.wants_more(used) {
-            self.launched.spend.top_up().await;
+            self.launched.spend.top_up(used).await;
         }
         if self.launched.spend.is_exhausted(used) {
             let lanes = self

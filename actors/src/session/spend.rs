@@ -10,6 +10,9 @@ use crate::ledger::HeldBudget;
 /// How much of a hold may be used before it is topped up.
 const TOP_UP_AT_PERCENT: u64 = 90;
 
+/// Sizes of a top-up that are tried, each half the one before: the last of an account is worth having, but not token by token.
+const TOP_UP_ATTEMPTS: u32 = 5;
+
 /// What a lane may use beyond its hold when nothing can be added (atp.md 17.3).
 const TOLERANCE_PERCENT: u64 = 10;
 
@@ -70,14 +73,24 @@ impl Spend {
         !self.is_short && !all.fits(percent(hold.amount(), TOP_UP_AT_PERCENT))
     }
 
-    /// Tops the hold up by half; when the account has no room for that, remembers it.
-    pub(super) async fn top_up(&mut self) {
+    /// Tops the hold up to half as much again as was used, or by what part of that the account has room for; when it has
+    /// none, remembers it.
+    pub(super) async fn top_up(&mut self, used: Amount) {
+        let all = used.plus(self.settled.amount());
         let Some(hold) = &mut self.hold else { return };
-        let by = percent(hold.amount(), 50).plus(Amount {
+        let ahead = Amount {
             tokens: 64,
-            usd_micros: 0,
-        });
-        self.is_short = hold.extend(by).await.is_err();
+            usd_micros: u64::from(all.usd_micros > 0),
+        };
+        let mut by = percent(all, 150).plus(ahead).minus(hold.amount());
+        for _ in 0..TOP_UP_ATTEMPTS {
+            if hold.extend(by).await.is_ok() {
+                return;
+            }
+            // Rounded up: a component that is needed never shrinks to nothing, which would be granted for ever.
+            by = by.minus(percent(by, 50));
+        }
+        self.is_short = true;
     }
 
     /// Whether `used` by running calls exceeds the hold, tolerance included, and nothing can be added.

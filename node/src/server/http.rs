@@ -43,6 +43,8 @@ pub async fn serve(
     let service = HttpService::build()
         .keep_alive(KeepAlive::Timeout(times.keep_alive))
         .client_request_timeout(times.head)
+        // A client that closes its side while it waits has gone: its request is cancelled there and then.
+        .h1_allow_half_closed(false)
         .finish(factory);
     let Ok(handler) = service.new_service(()).await else {
         return;

@@ -3,6 +3,10 @@
 //!
 //! Nothing here knows the inside of a node. Every wait is for a condition, with a deadline that says what it was.
 
+mod adapters;
 mod anthropic;
+mod budget;
+mod clients;
 mod fixture;
+mod hostile;
 mod openai;

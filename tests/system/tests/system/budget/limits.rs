@@ -1,0 +1,83 @@
+//! Requests that meet a limit on their way.
+
+use serde_json::{Value, json};
+
+use super::{ask, node, number};
+
+#[tokio::test]
+async fn a_request_that_does_not_fit_is_refused_and_nothing_is_done() {
+    let (mock, node) = node().await;
+    let key = node.tenant("acme", json!({ "limit_tokens": 20 })).await;
+    let reply = node.chat(&key, ask("mock", "", 100, false)).send().await;
+    assert_eq!(reply.status, 402, "{}", reply.text());
+    let error = &reply.json()["error"];
+    assert_eq!(
+        (error["type"].as_str(), error["code"].as_str()),
+        (Some("insufficient_quota"), Some("budget-exhausted"))
+    );
+    assert_eq!(mock.stats().await.requests, 0);
+    assert_eq!(number(&node.settled("acme").await, "settled_tokens"), 0);
+    node.account("acme", json!({ "limit_tokens": 10_000 })).await;
+    node.chat(&key, ask("mock", "", 100, false)).send().await.ok();
+}
+
+#[tokio::test]
+async fn a_stream_is_cut_when_its_hold_is_spent_and_its_account_empty() {
+    let (mock, node) = node().await;
+    let key = node.tenant("acme", json!({ "limit_tokens": 600 })).await;
+    // The provider ignores the limit that it is given.
+    let body = ask(
+        "mock",
+        "prompt_tokens=10 completion_tokens=5000 interval_ms=1",
+        50,
+        true,
+    );
+    let reply = node.chat(&key, body).send().await.ok();
+    let events = reply.events();
+    let last: Value = serde_json::from_str(events.last().expect("events")).expect("an error event");
+    assert_eq!(last["error"]["code"], "budget-exhausted", "{last}");
+    let tokens = events.iter().filter(|event| event.contains("\"@")).count() as u64;
+    assert!(
+        (500..=700).contains(&tokens),
+        "{tokens} tokens came before the end"
+    );
+    let balance = node.settled("acme").await;
+    let settled = number(&balance, "settled_tokens");
+    assert!(settled <= 600, "{balance}");
+    assert!(
+        settled + number(&balance, "overrun_tokens") >= tokens,
+        "{balance} {tokens}"
+    );
+    let stats = mock.stats().await;
+    assert_eq!(
+        (stats.aborted, stats.in_flight),
+        (1, 0),
+        "the provider was told to stop"
+    );
+}
+
+#[tokio::test]
+async fn a_parallel_limit_counts_what_is_in_flight() {
+    let (_mock, node) = node().await;
+    let key = node.tenant("acme", json!({ "max_parallel": 2 })).await;
+    let slow = || {
+        node.chat(
+            &key,
+            ask("mock", "completion_tokens=500 interval_ms=20", 500, true),
+        )
+    };
+    let (mut first, mut second) = (slow().open().await, slow().open().await);
+    first.read_until("\"@").await;
+    second.read_until("\"@").await;
+    assert_eq!(number(&node.balance("acme").await, "in_flight"), 2);
+    let third = slow().send().await;
+    assert!(
+        [402, 429].contains(&third.status),
+        "{} {}",
+        third.status,
+        third.text()
+    );
+    drop((first, second));
+    node.settled("acme").await;
+    node.chat(&key, ask("mock", "", 5, false)).send().await.ok();
+}

@@ -1,0 +1,65 @@
+//! Providers that are wrong about usage, or do not say.
+
+use serde_json::json;
+
+use super::{ask, node, number};
+
+#[tokio::test]
+async fn what_is_not_reported_is_estimated_from_what_was_seen() {
+    for stream in [true, false] {
+        let (_mock, node) = node().await;
+        let key = node.unlimited().await;
+        let body = ask("mock-no-usage", "completion_tokens=30", 30, stream);
+        node.chat(&key, body).send().await.ok();
+        let settled = number(&node.settled("acme").await, "settled_tokens");
+        // About ten for the prompt; streamed tokens are counted, a whole text is measured.
+        let expected = if stream { 30..=60 } else { 8..=60 };
+        assert!(expected.contains(&settled), "stream {stream}: {settled}");
+    }
+}
+
+#[tokio::test]
+async fn a_report_beyond_the_hold_is_charged_up_to_the_limit_and_the_rest_is_told() {
+    let (_mock, node) = node().await;
+    let key = node.tenant("acme", json!({ "limit_tokens": 300 })).await;
+    let body = ask(
+        "mock-lie-usage",
+        "prompt_tokens=10 completion_tokens=50",
+        50,
+        true,
+    );
+    node.chat(&key, body).send().await.ok();
+    let balance = node.settled("acme").await;
+    assert!(number(&balance, "settled_tokens") <= 300, "{balance}");
+    assert_eq!(
+        number(&balance, "settled_tokens") + number(&balance, "overrun_tokens"),
+        10 + 500,
+        "{balance}"
+    );
+    let refused = node.chat(&key, ask("mock", "", 50, true)).send().await;
+    assert_eq!(refused.status, 402, "{}", refused.text());
+}
+
+#[tokio::test]
+async fn what_comes_after_the_end_is_neither_passed_on_nor_charged() {
+    let (_mock, node) = node().await;
+    let key = node.unlimited().await;
+    let body = ask(
+        "mock-after-final",
+        "prompt_tokens=10 completion_tokens=20",
+        20,
+        true,
+    );
+    let reply = node.chat(&key, body).send().await.ok();
+    assert!(reply.text().ends_with("data: [DONE]\n\n"));
+    assert_eq!(
+        reply
+            .events()
+            .iter()
+            .filter(|event| event.contains("\"@"))
+            .count(),
+        20
+    );
+    assert_eq!(number(&node.settled("acme").await, "settled_tokens"), 30);
+    node.chat(&key, ask("mock", "", 5, false)).send().await.ok();
+}
