@@ -51,6 +51,8 @@ async def main(url, key):
             print(kind, file=sys.stderr, flush=True)
             if kind == "agent.request":
                 await work(socket, received)
+            elif kind == "heartbeat":
+                await socket.send(frame("heartbeat", {}, flags=["HB", "ACK"]))
             elif kind == "control.error":
                 print(received["payload"]["content"], file=sys.stderr, flush=True)
 
