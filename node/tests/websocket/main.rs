@@ -1,0 +1,9 @@
+//! ATP over WebSocket, as a client and as an agent see it: a node in this process, plain sockets at the other end.
+
+mod agents;
+mod dialects;
+mod encodings;
+mod faults;
+mod fixture;
+mod leaving;
+mod requests;

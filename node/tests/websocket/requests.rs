@@ -1,0 +1,164 @@
+//! Streams of native clients: shapes, several at once, giving up, not reading.
+
+use serde_json::{Value, json};
+
+use super::fixture::{Agent, Manners, client, on_node, request};
+use crate::fixture::frame;
+
+const DOCUMENT: &str = "Routers decide where work goes. Budgets bound what it may cost. Policies say who may ask. \
+                        Streams carry answers as they are made. Every hold is settled once.";
+
+#[test]
+fn a_client_without_hello_is_granted_a_window_and_gets_its_answer() {
+    on_node(async |setup| {
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "summarizer.local", DOCUMENT)).await;
+        let granted = peer.of_type("control.window_update").await;
+        assert_eq!(granted["flags"], json!(["SYN", "ACK"]), "{granted}");
+        assert_eq!(granted["payload"]["content"]["reason"], "grant");
+        let last = peer.answer().await;
+        assert!(
+            last["flags"].as_array().unwrap().contains(&json!("FIN")),
+            "{last}"
+        );
+        assert!(
+            !last["payload"]["content"]["result"]["text"]
+                .as_str()
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(
+            last["payload"]["content"]["telemetry"]["model_used"],
+            "summarizer.local"
+        );
+        assert_eq!(last["payload"]["in_reply_to"], 1);
+        setup.settled().await;
+    });
+}
+
+#[test]
+fn partials_come_in_order_and_add_up_to_what_the_agent_said() {
+    on_node(async |setup| {
+        Agent::ready(&setup, "echo").await.work(Manners::Echo);
+        let mut peer = client(&setup).await;
+        peer.greet(json!({ "features": ["provisional", "status"] })).await;
+        peer.send(request("a", "echo", "one two three four")).await;
+        let (mut text, mut seqs) = (String::new(), Vec::new());
+        let last = loop {
+            let said = peer.frame().await;
+            match said["payload"]["type"].as_str().unwrap() {
+                "agent.result.partial" => {
+                    text.push_str(said["payload"]["content"]["text"].as_str().unwrap());
+                    seqs.push(said["msg_seq"].as_u64().unwrap());
+                }
+                "agent.result.final" => break said,
+                _ => {}
+            }
+        };
+        assert_eq!(text, "one two three four");
+        seqs.push(last["msg_seq"].as_u64().unwrap());
+        assert!(seqs.is_sorted_by(|a, b| a + 1 == *b || a < b), "{seqs:?}");
+        assert_eq!(last["payload"]["content"]["telemetry"]["out_tokens"], 2);
+        setup.settled().await;
+    });
+}
+
+#[test]
+fn several_streams_of_one_connection_are_answered_each() {
+    on_node(async |setup| {
+        Agent::ready(&setup, "echo").await.work(Manners::Echo);
+        let mut peer = client(&setup).await;
+        let names: Vec<String> = (0..6).map(|stream| format!("stream-{stream}")).collect();
+        for name in &names {
+            peer.send(request(name, "echo", name)).await;
+        }
+        let mut answers = std::collections::BTreeMap::new();
+        while answers.len() < names.len() {
+            let last = peer.answer().await;
+            let text = last["payload"]["content"]["result"]["text"].clone();
+            answers.insert(last["stream_id"].as_str().unwrap().to_owned(), text);
+        }
+        for name in &names {
+            assert_eq!(answers[name], Value::from(name.as_str()));
+        }
+        setup.settled().await;
+    });
+}
+
+#[test]
+fn a_reset_stops_the_agent_and_settles() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "slow").await;
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "slow", "count to ten")).await;
+        let asked = agent.asked().await;
+        agent.partial(&asked, "one ").await;
+        peer.of_type("agent.result.partial").await;
+        let cancel = json!({ "code": "ECANCEL", "error": "cancelled", "message": "no", "retryable": false, "scope": "stream" });
+        peer.send(frame(
+            "a",
+            2,
+            &["RST"],
+            json!({ "type": "control.error", "content": cancel }),
+        ))
+        .await;
+        let told = agent.peer.of_type("control.error").await;
+        assert_eq!(told["stream_id"], asked.stream.as_str());
+        assert_eq!(told["payload"]["content"]["code"], "ECANCEL");
+        setup.settled().await;
+    });
+}
+
+#[test]
+fn a_client_that_goes_away_settles() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "slow").await;
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "slow", "count to ten")).await;
+        let asked = agent.asked().await;
+        agent.partial(&asked, "one ").await;
+        peer.of_type("agent.result.partial").await;
+        drop(peer);
+        assert_eq!(agent.peer.error().await, "ECANCEL");
+        setup.settled().await;
+    });
+}
+
+#[test]
+fn an_unknown_model_is_an_error_that_ends_the_stream_only() {
+    on_node(async |setup| {
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "nobody", "hello")).await;
+        let refused = peer.of_type("control.error").await;
+        assert_eq!(refused["stream_id"], "a");
+        assert_eq!(refused["flags"], json!(["RST", "CTRL"]));
+        peer.send(request("b", "summarizer.local", DOCUMENT)).await;
+        assert_eq!(peer.answer().await["stream_id"], "b");
+    });
+}
+
+#[test]
+fn a_client_that_does_not_read_stops_the_agent_and_costs_no_other_stream() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "flood").await;
+        let mut deaf = client(&setup).await;
+        deaf.send(request("a", "flood", "everything")).await;
+        let asked = agent.asked().await;
+        let much = "word ".repeat(20_000);
+        // What sockets and queues hold is finite: the agent is told to stop, or its hold is spent, before this is over.
+        let flood = async {
+            for _ in 0..4_000 {
+                agent.partial(&asked, &much).await;
+            }
+        };
+        tokio::select! {
+            () = flood => {}
+            () = tokio::time::sleep(std::time::Duration::from_millis(1_500)) => {}
+        }
+        let mut other = client(&setup).await;
+        other.send(request("b", "summarizer.local", DOCUMENT)).await;
+        other.answer().await;
+        drop(deaf);
+        setup.settled().await;
+    });
+}
