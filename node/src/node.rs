@@ -333,6 +333,7 @@ fn surface_settings(config: &Config) -> Settings {
         budget_429: config.compat.budget_429,
         request_ms: config.timeouts.request_ms,
         frame_bytes: config.limits.max_frame_bytes,
+        write_stall: Duration::from_millis(config.limits.write_stall_ms),
         accepts_dialects: !config.compat.dialects.is_empty(),
     }
 }

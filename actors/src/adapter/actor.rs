@@ -14,7 +14,7 @@ use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, 
 use atp_protocol::adapter::{AgentStatus, Health, HealthStatus};
 use atp_protocol::error::Code;
 use atp_protocol::estimate::Accuracy;
-use atp_protocol::flow::{Aimd, AimdConfig, Signal};
+use atp_protocol::flow::{Aimd, AimdConfig, Signal, StatusConfig, StatusTracker, Work};
 use atp_protocol::ids::AdapterId;
 use atp_protocol::units::{Amount, Millis};
 use atp_routing::breaker::{self, Breaker, Permit, State};
@@ -60,9 +60,11 @@ pub(crate) struct AskProbe;
 #[rtype(result = "()")]
 pub(crate) struct Said {
     /// Readiness.
-    pub(crate) status: Option<AgentStatus>,
+    pub(crate) status: AgentStatus,
     /// Calls it suggests.
     pub(crate) suggested: Option<u32>,
+    /// When BUSY or PAUSE lapses.
+    pub(crate) retry_after_ms: Option<u64>,
 }
 
 /// One adapter.
@@ -77,6 +79,7 @@ pub(crate) struct AdapterActor {
     /// Permits of probes that are out, oldest first.
     probes: VecDeque<Permit>,
     window: Aimd,
+    status: StatusTracker,
     suggested: Option<u32>,
     accuracy: Accuracy,
     latencies: VecDeque<f64>,
@@ -107,6 +110,7 @@ impl AdapterActor {
             breaker: Breaker::new(breaker::Settings::default()),
             probes: VecDeque::new(),
             window: Aimd::new(window),
+            status: StatusTracker::new(StatusConfig::default()),
             suggested: None,
             accuracy: Accuracy::default(),
             latencies: VecDeque::with_capacity(RECENT),
@@ -147,9 +151,20 @@ impl AdapterActor {
         self.live.set_surcharge(self.accuracy.surcharge(now));
     }
 
+    /// What the agent said, as long as it holds: a PAUSE takes work within its grace, BUSY and PAUSE lapse.
+    fn publish_status(&self, now: Millis) {
+        let takes_work = self.status.parallel(now, Work::New, 1, None, false) > 0;
+        let status = match takes_work {
+            true => AgentStatus::Ready,
+            false => self.status.status(now),
+        };
+        self.live.set_status(status);
+    }
+
     fn tick(&mut self) {
         let now = self.world.now();
         self.publish_gate(now);
+        self.publish_status(now);
         self.publish_window(now);
         let failures = self.outcomes.iter().filter(|ok| !**ok).count();
         let rate = failures as f64 / self.outcomes.len().max(1) as f64;
@@ -281,13 +296,21 @@ impl Handler<AskProbe> for AdapterActor {
 impl Handler<Said> for AdapterActor {
     type Result = ();
 
-    fn handle(&mut self, said: Said, _: &mut Context<Self>) {
-        if let Some(status) = said.status {
-            self.live.set_status(status);
+    fn handle(&mut self, said: Said, context: &mut Context<Self>) {
+        let now = self.world.now();
+        let change = self.status.report(now, said.status, said.retry_after_ms);
+        if let Some(before) = change {
+            info!(adapter = %self.id, from = ?before, to = ?said.status, "agent status changed");
         }
         if said.suggested.is_some() {
             self.suggested = said.suggested;
         }
-        self.publish_window(self.world.now());
+        self.publish_status(now);
+        self.publish_window(now);
+        // The tick notices the rest; a change that is due before it is not to wait for it.
+        if let Some(due) = self.status.next_deadline().filter(|due| now.plus(1_000) > *due) {
+            let wait = Duration::from_millis(due.since(now));
+            context.run_later(wait, |actor, _| actor.publish_status(actor.world.now()));
+        }
     }
 }

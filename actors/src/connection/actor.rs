@@ -9,18 +9,20 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, ResponseFuture}
 use atp_protocol::connection::{self, Config, Event, Output, StreamKey};
 use atp_protocol::container::compressed::Algorithm;
 use atp_protocol::dialect::{self, Dialect, Endpoint, Mode};
-use atp_protocol::frame::{self, Encoded, Frame, Outbound, Policy, Wrapping};
+use atp_protocol::error::{Code, Fault, Scope};
+use atp_protocol::frame::{self, Encoded, Frame, Outbound, Policy, Required, Wrapping};
 use atp_protocol::hello::{Greeting, Level, Offer, Role, negotiate};
 use atp_protocol::ids::{AdapterId, KeyId, SessionId};
 use atp_protocol::limits::Limits;
 use atp_protocol::payload::Kind;
 use atp_protocol::replay::{NonceStore, ReplayConfig};
 use atp_protocol::request::Identity;
-use atp_protocol::units::{Millis, Tier, Window};
+use atp_protocol::units::{Millis, Tier, UnixMillis, Window};
 
 use super::agent::Pending;
 use super::egress::{EgressSender, Queues, Wire};
-use super::messages::{Gone, Incoming};
+use super::messages::{Drain, Gone, Incoming};
+use crate::adapter::AdapterFactory;
 use crate::session::Router;
 
 /// Messages waiting; the transport and pumps wait beyond.
@@ -53,7 +55,8 @@ pub struct Connection {
     pub(super) machine: connection::Connection,
     pub(super) clients: BTreeMap<StreamKey, tokio::task::AbortHandle>,
     pub(super) calls: BTreeMap<StreamKey, Pending>,
-    pub(super) adapter: Option<AdapterId>,
+    /// The adapter that the peer declared itself to be, and what it was registered with.
+    pub(super) adapter: Option<(AdapterId, Arc<dyn AdapterFactory>)>,
     pub(super) calls_made: u64,
     limits: Limits,
     queues: Queues,
@@ -61,6 +64,8 @@ pub struct Connection {
     dialect: Option<Option<Dialect>>,
     is_cbor: bool,
     is_lean: bool,
+    /// What seals every frame, both ways.
+    required: Required,
     compression: Option<Algorithm>,
     nonces: NonceStore,
     /// The session a hello came with.
@@ -106,6 +111,7 @@ impl Connection {
             role: Role::Client,
             dialect: None,
             is_lean: false,
+            required: Required::default(),
             compression: None,
             nonces: NonceStore::new(ReplayConfig::default()),
             named_session: None,
@@ -127,6 +133,7 @@ impl Connection {
             role: self.role,
             accepts_cbor: self.is_cbor,
             accepts_compressed: self.compression.is_some(),
+            required: self.required,
             dialect: match self.dialect {
                 None if self.settings.accepts_dialects => Mode::Detect(endpoint),
                 Some(Some(dialect)) => Mode::Fixed(dialect, endpoint),
@@ -177,7 +184,10 @@ impl Connection {
             match output {
                 Output::Transmit(frame) => self.transmit(Arc::unwrap_or_clone(frame), &mut waiting, context),
                 Output::Deliver(event) => outputs.extend(self.deliver(event, context)),
-                Output::Close(close) => self.control(Wire::Close(close), context),
+                Output::Close(close) => {
+                    self.control(Wire::Close(close), context);
+                    context.stop();
+                }
             }
         }
         self.arm(context);
@@ -190,7 +200,13 @@ impl Connection {
             Some(Some(dialect)) => {
                 dialect::reply(dialect, &frame, self.router.world.clock.unix()).map(Encoded::Text)
             }
-            _ => frame::encode(frame, &self.outbound()).ok(),
+            _ => {
+                let nonce = self.required.nonce.then(|| self.router.world.mint("n_"));
+                let fresh = nonce
+                    .as_deref()
+                    .map(|nonce| (nonce, self.router.world.clock.unix()));
+                frame::encode(frame, &self.outbound(fresh)).ok()
+            }
         };
         let Some(encoded) = encoded else { return };
         let wire = Wire::Message(encoded);
@@ -204,7 +220,7 @@ impl Connection {
         }
     }
 
-    fn outbound(&self) -> Outbound<'static> {
+    fn outbound<'o>(&self, fresh: Option<(&'o str, UnixMillis)>) -> Outbound<'o> {
         let wrapping = if self.is_cbor {
             Wrapping::Cbor(None)
         } else {
@@ -213,6 +229,8 @@ impl Connection {
         Outbound {
             wrapping,
             lean: self.is_lean,
+            checksum: self.required.checksum,
+            fresh,
             compression: self.compression,
             ..Outbound::json(self.machine.profile().limits.frame_bytes)
         }
@@ -235,19 +253,27 @@ impl Connection {
             Event::Closed(key) => self.reset(&key, None),
             Event::LaneFailed { key, fault, .. } => self.lane_failed(&key, &fault),
             Event::Resume { key, .. } => {
-                let fault = atp_protocol::error::Fault::new(
-                    atp_protocol::error::Code::Resume,
+                let fault = Fault::new(
+                    Code::Resume,
                     "streams of this connection cannot be resumed; open a new one",
                 );
                 self.machine.fail(self.now(), &key, &fault)
+            }
+            Event::Agreed(ack) => {
+                // The answer went out as the hello came; what a subprotocol fixed stays.
+                self.is_cbor = self.settings.is_cbor || ack.encoding == "cbor";
+                self.is_lean = ack.features.has("lean");
+                self.required.nonce = ack.features.has("nonce");
+                self.required.checksum = ack.features.has("checksum");
+                self.compression = ack.compression.as_deref().and_then(Algorithm::parse);
+                Vec::new()
             }
             Event::PeerDead => {
                 context.stop();
                 Vec::new()
             }
             // The pumps wait for the queue, and the queue for the peer; nothing else is to be done.
-            Event::Agreed(_)
-            | Event::Finished(_)
+            Event::Finished(_)
             | Event::Full(_)
             | Event::Credit(_)
             | Event::Congestion(_)
@@ -265,6 +291,7 @@ impl Connection {
             "status",
             "trace",
             "checksum",
+            "nonce",
         ];
         let offer = Offer {
             version: "1.1".to_owned(),
@@ -295,12 +322,24 @@ impl Connection {
             level: Level::Core,
         });
         self.role = agreed.role;
+        if agreed.role != Role::Client {
+            self.machine.keep_when_idle();
+        }
         let now = self.now();
-        let outputs = self.machine.agree(now, ack);
-        self.is_cbor = agreed.encoding == "cbor";
-        self.is_lean = agreed.features.has("lean");
-        self.compression = agreed.compression.as_deref().and_then(Algorithm::parse);
-        outputs
+        self.machine.agree(now, ack)
+    }
+
+    /// The transport cannot find the next frame, so the connection ends with the refusal.
+    fn too_big(&mut self, context: &mut Context<Self>) -> Vec<Wire> {
+        let detail = format!(
+            "a frame has at most {} bytes; split the message",
+            self.limits.frame_bytes
+        );
+        let fault = Fault::new(Code::TooBig, detail).scoped(Scope::Connection);
+        self.router.world.meter.error(fault.code, fault.scope);
+        let now = self.now();
+        let outputs = self.machine.reject(now, &fault);
+        self.process(outputs, context)
     }
 
     /// Sets a timer for the machine's next deadline, unless an earlier one is set.
@@ -364,9 +403,9 @@ impl Actor for Connection {
             pump.abort();
         }
         self.fail_calls();
-        if let Some(adapter) = self.adapter.take() {
+        if let Some((id, factory)) = self.adapter.take() {
             let registry = self.router.registry.clone();
-            tokio::task::spawn_local(async move { registry.withdraw(adapter).await });
+            tokio::task::spawn_local(async move { registry.withdraw(id, factory).await });
         }
     }
 }
@@ -383,8 +422,28 @@ impl Handler<Incoming> for Connection {
                 self.machine.heard(now);
                 Vec::new()
             }
+            Incoming::TooBig => self.too_big(context),
+            Incoming::NotText => {
+                let outputs = self.machine.close(connection::Close::NOT_TEXT);
+                self.process(outputs, context)
+            }
+            Incoming::NotWebSocket => {
+                let outputs = self.machine.close(connection::Close::NOT_WEBSOCKET);
+                self.process(outputs, context)
+            }
         };
         self.queued(waiting)
+    }
+}
+
+impl Handler<Drain> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, context: &mut Context<Self>) {
+        let now = self.now();
+        let outputs = self.machine.drain(now);
+        let waiting = self.process(outputs, context);
+        self.send_later(waiting, context);
     }
 }
 

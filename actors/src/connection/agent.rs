@@ -8,7 +8,7 @@ use atp_protocol::connection::{Output, StreamKey};
 use atp_protocol::error::{Code, ControlError, Fault, Scope};
 use atp_protocol::estimate::Price;
 use atp_protocol::frame::{Frame, Meta};
-use atp_protocol::ids::{SessionId, StreamId};
+use atp_protocol::ids::{AdapterId, SessionId, StreamId};
 use atp_protocol::limits::Limits;
 use atp_protocol::payload::{AgentFinal, Body, CostEst, EndStatus, Kind, Payload, Status};
 use atp_protocol::units::Window;
@@ -17,8 +17,8 @@ use tokio::sync::mpsc;
 
 use super::actor::Connection;
 use super::dialled::{self, Dialled};
-use super::messages::{Abandon, Dispatch};
-use crate::adapter::{Call, LaneEvent, LaneFinal, Metered, Partial, Question};
+use super::messages::{Abandon, Declared, Dispatch};
+use crate::adapter::{AdapterFactory, Call, LaneEvent, LaneFinal, Metered, Partial, Question, Said};
 use crate::registry::{AdapterSpec, Attachment, PriceList};
 
 /// Calls of an agent that does not say how many it takes.
@@ -39,7 +39,7 @@ impl Connection {
     ) -> Vec<Output> {
         let told = match Body::read(&frame.payload) {
             Ok(Body::Capability(capability)) => self.declare(*capability, context),
-            Ok(Body::Health(said)) if self.adapter.as_ref() == Some(&said.adapter_id) => {
+            Ok(Body::Health(said)) if self.is_adapter(&said.adapter_id) => {
                 self.router.registry.report_health(said.adapter_id, said.health);
                 Ok(())
             }
@@ -74,34 +74,40 @@ impl Connection {
     fn declare(&mut self, capability: Capability, context: &mut Context<Self>) -> Result<(), Fault> {
         let id = capability.adapter_id.clone();
         match &self.adapter {
-            Some(declared) if *declared != id => {
+            Some((declared, _)) if *declared != id => {
                 let detail = format!("this connection is adapter {declared}; connect again to be another");
                 return Err(Fault::new(Code::BadInput, detail));
             }
             _ => {}
         }
         let capability = Arc::new(capability);
+        let factory: Arc<dyn AdapterFactory> =
+            Arc::new(Dialled::new(Arc::clone(&capability), context.address()));
         let spec = AdapterSpec {
             prices: self.prices(&capability),
             window: capability.max_parallel.unwrap_or(WINDOW).max(1),
-            factory: Arc::new(Dialled::new(Arc::clone(&capability), context.address())),
+            factory: Arc::clone(&factory),
             capability,
             attachment: Attachment::Dialled,
             region: Arc::clone(&self.router.settings.region),
             cancel_stops_billing: true,
         };
-        self.adapter = Some(id);
+        self.adapter = Some((id, factory));
+        self.machine.keep_when_idle();
         let router = std::rc::Rc::clone(&self.router);
         let connection = context.address();
         tokio::task::spawn_local(async move {
-            match router.registry.register(spec.clone()).await {
-                Ok(()) => dialled::probe(&router, &spec).await,
-                // Another adapter has the name: the connection is of no use.
+            let declared = match router.registry.register(spec.clone()).await {
+                Ok(()) => dialled::probe(&router, &spec)
+                    .await
+                    .map_err(|fault| fault.scoped(Scope::Message)),
                 Err(fault) => {
                     tracing::warn!(adapter = %spec.capability.adapter_id, %fault, "adapter refused");
-                    connection.do_send(super::Gone);
+                    // Another adapter has the name: the connection is of no use.
+                    Err(fault.scoped(Scope::Connection))
                 }
-            }
+            };
+            connection.do_send(Declared(declared));
         });
         Ok(())
     }
@@ -121,12 +127,18 @@ impl Connection {
     }
 
     fn say(&self, status: &Status) {
-        if let Some(adapter) = &self.adapter {
-            let suggested = status.suggested_window.and_then(|window| window.max_parallel);
-            self.router
-                .registry
-                .report_status(adapter, status.status, suggested);
+        if let Some((adapter, _)) = &self.adapter {
+            let said = Said {
+                status: status.status,
+                suggested: status.suggested_window.and_then(|window| window.max_parallel),
+                retry_after_ms: status.retry_after_ms,
+            };
+            self.router.registry.report_status(adapter, said);
         }
+    }
+
+    fn is_adapter(&self, id: &AdapterId) -> bool {
+        self.adapter.as_ref().is_some_and(|(declared, _)| declared == id)
     }
 
     /// A message of a lane.
@@ -313,6 +325,19 @@ fn metered(cost: CostEst) -> Metered {
         out_tokens: cost.out_tokens,
         usd_micros: Some(cost.usd_micros),
         source: UsageSource::Reported,
+    }
+}
+
+impl Handler<Declared> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, Declared(result): Declared, context: &mut Context<Self>) {
+        let Err(fault) = result else { return };
+        self.router.world.meter.error(fault.code, fault.scope);
+        let now = self.now();
+        let outputs = self.machine.reject(now, &fault);
+        let waiting = self.process(outputs, context);
+        self.send_later(waiting, context);
     }
 }
 

@@ -123,7 +123,10 @@ impl Stream for Events {
 
 /// Tries an agent with one tiny call before real work is sent to it (routing.md 3.2): it must accept it, answer with
 /// well-formed events and end with a final, in time.
-pub(super) async fn probe(router: &Rc<Router>, spec: &AdapterSpec) {
+///
+/// # Errors
+/// What it did instead.
+pub(super) async fn probe(router: &Rc<Router>, spec: &AdapterSpec) -> Result<(), Fault> {
     let adapter = spec.factory.build();
     let id = spec.capability.adapter_id.clone();
     let verdict = match tokio::time::timeout(PROBE, answer(&*adapter, probe_call(router, spec))).await {
@@ -138,6 +141,7 @@ pub(super) async fn probe(router: &Rc<Router>, spec: &AdapterSpec) {
         Err(fault) => warn!(adapter = %id, %fault, "adapter failed its compliance probe; it gets no work"),
     }
     router.registry.report_compliance(id, verdict.is_ok());
+    verdict
 }
 
 async fn answer(adapter: &dyn Adapter, call: Call) -> Result<(), Fault> {

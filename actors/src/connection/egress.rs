@@ -23,6 +23,8 @@ pub enum Wire {
 pub struct Egress {
     control: mpsc::Receiver<Wire>,
     data: mpsc::Receiver<Wire>,
+    /// Waits for the data that was queued before.
+    close: Option<Close>,
 }
 
 /// The connection's end.
@@ -41,6 +43,7 @@ pub fn egress() -> (EgressSender, Egress) {
         Egress {
             control: control_out,
             data: data_out,
+            close: None,
         },
     )
 }
@@ -51,10 +54,18 @@ pub struct EgressSender(pub(super) Queues);
 impl Egress {
     /// What is to be sent next; `None` when the connection has ended.
     pub async fn next(&mut self) -> Option<Wire> {
-        tokio::select! {
-            biased;
-            Some(wire) = self.control.recv() => Some(wire),
-            wire = self.data.recv() => wire,
+        if self.close.is_none() {
+            let wire = tokio::select! {
+                biased;
+                Some(wire) = self.control.recv() => Some(wire),
+                wire = self.data.recv() => wire,
+            };
+            match wire {
+                Some(Wire::Close(close)) => self.close = Some(close),
+                Some(Wire::Message(_)) | None => return wire,
+            }
         }
+        let queued = self.data.try_recv().ok();
+        queued.or_else(|| self.close.take().map(Wire::Close))
     }
 }

@@ -20,12 +20,28 @@ pub enum Incoming {
     Binary(Bytes),
     /// A ping or pong: a sign of life.
     Pulse,
+    /// A message larger than a frame may be; the rest of it was not read.
+    TooBig,
+    /// Text that is not UTF-8.
+    NotText,
+    /// A violation of WebSocket itself.
+    NotWebSocket,
 }
 
 /// The transport has ended.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Gone;
+
+/// The node is leaving: what runs may finish, new work goes elsewhere.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Drain;
+
+/// What became of the adapter that the peer declared: taken in or not, then whether it passed its probe.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Declared(pub(super) Result<(), Fault>);
 
 /// A stream was admitted or not.
 #[derive(Message)]

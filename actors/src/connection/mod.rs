@@ -1,6 +1,6 @@
 //! Drives one ATP connection: a client's, or that of an agent that dialled in to work.
 //!
-//! Receives  `Incoming` and `Gone` from the transport; `Event`s of its streams' sessions; `Dispatch` from whoever calls its
+//! Receives  `Incoming`, `Drain` and `Gone` from the transport; `Event`s of its streams' sessions; `Dispatch` from whoever calls its
 //!           agent; its own timer
 //! Sends     encoded messages to the transport, control before data; requests to its router; `Register`, `Withdraw` and
 //!           `Report` to the registry
@@ -18,4 +18,4 @@ mod render;
 
 pub use actor::{Connection, ConnectionSettings};
 pub use egress::{Egress, Wire, egress};
-pub use messages::{Gone, Incoming};
+pub use messages::{Drain, Gone, Incoming};

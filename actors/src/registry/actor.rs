@@ -206,8 +206,10 @@ impl Handler<Register> for Registry {
 impl Handler<Withdraw> for Registry {
     type Result = ();
 
-    fn handle(&mut self, Withdraw(id): Withdraw, _: &mut Context<Self>) {
-        if self.adapters.remove(&id).is_some() {
+    fn handle(&mut self, Withdraw { id, factory }: Withdraw, _: &mut Context<Self>) {
+        let is_it = |entry: &Entry| Arc::ptr_eq(&entry.spec.factory, &factory);
+        if self.adapters.get(&id).is_some_and(is_it) {
+            self.adapters.remove(&id);
             info!(adapter = %id, "adapter withdrawn");
             self.rebuild();
         }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use actix::Addr;
-use atp_protocol::adapter::{AgentStatus, Health};
+use atp_protocol::adapter::Health;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::AdapterId;
 use atp_routing::policy::Lint;
 
 use super::messages::{AdapterView, List, LoadPolicy, Register, Report, Withdraw};
 use super::{AdapterSpec, Registry, Snapshots};
-use crate::adapter::{Directory, Said};
+use crate::adapter::{AdapterFactory, Directory, Said};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -39,10 +39,10 @@ impl RegistryHandle {
         self.addr.send(Register(spec)).await.map_err(|_| stopped())?
     }
 
-    /// Removes an adapter; calls in flight go on.
-    pub async fn withdraw(&self, id: AdapterId) {
+    /// Removes the adapter that was registered with `factory`; calls in flight go on. One that has replaced it stays.
+    pub async fn withdraw(&self, id: AdapterId, factory: Arc<dyn AdapterFactory>) {
         // A stopped registry routes nothing anyway.
-        let _ = self.addr.send(Withdraw(id)).await;
+        let _ = self.addr.send(Withdraw { id, factory }).await;
     }
 
     /// Takes an adapter's own health report. A full registry hears the next one.
@@ -66,12 +66,9 @@ impl RegistryHandle {
     }
 
     /// Takes an adapter's readiness and the calls it suggests.
-    pub(crate) fn report_status(&self, id: &AdapterId, status: AgentStatus, suggested: Option<u32>) {
+    pub(crate) fn report_status(&self, id: &AdapterId, said: Said) {
         if let Some(endpoint) = self.directory.get(id) {
-            let _ = endpoint.actor.try_send(Said {
-                status: Some(status),
-                suggested,
-            });
+            let _ = endpoint.actor.try_send(said);
         }
     }
 

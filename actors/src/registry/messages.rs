@@ -9,16 +9,20 @@ use atp_protocol::ids::AdapterId;
 use atp_routing::policy::Lint;
 
 use super::AdapterSpec;
+use crate::adapter::AdapterFactory;
 
 /// An adapter is there. One of the same name is replaced.
 #[derive(Message)]
 #[rtype(result = "Result<(), Fault>")]
 pub(crate) struct Register(pub(crate) AdapterSpec);
 
-/// An adapter has gone.
+/// The adapter that was registered with this factory has gone.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Withdraw(pub(crate) AdapterId);
+pub(crate) struct Withdraw {
+    pub(crate) id: AdapterId,
+    pub(crate) factory: Arc<dyn AdapterFactory>,
+}
 
 /// An adapter's condition changed, as it says or as a poll found.
 #[derive(Message)]

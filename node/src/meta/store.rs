@@ -1,7 +1,7 @@
 //! The node's agreed state and its snapshots.
 
+use std::future::Future;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
@@ -12,6 +12,7 @@ use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::{AccountId, TenantId};
 use atp_protocol::units::Tier;
 use atp_routing::policy::Lint;
+use tokio::sync::watch;
 
 use super::Status;
 use super::log::{Log, Record};
@@ -30,7 +31,7 @@ pub struct Meta {
     /// Policy and adapters in force.
     pub registry: RegistryHandle,
     world: World,
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
 }
 
 /// What was read back from the journal.
@@ -69,7 +70,7 @@ impl Meta {
             ledger,
             registry,
             world,
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
         }
     }
 
@@ -141,13 +142,22 @@ impl Meta {
 
     /// Refuses new work from now on.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.draining.send_replace(true);
     }
 
     /// Whether new work is refused.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
+    }
+
+    /// Resolves when new work is refused.
+    pub fn drained(&self) -> impl Future<Output = ()> + 'static {
+        let mut draining = self.draining.subscribe();
+        async move {
+            // A node that is gone refuses work as well.
+            let _ = draining.wait_for(|is_draining| *is_draining).await;
+        }
     }
 
     /// What readiness looks at.

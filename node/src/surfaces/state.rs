@@ -29,6 +29,8 @@ pub struct Settings {
     pub request_ms: u64,
     /// Largest ATP frame in bytes.
     pub frame_bytes: usize,
+    /// A WebSocket that takes nothing for so long has left.
+    pub write_stall: Duration,
     /// Client dialects are accepted on `/ws`.
     pub accepts_dialects: bool,
 }

@@ -1,15 +1,19 @@
 //! `GET /ws`: ATP over WebSocket (atp.md section 2). One frame per message; the connection's actor does the rest.
 
+use std::future::Future;
+use std::io::ErrorKind;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Actor, Addr};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
-use atp_actors::connection::{Connection, ConnectionSettings, Egress, Gone, Incoming, Wire, egress};
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, ProtocolError, Session};
+use atp_actors::connection::{Connection, ConnectionSettings, Drain, Egress, Gone, Incoming, Wire, egress};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::frame::Encoded;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tracing::debug;
 
 use super::Surface;
@@ -70,8 +74,13 @@ async fn upgrade(request: HttpRequest, payload: Payload) -> HttpResponse {
         .max_frame_size(limit)
         .aggregate_continuations()
         .max_continuation_size(limit);
-    tokio::task::spawn_local(write(way_out, session));
-    tokio::task::spawn_local(read(messages, connection));
+    let stall = surface.settings.write_stall;
+    let drained = surface.meta.drained();
+    let reading = tokio::task::spawn_local(read(messages, session.clone(), connection.clone(), drained));
+    tokio::task::spawn_local(async move {
+        write(way_out, session, connection, stall).await;
+        reading.abort();
+    });
     response
 }
 
@@ -90,15 +99,37 @@ fn subprotocol(request: &HttpRequest) -> Option<&'static str> {
 }
 
 /// Reads messages one by one, each when the connection has dealt with the one before.
-async fn read(mut messages: AggregatedMessageStream, connection: Addr<Connection>) {
-    while let Some(message) = messages.next().await {
+async fn read(
+    mut messages: AggregatedMessageStream,
+    mut session: Session,
+    connection: Addr<Connection>,
+    draining: impl Future<Output = ()>,
+) {
+    let mut draining = pin!(draining.fuse());
+    loop {
+        let message = tokio::select! {
+            () = &mut draining => {
+                connection.do_send(Drain);
+                continue;
+            }
+            message = messages.next() => message,
+        };
         let incoming = match message {
-            Ok(AggregatedMessage::Text(text)) => Incoming::Text(text.to_string()),
-            Ok(AggregatedMessage::Binary(bytes)) => Incoming::Binary(bytes),
-            Ok(AggregatedMessage::Ping(_) | AggregatedMessage::Pong(_)) => Incoming::Pulse,
-            Ok(AggregatedMessage::Close(_)) => break,
-            Err(error) => {
+            Some(Ok(AggregatedMessage::Text(text))) => Incoming::Text(text.to_string()),
+            Some(Ok(AggregatedMessage::Binary(bytes))) => Incoming::Binary(bytes),
+            Some(Ok(AggregatedMessage::Ping(bytes))) => {
+                // A session that has closed needs no answer.
+                let _ = session.pong(&bytes).await;
+                Incoming::Pulse
+            }
+            Some(Ok(AggregatedMessage::Pong(_))) => Incoming::Pulse,
+            Some(Ok(AggregatedMessage::Close(_))) | None => break,
+            Some(Err(error)) => {
                 debug!(%error, "WebSocket broke off");
+                if let Some(incoming) = broken(&error) {
+                    // What comes after it cannot be read; the connection says so and closes.
+                    let _ = connection.send(incoming).await;
+                }
                 break;
             }
         };
@@ -109,24 +140,47 @@ async fn read(mut messages: AggregatedMessageStream, connection: Addr<Connection
     connection.do_send(Gone);
 }
 
-async fn write(mut out: Egress, mut session: Session) {
+/// What is to be said about a broken WebSocket; nothing when it is the transport that broke.
+fn broken(error: &ProtocolError) -> Option<Incoming> {
+    match error {
+        ProtocolError::Overflow => Some(Incoming::TooBig),
+        ProtocolError::Io(error) if error.kind() == ErrorKind::InvalidData => Some(Incoming::NotText),
+        ProtocolError::Io(error) if error.to_string() == "Exceeded maximum continuation size" => {
+            Some(Incoming::TooBig)
+        }
+        ProtocolError::Io(_) => None,
+        ProtocolError::UnmaskedFrame
+        | ProtocolError::MaskedFrame
+        | ProtocolError::InvalidOpcode(_)
+        | ProtocolError::InvalidLength(_)
+        | ProtocolError::BadOpCode
+        | ProtocolError::ContinuationNotStarted
+        | ProtocolError::ContinuationStarted
+        | ProtocolError::ContinuationFragment(_) => Some(Incoming::NotWebSocket),
+    }
+}
+
+/// Writes until there is nothing more to say, or the peer takes nothing for `stall`; the connection ends with it.
+async fn write(mut out: Egress, mut session: Session, connection: Addr<Connection>, stall: Duration) {
     while let Some(wire) = out.next().await {
-        let sent = match wire {
-            Wire::Message(Encoded::Text(text)) => session.text(text).await,
-            Wire::Message(Encoded::Binary(bytes)) => session.binary(bytes).await,
-            Wire::Close(close) => {
-                let reason = CloseReason {
-                    code: CloseCode::from(close.code),
-                    description: Some(close.reason.to_owned()),
-                };
-                // A peer that has gone needs no telling.
-                let _ = session.close(Some(reason)).await;
-                return;
+        let sending = async {
+            match wire {
+                Wire::Message(Encoded::Text(text)) => session.text(text).await.is_ok(),
+                Wire::Message(Encoded::Binary(bytes)) => session.binary(bytes).await.is_ok(),
+                Wire::Close(close) => {
+                    let reason = CloseReason {
+                        code: CloseCode::from(close.code),
+                        description: Some(close.reason.to_owned()),
+                    };
+                    // A peer that has gone needs no telling.
+                    let _ = session.clone().close(Some(reason)).await;
+                    false
+                }
             }
         };
-        if sent.is_err() {
-            return;
+        if !tokio::time::timeout(stall, sending).await.unwrap_or(false) {
+            return connection.do_send(Gone);
         }
     }
-    let _ = session.close(None).await;
+    let _ = tokio::time::timeout(stall, session.close(None)).await;
 }

@@ -1,1 +1,278 @@
-//! .
+//! Adapters that dial in: joining, working, misbehaving, leaving.
+
+use serde_json::json;
+
+use crate::fixture::{Agent, Manners, client, on_node, request};
+
+#[test]
+fn an_agent_gets_no_work_before_it_passed_its_probe() {
+    on_node(async |setup| {
+        let mut agent = Agent::dial(&setup, "echo").await;
+        agent.declare(json!({})).await;
+        let probe = agent.asked().await;
+        assert!(probe.is_probe());
+        assert!(!setup.is_routable("echo"));
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "echo", "hello")).await;
+        peer.error().await;
+        agent.echo(&probe).await;
+        setup.routable("echo").await;
+        peer.send(request("b", "echo", "hello")).await;
+        let asked = agent.asked().await;
+        agent.echo(&asked).await;
+        assert_eq!(
+            peer.answer().await["payload"]["content"]["result"]["text"],
+            "hello"
+        );
+    });
+}
+
+#[test]
+fn an_agent_that_fails_its_probe_is_told_so_and_gets_no_work() {
+    on_node(async |setup| {
+        let mut agent = Agent::dial(&setup, "broken").await;
+        agent.declare(json!({})).await;
+        let probe = agent.asked().await;
+        agent
+            .say(&probe, "agent.result.error", json!({ "error": "out of memory" }))
+            .await;
+        assert_eq!(agent.peer.error().await, "EADAPTER");
+        assert!(!setup.is_routable("broken"));
+    });
+}
+
+#[test]
+fn an_incomplete_capability_is_refused_and_the_agent_may_try_again() {
+    on_node(async |setup| {
+        let mut agent = Agent::dial(&setup, "echo").await;
+        agent
+            .control("adapter.capability", json!({ "adapter_id": "echo" }))
+            .await;
+        assert_eq!(agent.peer.error().await, "EBAD_INPUT");
+        agent.declare(json!({})).await;
+        let probe = agent.asked().await;
+        agent.echo(&probe).await;
+        setup.routable("echo").await;
+    });
+}
+
+#[test]
+fn the_name_of_a_configured_adapter_is_refused_and_that_adapter_stays() {
+    on_node(async |setup| {
+        let mut agent = Agent::dial(&setup, "summarizer.local").await;
+        agent.declare(json!({})).await;
+        assert_eq!(agent.peer.error().await, "ESEC");
+        agent.peer.closed().await;
+        assert!(setup.is_routable("summarizer.local"));
+        let mut peer = client(&setup).await;
+        peer.send(request(
+            "a",
+            "summarizer.local",
+            "Work goes where it should. Budgets hold.",
+        ))
+        .await;
+        peer.answer().await;
+    });
+}
+
+#[test]
+fn a_disconnect_withdraws_at_once_and_fails_what_ran() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "echo").await;
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "echo", "hello")).await;
+        let asked = agent.asked().await;
+        agent.partial(&asked, "hel").await;
+        peer.of_type("agent.result.partial").await;
+        drop(agent);
+        let said = loop {
+            let frame = peer.frame().await;
+            let kind = frame["payload"]["type"].as_str().unwrap().to_owned();
+            if kind == "control.error" || kind == "agent.result.final" {
+                break frame;
+            }
+        };
+        let content = &said["payload"]["content"];
+        assert!(
+            content["aborted"] == true || content["code"].is_string(),
+            "{said}"
+        );
+        setup.withdrawn("echo").await;
+        setup.settled().await;
+    });
+}
+
+#[test]
+fn the_newest_of_two_agents_of_one_name_works_and_outlives_the_other() {
+    on_node(async |setup| {
+        let first = Agent::ready(&setup, "echo").await;
+        let second = Agent::ready(&setup, "echo").await;
+        drop(first);
+        second.work(Manners::Echo);
+        // The first one's leaving is noticed on the way.
+        for stream in ["a", "b", "c"] {
+            let mut peer = client(&setup).await;
+            peer.send(request(stream, "echo", "still here")).await;
+            peer.answer().await;
+        }
+        assert!(setup.is_routable("echo"));
+    });
+}
+
+#[test]
+fn declaring_again_replaces_what_was_declared() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "echo").await;
+        agent.declare(json!({ "models": ["echo", "echo-large"] })).await;
+        let probe = agent.asked().await;
+        agent.echo(&probe).await;
+        setup.routable("echo").await;
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "echo-large", "hello")).await;
+        let asked = agent.asked().await;
+        assert_eq!(asked.content["model"], "echo-large");
+        agent.echo(&asked).await;
+        peer.answer().await;
+    });
+}
+
+#[test]
+fn a_draining_agent_finishes_what_it_has_and_gets_no_more() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "echo").await;
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "echo", "first")).await;
+        let asked = agent.asked().await;
+        agent.status("DRAINING").await;
+        agent.peer.is_heard().await;
+        peer.send(request("b", "echo", "second")).await;
+        assert_eq!(peer.of_type("control.error").await["stream_id"], "b");
+        agent.echo(&asked).await;
+        let last = peer.answer().await;
+        assert_eq!(last["stream_id"], "a");
+        assert_eq!(last["payload"]["content"]["result"]["text"], "first");
+    });
+}
+
+#[test]
+fn a_busy_agent_gets_work_again_when_it_said_it_would() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "echo").await;
+        let busy = json!({ "status": "BUSY", "retry_after_ms": 300 });
+        agent.control("control.status", busy).await;
+        agent.peer.is_heard().await;
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "echo", "too early")).await;
+        peer.error().await;
+        agent.work(Manners::Echo);
+        for attempt in 0.. {
+            peer.send(request(&format!("retry-{attempt}"), "echo", "later"))
+                .await;
+            let is_answered = loop {
+                let frame = peer.frame().await;
+                match frame["payload"]["type"].as_str().unwrap() {
+                    "agent.result.final" => break true,
+                    "control.error" => break false,
+                    _ => {}
+                }
+            };
+            if is_answered {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+}
+
+#[test]
+fn a_pause_takes_work_within_its_grace() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "echo").await;
+        agent.status("PAUSE").await;
+        agent.peer.is_heard().await;
+        agent.work(Manners::Echo);
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "echo", "within the grace")).await;
+        peer.answer().await;
+    });
+}
+
+#[test]
+fn an_unhealthy_agent_gets_no_work_until_it_is_well() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "echo").await;
+        let health = |status: &str| json!({ "adapter_id": "echo", "status": status });
+        agent.control("adapter.health", health("unhealthy")).await;
+        let mut peer = client(&setup).await;
+        let mut attempt = 0;
+        for (status, wanted) in [("unhealthy", "control.error"), ("healthy", "agent.result.final")] {
+            agent.control("adapter.health", health(status)).await;
+            agent.peer.is_heard().await;
+            // The table is made anew within a tenth of a second.
+            tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+            attempt += 1;
+            peer.send(request(&format!("s{attempt}"), "echo", "hello")).await;
+            if wanted == "agent.result.final" {
+                let asked = agent.asked().await;
+                agent.echo(&asked).await;
+            }
+            peer.of_type(wanted).await;
+        }
+        agent
+            .control(
+                "adapter.health",
+                json!({ "adapter_id": "other", "status": "healthy" }),
+            )
+            .await;
+        assert_eq!(agent.peer.error().await, "ENOTFOUND");
+    });
+}
+
+#[test]
+fn an_agent_that_lies_about_usage_cannot_make_the_account_overspend() {
+    on_node(async |setup| {
+        Agent::ready(&setup, "liar").await.work(Manners::Lying);
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "liar", "how much?")).await;
+        loop {
+            let frame = peer.frame().await;
+            let kind = &frame["payload"]["type"];
+            if kind == "agent.result.final" || kind == "control.error" {
+                break;
+            }
+        }
+        setup.settled().await;
+    });
+}
+
+#[test]
+fn chunks_after_the_final_are_dropped_and_the_agent_goes_on() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "echo").await;
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "echo", "once")).await;
+        let asked = agent.asked().await;
+        agent.echo(&asked).await;
+        agent.partial(&asked, "and again").await;
+        agent.partial(&asked, "and again").await;
+        let last = peer.answer().await;
+        assert_eq!(last["payload"]["content"]["result"]["text"], "once");
+        peer.send(request("b", "echo", "twice")).await;
+        let asked = agent.asked().await;
+        agent.echo(&asked).await;
+        assert_eq!(peer.answer().await["stream_id"], "b");
+    });
+}
+
+#[test]
+fn an_agent_that_stalls_is_cut_at_the_deadline() {
+    on_node(async |setup| {
+        Agent::ready(&setup, "stone").await.work(Manners::Stalling);
+        let mut peer = client(&setup).await;
+        let mut asked = request("a", "stone", "anybody?");
+        asked["meta"]["deadline_ms"] = 400.into();
+        peer.send(asked).await;
+        assert_eq!(peer.error().await, "ETIMEOUT");
+        setup.settled().await;
+    });
+}

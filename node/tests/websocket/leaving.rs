@@ -1,1 +1,120 @@
-//! .
+//! Heartbeats, silence, idleness, and a node that leaves.
+
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::fixture::{Agent, Said, client, on_node, on_node_with, request};
+
+#[test]
+fn a_client_without_streams_is_closed_when_idle_and_hears_heartbeats_before() {
+    on_node(async |setup| {
+        let mut peer = client(&setup).await;
+        let ack = peer
+            .greet(json!({ "hb_interval_ms": 1000, "idle_fin_ms": 3000 }))
+            .await;
+        assert_eq!(ack["hb_interval_ms"], 1000);
+        let mut beats = 0;
+        let code = loop {
+            match peer.said().await {
+                Said::Text(frame) => {
+                    assert_eq!(frame["flags"], json!(["HB"]), "{frame}");
+                    beats += 1;
+                    peer.raw(Message::Ping(Vec::new().into())).await;
+                }
+                Said::Closed(code) => break code,
+                Said::Binary(_) => panic!("binary was not agreed"),
+            }
+        };
+        assert_eq!(code, Some(4408));
+        assert!(beats >= 2, "{beats} heartbeats");
+    });
+}
+
+#[test]
+fn a_peer_that_falls_silent_is_let_go() {
+    on_node(async |setup| {
+        let mut peer = client(&setup).await;
+        peer.greet(json!({ "hb_interval_ms": 1000, "idle_fin_ms": 600_000 }))
+            .await;
+        assert_eq!(peer.closed().await, Some(1001));
+    });
+}
+
+#[test]
+fn an_agent_waits_for_work_longer_than_a_client_may_be_idle() {
+    on_node(async |setup| {
+        let mut agent = Agent::dial(&setup, "patient").await;
+        // A second agent with short times, which outlives its idle time.
+        let mut peer = client(&setup).await;
+        peer.greet(json!({ "role": "agent", "hb_interval_ms": 1000, "idle_fin_ms": 3000 }))
+            .await;
+        for _ in 0..5 {
+            let beat = peer.of_type("heartbeat").await;
+            assert_eq!(beat["flags"], json!(["HB"]));
+            peer.raw(Message::Ping(Vec::new().into())).await;
+        }
+        peer.is_heard().await;
+        agent.peer.is_heard().await;
+    });
+}
+
+#[test]
+fn a_websocket_ping_is_answered() {
+    on_node(async |setup| {
+        let mut peer = client(&setup).await;
+        peer.raw(Message::Ping(b"there?".to_vec().into())).await;
+        let pong = tokio::time::timeout(
+            std::time::Duration::from_secs(10),
+            futures_util::StreamExt::next(&mut peer.socket),
+        );
+        let pong = pong.await.expect("an answer").unwrap().unwrap();
+        assert_eq!(pong, Message::Pong(b"there?".to_vec().into()));
+    });
+}
+
+#[test]
+fn a_draining_node_finishes_streams_refuses_others_and_closes_with_1001() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "slow").await;
+        let mut idle = client(&setup).await;
+        idle.is_heard().await;
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "slow", "wait for me")).await;
+        let asked = agent.asked().await;
+        setup.node.meta.drain();
+        assert_eq!(
+            idle.of_type("control.status").await["payload"]["content"]["status"],
+            "DRAINING"
+        );
+        assert_eq!(idle.closed().await, Some(1001));
+        peer.of_type("control.status").await;
+        peer.send(request("b", "slow", "too late")).await;
+        let refused = peer.of_type("control.error").await;
+        assert_eq!(refused["stream_id"], "b");
+        assert_eq!(refused["payload"]["content"]["code"], "EDRAINING");
+        agent.echo(&asked).await;
+        peer.answer().await;
+        let fin = json!({ "type": "agent.log", "content": { "level": "info", "text": "done" } });
+        peer.send(crate::fixture::frame("a", 2, &["FIN"], fin)).await;
+        assert_eq!(peer.closed().await, Some(1001));
+    });
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_let_go_after_the_write_stall() {
+    on_node_with(
+        |config| config.limits.write_stall_ms = 300,
+        async |setup| {
+            let mut agent = Agent::ready(&setup, "flood").await;
+            let mut deaf = client(&setup).await;
+            deaf.send(request("a", "flood", "everything")).await;
+            let asked = agent.asked().await;
+            agent.flood(&asked).await;
+            let code = agent.peer.error().await;
+            assert!(["EWINDOW_AGENT", "ECANCEL"].contains(&code.as_str()), "{code}");
+            setup.settled().await;
+            // What was on its way is read; then there is the end, long before an idle connection's.
+            deaf.closed().await;
+        },
+    );
+}

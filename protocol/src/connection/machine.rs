@@ -134,6 +134,11 @@ impl Connection {
         out
     }
 
+    /// The peer waits for work: a connection without streams is kept.
+    pub const fn keep_when_idle(&mut self) {
+        self.config.closes_idle = false;
+    }
+
     /// Ends the connection.
     pub fn close(&mut self, close: Close) -> Vec<Output> {
         if std::mem::replace(&mut self.is_closed, true) {
@@ -207,13 +212,14 @@ impl Connection {
         };
         let before = stream.bytes();
         let room = self.profile.limits.reassembly_bytes.saturating_sub(self.buffered);
-        let out = step(stream, room);
+        let mut out = step(stream, room);
         self.buffered = self.buffered - before + stream.bytes();
         if stream.state().is_open() {
             let due = stream.next_deadline();
             self.deadlines.set(key, due);
         } else {
             self.bury(now, key);
+            out.extend(self.close_if_drained(now));
         }
         out
     }

@@ -69,6 +69,16 @@ impl Close {
         code: 4401,
         reason: "authentication failed",
     };
+    /// Text that is not UTF-8.
+    pub const NOT_TEXT: Self = Self {
+        code: 1007,
+        reason: "text is not UTF-8",
+    };
+    /// Frames of WebSocket itself that break its rules.
+    pub const NOT_WEBSOCKET: Self = Self {
+        code: 1002,
+        reason: "not WebSocket",
+    };
     /// Nothing was open for the agreed time.
     pub const IDLE: Self = Self {
         code: 4408,
