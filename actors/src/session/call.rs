@@ -10,6 +10,7 @@ use std::time::Duration;
 use atp_protocol::adapter::{AgentStatus, Usage, UsageSource};
 use atp_protocol::error::{Code, Fault, Scope};
 use atp_protocol::estimate::{Estimate, Price};
+use atp_protocol::finding::Finding;
 use atp_protocol::units::{Amount, Millis};
 use atp_routing::reconcile;
 use atp_routing::session::{Call as CallId, Chunk, LaneEnd, Piece};
@@ -266,7 +267,7 @@ impl Running {
             rest: reconcile::Answer {
                 text: last.text.unwrap_or_default(),
                 data: last.data,
-                findings: last.findings,
+                findings: self.attributed(last.findings),
                 tool_calls: last.tool_calls,
                 model: last.model,
                 finish_reason: last.finish_reason,
@@ -277,6 +278,19 @@ impl Running {
             citations: Vec::new(),
             has_failed_tests: false,
         }
+    }
+
+    /// Findings that do not say who reported them are their adapter's, as `agent#seq` (atp.md 21.1).
+    fn attributed(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
+        for finding in findings
+            .iter_mut()
+            .filter(|finding| finding.provenance.is_empty())
+        {
+            finding
+                .provenance
+                .push(format!("{}#{}", self.endpoint.id, self.seq + 1));
+        }
+        findings
     }
 
     /// Whether the adapter was asked at all.
