@@ -1,8 +1,8 @@
 //! The composition root: the only crate that knows sockets, TLS, files, environment variables and clocks.
 //!
-//! [`config`] becomes a running [`node`]: [`journal`]s are recovered, actors started, [`adapters`] attached ([`builtin`]s,
-//! [`provider`]s, [`grpc`]), and [`server`] hands connections to arbiters where [`surfaces`] turn them into requests, in the words of
-//! [`wire`]. [`auth`] and [`meta`] are what all of it agrees on, [`telemetry`] what operators see.
+//! [`config`] becomes a running [`node`]: [`journal`]s are recovered, actors started, adapters attached ([`builtin`]s,
+//! [`provider`]s, [`grpc`]), and [`server`] hands connections to arbiters where [`surfaces`] turn them into requests, in
+//! the words of [`wire`]. [`auth`] and [`meta`] are what all of it agrees on, [`telemetry`] what operators see.
 
 mod adapters;
 pub mod auth;
@@ -10,6 +10,7 @@ pub mod builtin;
 mod chunk;
 pub mod config;
 pub mod cpu;
+pub mod ctl;
 pub mod dev;
 pub mod environment;
 pub mod grpc;

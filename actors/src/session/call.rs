@@ -32,18 +32,6 @@ pub(super) struct Target {
     pub(super) effective: Amount,
 }
 
-impl Target {
-    /// What the router counted, when the adapter said nothing.
-    pub(super) fn estimated(&self, out_tokens: u64) -> Usage {
-        Usage {
-            in_tokens: self.estimate.in_tokens,
-            out_tokens,
-            usd_micros: self.price.cost(self.estimate.in_tokens, out_tokens),
-            source: UsageSource::Estimated,
-        }
-    }
-}
-
 /// What a call tells its session.
 pub(super) enum Signal {
     Accepted,
@@ -81,6 +69,8 @@ pub(super) struct Running {
     first_chunk: Option<Millis>,
     usage: Option<Usage>,
     seen_tokens: u64,
+    /// The adapter has said its last word, on usage too.
+    is_ended: bool,
 }
 
 impl Running {
@@ -116,6 +106,7 @@ impl Running {
             first_chunk: None,
             usage: None,
             seen_tokens: 0,
+            is_ended: false,
         };
         if delay_ms == 0 {
             running.begin();
@@ -264,6 +255,7 @@ impl Running {
     }
 
     fn end(&mut self, last: LaneFinal) -> LaneEnd {
+        self.is_ended = true;
         if let Some(metered) = last.usage {
             self.usage = Some(priced(self.price, metered));
         } else if let Some(text) = &last.text {
@@ -287,6 +279,11 @@ impl Running {
         }
     }
 
+    /// Whether the adapter was asked at all.
+    pub(super) const fn was_sent(&self) -> bool {
+        !matches!(self.state, State::Waiting(..))
+    }
+
     /// What the adapter reported, if it did.
     pub(super) const fn reported(&self) -> Option<Usage> {
         self.usage
@@ -294,12 +291,16 @@ impl Running {
 
     /// What the call has used so far: reported, else counted against `estimate`.
     pub(super) fn used(&self, estimate: &Estimate) -> Usage {
-        self.usage.unwrap_or_else(|| Usage {
-            in_tokens: estimate.in_tokens,
-            out_tokens: self.seen_tokens,
-            usd_micros: self.price.cost(estimate.in_tokens, self.seen_tokens),
-            source: UsageSource::Estimated,
-        })
+        match self.usage {
+            Some(usage) if self.is_ended => usage,
+            Some(usage) => at_least(self.price, usage, self.seen_tokens),
+            None => Usage {
+                in_tokens: estimate.in_tokens,
+                out_tokens: self.seen_tokens,
+                usd_micros: self.price.cost(estimate.in_tokens, self.seen_tokens),
+                source: UsageSource::Estimated,
+            },
+        }
     }
 
     /// Time to the first chunk in milliseconds, or to `now`.
@@ -342,6 +343,19 @@ pub(super) fn priced(price: Price, metered: Metered) -> Usage {
             .usd_micros
             .unwrap_or_else(|| price.cost(metered.in_tokens, metered.out_tokens)),
         source: metered.source,
+    }
+}
+
+/// Usage reported on the way, raised to the output that was seen: some providers report the prompt first and the answer last.
+pub(super) fn at_least(price: Price, reported: Usage, seen_tokens: u64) -> Usage {
+    if reported.out_tokens >= seen_tokens {
+        return reported;
+    }
+    Usage {
+        in_tokens: reported.in_tokens,
+        out_tokens: seen_tokens,
+        usd_micros: price.cost(reported.in_tokens, seen_tokens),
+        source: UsageSource::Estimated,
     }
 }
 

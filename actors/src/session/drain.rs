@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use atp_protocol::adapter::Usage;
 use atp_protocol::estimate::Price;
-use atp_routing::session::LaneIx;
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use super::call::{Running, priced};
+use super::call::{Running, at_least, priced};
 use crate::adapter::{LaneEvent, LaneStream, Place};
 
 /// A call nobody waits for any more.
 pub(super) struct Drain {
-    pub(super) lane: LaneIx,
     stream: LaneStream,
     /// Stays taken: the adapter is still at work.
     _place: Place,
@@ -26,17 +24,10 @@ pub(super) struct Drain {
 
 impl Drain {
     /// `None` when the call had not begun or was over. `caps`: bytes and milliseconds.
-    pub(super) fn new(
-        lane: LaneIx,
-        call: Running,
-        price: Price,
-        so_far: Usage,
-        caps: (u64, u64),
-    ) -> Option<Self> {
+    pub(super) fn new(call: Running, price: Price, so_far: Usage, caps: (u64, u64)) -> Option<Self> {
         let (stream, place) = call.into_stream()?;
         let time_max = Duration::from_millis(caps.1);
         Some(Self {
-            lane,
             stream,
             _place: place,
             price,
@@ -75,7 +66,9 @@ impl Drain {
                     LaneEvent::Log { .. } | LaneEvent::Question(_) | LaneEvent::Status(_) => None,
                 };
                 match metered {
-                    Some(metered) => usage = priced(self.price, metered),
+                    Some(metered) => {
+                        usage = at_least(self.price, priced(self.price, metered), usage.out_tokens);
+                    }
                     None => usage.usd_micros = self.price.cost(usage.in_tokens, usage.out_tokens),
                 }
                 if bytes > self.bytes_max {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use atp_protocol::adapter::Usage;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::units::{Amount, Millis};
-use atp_routing::session::{Action, Call as CallId, CancelReason, Input, LaneIx, LaneOutcome, Piece, Step};
+use atp_routing::session::{Action, Call as CallId, CancelReason, Input, LaneIx, Piece, Step};
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep, timeout};
 
@@ -148,24 +148,33 @@ impl Drive {
             },
             Signal::Log { level, text } => return self.emit(Output::Log { level, text }).await,
             Signal::Refused(fault) => {
-                self.retire(at);
+                // Whoever refuses bills nothing; whoever did not answer in time may be at work.
+                let over = self.calls.swap_remove(at);
+                if fault.code == Code::Timeout {
+                    self.count(&over);
+                }
                 Input::DispatchErr { call, fault }
             }
             Signal::Ended(end) => {
-                self.retire(at);
+                let over = self.calls.swap_remove(at);
+                self.count(&over);
                 Input::LaneFinal { call, end }
             }
             Signal::Failed(fault) => {
-                let usage = self.calls[at].reported();
-                self.retire(at);
+                let over = self.calls.swap_remove(at);
+                self.count(&over);
+                let usage = over.reported();
                 Input::LaneFail { call, fault, usage }
             }
         };
         self.pending.push_back(input);
     }
 
-    fn retire(&mut self, at: usize) {
-        self.calls.swap_remove(at);
+    /// Counts a call that is over. Each call counts by itself: a provider that failed bills what it did all the same,
+    /// whoever answers in its place.
+    fn count(&mut self, call: &Running) {
+        let target = &self.launched.targets[call.target];
+        self.launched.spend.count(call.used(&target.estimate));
     }
 
     /// The client has gone: nothing more is sent, what runs is cancelled, all is settled.
@@ -227,7 +236,8 @@ impl Drive {
                 self.pending.push_back(Input::ArbiterResult(Err(fault)));
             }
             Step::Escalate { lane, target, .. } => self.escalate(lane, target.0).await,
-            Step::SettleLane { lane, outcome } => self.settle_lane(lane, &outcome),
+            // What a lane used was counted call by call.
+            Step::SettleLane { .. } => {}
             Step::Finish(result) => {
                 self.is_finished = true;
                 // With nothing left to drain the charge is on record before the client knows the answer, so that a
@@ -275,10 +285,15 @@ impl Drive {
         let target = &self.launched.targets[call.target];
         let used = call.used(&target.estimate);
         let bills_on = !target.endpoint.cancel_stops_billing && reason != CancelReason::TooBig;
-        if bills_on {
-            let caps = (self.router.settings.drain_bytes, self.router.settings.drain_ms);
-            self.drains
-                .extend(Drain::new(id.lane, call, target.price, used, caps));
+        let is_billed = call.was_sent();
+        let caps = (self.router.settings.drain_bytes, self.router.settings.drain_ms);
+        let drain = bills_on
+            .then(|| Drain::new(call, target.price, used, caps))
+            .flatten();
+        match drain {
+            Some(drain) => self.drains.push(drain),
+            None if is_billed => self.launched.spend.count(used),
+            None => {}
         }
     }
 
@@ -295,18 +310,6 @@ impl Drive {
             Err(fault) => Input::LaneRejected { lane, fault },
         };
         self.pending.push_back(input);
-    }
-
-    fn settle_lane(&mut self, lane: LaneIx, outcome: &LaneOutcome) {
-        // A lane that is being drained is counted when its drain is over.
-        if outcome.attempts == 0 || self.drains.iter().any(|drain| drain.lane == lane) {
-            return;
-        }
-        let target = &self.launched.targets[outcome.target.0];
-        let usage = outcome
-            .usage
-            .unwrap_or_else(|| target.estimated(outcome.seen_tokens));
-        self.launched.spend.count(usage);
     }
 
     /// Tops the hold up before it is spent, and cuts the lanes when nothing can be added.

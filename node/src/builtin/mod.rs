@@ -8,7 +8,7 @@
 //! | `replay.local` | plays a recorded stream with its timing | its recording, else the conversation's text |
 //!
 //! The first three are [`Task`]s, pure functions from a [`Brief`] to an [`Answer`], behind one adapter that runs them on
-//! the [`Cpu`](atp_actors::cpu::Cpu) seam, counts their tokens and streams what they say.
+//! the [`Cpu`] seam, counts their tokens and streams what they say.
 //!
 //! **Bounds.** A conversation over [`MAX_TEXT_BYTES`] is refused with `ECONTEXT`. A full CPU queue is `EWINDOW_AGENT`.
 //! **Tokens.** One token is four bytes, rounded up, of all text in the request and of all text in the answer; since the

@@ -1,7 +1,7 @@
 //! Adapters behind `atp.adapter.v1.AdapterService` (atp.md section 22).
 //!
-//! [`v1`] is the contract, generated; [`ask`] turns a call into its requests and [`answer`] its chunks into lane events;
-//! [`report`] reads estimates and health; [`refusal`] says what a status means.
+//! `v1` is the contract, generated; `ask` turns a call into its requests and `answer` its chunks into lane events;
+//! `report` reads estimates and health; `refusal` says what a status means.
 //!
 //! One HTTP/2 connection per arbiter, dialled when the first call needs it and again after it broke. Dropping a lane's
 //! stream resets the RPC, which is the adapter's cancellation.

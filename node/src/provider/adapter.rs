@@ -1,10 +1,11 @@
 //! The adapter of every provider; what differs is its [`Protocol`].
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use atp_actors::adapter::{Adapter, Call, LaneStream};
-use atp_protocol::adapter::{Capability, Health};
+use atp_protocol::adapter::{Capability, Health, HealthStatus};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::estimate::Estimate;
 use bytes::Bytes;
@@ -40,20 +41,24 @@ pub(super) trait Protocol {
 pub(super) struct HttpAdapter<P> {
     endpoint: Rc<Endpoint>,
     protocol: Rc<P>,
+    /// What the operator said; its models are the provider's own where the operator named none.
+    capability: Rc<RefCell<Arc<Capability>>>,
 }
 
 impl<P: Protocol + 'static> HttpAdapter<P> {
     pub(super) fn new(endpoint: Rc<Endpoint>, protocol: P) -> Self {
+        let capability = Arc::clone(&endpoint.settings().capability);
         Self {
             endpoint,
             protocol: Rc::new(protocol),
+            capability: Rc::new(RefCell::new(capability)),
         }
     }
 }
 
 impl<P: Protocol + 'static> Adapter for HttpAdapter<P> {
     fn capability(&self) -> Arc<Capability> {
-        Arc::clone(&self.endpoint.settings().capability)
+        Arc::clone(&self.capability.borrow())
     }
 
     fn estimate(&self, _: &Call) -> LocalBoxFuture<'static, Result<Estimate, Fault>> {
@@ -88,7 +93,20 @@ impl<P: Protocol + 'static> Adapter for HttpAdapter<P> {
     fn health(&self) -> LocalBoxFuture<'static, Result<Health, Fault>> {
         let endpoint = Rc::clone(&self.endpoint);
         let path = self.protocol.probe_path();
-        async move { endpoint.probe(path).await }.boxed_local()
+        let capability = Rc::clone(&self.capability);
+        async move {
+            let (health, body) = endpoint.probe(path).await?;
+            if endpoint.settings().capability.models.is_empty() && health.status == HealthStatus::Healthy {
+                let models = catalogue(&body);
+                let told = Capability {
+                    models,
+                    ..Capability::clone(&endpoint.settings().capability)
+                };
+                *capability.borrow_mut() = Arc::new(told);
+            }
+            Ok(health)
+        }
+        .boxed_local()
     }
 }
 
@@ -96,4 +114,41 @@ impl<P: Protocol + 'static> Adapter for HttpAdapter<P> {
 fn may_be_stream(feed: &Feed) -> bool {
     let declared = feed.headers().and_then(|headers| headers.get(CONTENT_TYPE));
     declared.is_none_or(|value| value.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// Most models taken from a provider's list.
+const MODELS_MAX: usize = 1_024;
+
+/// The models of `GET …/models`, sorted; none if it is not such a list.
+fn catalogue(body: &[u8]) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct List {
+        data: Vec<Model>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Model {
+        id: String,
+    }
+    let list = serde_json::from_slice(body).unwrap_or(List { data: Vec::new() });
+    let mut models: Vec<String> = list
+        .data
+        .into_iter()
+        .map(|model| model.id)
+        .take(MODELS_MAX)
+        .collect();
+    models.sort_unstable();
+    models.dedup();
+    models
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_models_is_read_and_anything_else_is_none() {
+        let body = br#"{"object":"list","data":[{"id":"b","object":"model"},{"id":"a"},{"id":"b"}]}"#;
+        assert_eq!(catalogue(body), ["a", "b"]);
+        assert!(catalogue(b"<html>").is_empty());
+    }
 }

@@ -8,7 +8,7 @@ use atp_actors::adapter::Call;
 use atp_protocol::adapter::{Health, HealthStatus};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::units::UnixMillis;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
@@ -194,13 +194,15 @@ impl Endpoint {
     }
 
     /// Asks for something that costs nothing. Any reply short of a refusal or a failure of the server means healthy.
-    pub(super) async fn probe(&self, path: PathAndQuery) -> Result<Health, Fault> {
+    ///
+    /// The body comes with it, cut where the limit on answers is.
+    pub(super) async fn probe(&self, path: PathAndQuery) -> Result<(Health, BytesMut), Fault> {
         self.pool.close_aged();
         let request = || self.request(Method::GET, path.clone(), Bytes::new());
         let mut reply = match self.pool.send(request).await {
             Ok(reply) => reply,
             // Busy with work is not ill.
-            Err(SendError::Full) => return Ok(with(HealthStatus::Degraded)),
+            Err(SendError::Full) => return Ok((with(HealthStatus::Degraded), BytesMut::new())),
             Err(error) => return Err(self.refusal.unsent(&error)),
         };
         let status = match reply.status().as_u16() {
@@ -209,14 +211,14 @@ impl Endpoint {
             _ => HealthStatus::Healthy,
         };
         // Read to the end, within reason, the connection can be used again.
-        let mut room = self.settings().limits.answer;
+        let mut body = BytesMut::new();
         while let Ok(Some(piece)) = reply.piece().await {
-            room = match room.checked_sub(piece.len()) {
-                Some(room) => room,
-                None => break,
-            };
+            if body.len() + piece.len() > self.settings().limits.answer {
+                break;
+            }
+            body.extend_from_slice(&piece);
         }
-        Ok(with(status))
+        Ok((with(status), body))
     }
 
     fn request(&self, method: Method, path: PathAndQuery, body: Bytes) -> Request<Full<Bytes>> {

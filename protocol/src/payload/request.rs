@@ -173,8 +173,10 @@ impl Request {
 
 impl Wire {
     fn check(self) -> Result<Request, String> {
+        // the published Go client sends 0 where its caller set nothing
         let max_tokens = self
             .max_tokens
+            .filter(|&n| n != 0)
             .map(|n| within("max_tokens", n, 1, u64::MAX))
             .transpose()?;
         let slo = self.latency_slo_ms.unwrap_or(LATENCY_SLO_MS_DEFAULT);

@@ -30,3 +30,33 @@ pub fn verify(frame: &Object<'_>, checksum: &str) -> Result<bool, Malformed> {
     let raw = canonical::raw(frame, EXCEPT)?;
     Ok(!raw.is_ascii() && sha256_hex(raw.as_bytes()) == wanted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The checksum of the raw form, under any frame.
+    fn raw_checksum(frame: &Object<'_>) -> String {
+        sha256_hex(canonical::raw(frame, EXCEPT).unwrap().as_bytes())
+    }
+
+    #[test]
+    fn the_raw_form_counts_only_for_frames_that_are_not_ascii() {
+        let frame = |text: &'static str| [("text", text)].into_iter().collect::<Object<'_>>();
+        let accented = frame("n\u{e9}");
+        assert_eq!(verify(&accented, &raw_checksum(&accented)), Ok(true));
+        let delete = frame("\u{7f}");
+        assert_eq!(verify(&delete, &raw_checksum(&delete)), Ok(false));
+        assert_eq!(verify(&delete, &of(&delete).unwrap()), Ok(true));
+    }
+
+    #[test]
+    fn the_prefix_may_be_left_out_but_no_other_stands_in() {
+        let frame: Object<'_> = [("v", 1_u32)].into_iter().collect();
+        let checksum = of(&frame).unwrap();
+        let bare = checksum.strip_prefix("sha256:").unwrap();
+        assert_eq!(verify(&frame, bare), Ok(true));
+        assert_eq!(verify(&frame, &format!("sha512:{bare}")), Ok(false));
+        assert_eq!(verify(&frame, &bare[..63]), Ok(false));
+    }
+}

@@ -93,6 +93,13 @@ fn depth_and_nodes_end_at_their_limits() {
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     assert!(parse(&nested(64)).is_ok());
     assert_eq!(parse(&nested(65)), Err(Malformed::Depth { limit: 64 }));
+    let siblings = format!("[[],[],{}]", nested(64));
+    assert_eq!(
+        parse(&siblings),
+        Err(Malformed::Depth { limit: 64 }),
+        "what was closed no longer counts, nor less"
+    );
+    assert!(parse(&format!("[[],[],{}]", nested(63))).is_ok());
     let few = Limits {
         nodes: 4,
         ..Limits::DEFAULT

@@ -219,7 +219,8 @@ impl ParallelSession {
             && faults.all(|fault| fault.code == Code::Timeout);
         match (specific, first) {
             (Some(fault), _) => fault.clone().scoped(Scope::Stream),
-            (None, Some(fault)) if is_timeout => fault.clone().scoped(Scope::Stream),
+            // One lane speaks for itself, with its own advice on when to come back.
+            (None, Some(fault)) if is_timeout || self.lanes.len() == 1 => fault.clone().scoped(Scope::Stream),
             (None, Some(fault)) => Fault::new(code, format!("no lane answered; one said {fault}")),
             (None, None) => Fault::new(code, "no lane answered"),
         }

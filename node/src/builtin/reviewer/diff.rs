@@ -3,20 +3,17 @@
 use std::sync::LazyLock;
 
 use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
-use regex::Regex;
 
 use super::input::Input;
 use super::language::Language;
+use super::pattern::Pattern;
 use super::source::{Block, Line, SourceFile};
 
-static HEADER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?m)^--- \S.*\r?\n\+\+\+ \S.*\r?\n@@ -\d+(,\d+)? \+\d+(,\d+)? @@").expect("a valid pattern")
-});
+static HEADER: LazyLock<Pattern> =
+    LazyLock::new(|| Pattern::plain(r"^--- \S.*\r?\n\+\+\+ \S.*\r?\n@@ -\d+(,\d+)? \+\d+(,\d+)? @@"));
 
-static HUNK: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^@@ -(?P<old>\d+)(?:,\d+)? \+(?P<new>\d+)(?:,\d+)? @@(?P<rest>.*)$")
-        .expect("a valid pattern")
-});
+static HUNK: LazyLock<Pattern> =
+    LazyLock::new(|| Pattern::plain(r"^@@ -(?P<old>\d+)(?:,\d+)? \+(?P<new>\d+)(?:,\d+)? @@(?P<rest>.*)$"));
 
 /// Whether the text holds a unified diff, alone or among other words.
 pub(super) fn is_diff(text: &str) -> bool {
@@ -70,7 +67,9 @@ fn recount(text: &str) -> String {
                 let (old, new) = counts(&lines[at + 1..]);
                 out.push_str(&format!(
                     "@@ -{},{old} +{},{new} @@{}",
-                    &header["old"], &header["new"], &header["rest"]
+                    header.group("old").unwrap_or_default(),
+                    header.group("new").unwrap_or_default(),
+                    header.group("rest").unwrap_or_default(),
                 ));
             }
             None => out.push_str(line),

@@ -6,16 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use regex::Regex;
-
 use super::language::Language;
 use super::mask::View;
-use super::matching::compile;
+use super::pattern::Pattern;
 use super::source::Block;
 
 /// Expressions that yield what a caller sent.
-static SOURCE: LazyLock<Regex> = LazyLock::new(|| {
-    compile(
+static SOURCE: LazyLock<Pattern> = LazyLock::new(|| {
+    Pattern::verbose(
         r#"
         \brequest\.(args|form|values|json|data|files|cookies|headers|get_json|query_params|path_params|body|params|query|GET|POST|match_info|rel_url)\b
         | \b(req|request|ctx|ctx\.request)\.(query|body|params|headers|cookies|url|originalUrl)\b
@@ -32,30 +30,30 @@ static SOURCE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Calls whose result no longer says what the caller wants it to.
-static CLEANER: LazyLock<Regex> = LazyLock::new(|| {
-    compile(
+static CLEANER: LazyLock<Pattern> = LazyLock::new(|| {
+    Pattern::verbose(
         r"(?i)\b(int|float|bool|len|uuid|number|parseInt|parseFloat|escape\w*|\w*quote|sanitiz\w*|sanitis\w*|secure_filename|basename
            |Atoi|ParseInt|ParseUint|valid\w*|is_?safe\w*|encodeURIComponent|urlencode|htmlspecialchars|intval|\w*hash\w*|sha\d+|Base|parse_obj|model_validate)\s*\(",
     )
 });
 
-static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
-    compile(
+static ASSIGNMENT: LazyLock<Pattern> = LazyLock::new(|| {
+    Pattern::verbose(
         r"^[\ \t]*(?:(?:const|let|var|val|final|mut|String|auto|string)\s+)*
           (?P<name>\$?[A-Za-z_]\w*)(?:,\s*\w+)?(?:\s*:\s*[\w\[\]<>.,|?\ ]+?)?\s*(?::=|=)(?P<value>[^=\n][^\n]*)$",
     )
 });
 
 /// A condition that looks at a name before it is used.
-static GUARD: LazyLock<Regex> = LazyLock::new(|| {
-    compile(
+static GUARD: LazyLock<Pattern> = LazyLock::new(|| {
+    Pattern::verbose(
         r"(?i)^[\ \t]*(?:\}?\s*(?:el)?(?:se\s+)?if|assert|require|check)\b(?P<condition>.*\b(?:in|includes|contains|has|startswith|startsWith|HasPrefix|match\w*|fullmatch|allow\w*|valid\w*|is_?safe\w*|is_relative_to|whitelist\w*)\b.*)$",
     )
 });
 
 /// A route of a web framework, whose handler's parameters come from outside.
-static ROUTE: LazyLock<Regex> = LazyLock::new(|| {
-    compile(
+static ROUTE: LazyLock<Pattern> = LazyLock::new(|| {
+    Pattern::verbose(
         r"^[\ \t]*@\w+(?:\.\w+)?\.(?:route|get|post|put|patch|delete)\b[^\n]*\n
           (?:[\ \t]*@[^\n]*\n)*
           [\ \t]*(?:async\s+)?def\s+\w+\s*\((?P<parameters>[^)]*)",
@@ -63,15 +61,17 @@ static ROUTE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Parameter types that cannot carry an attack, and what frameworks inject themselves.
-static HARMLESS: LazyLock<Regex> = LazyLock::new(|| {
-    compile(r"\b(int|float|bool|UUID|date|datetime|Depends|Security|Request|Response|Session|Path\(|Enum)\b")
+static HARMLESS: LazyLock<Pattern> = LazyLock::new(|| {
+    Pattern::verbose(
+        r"\b(int|float|bool|UUID|date|datetime|Depends|Security|Request|Response|Session|Path\(|Enum)\b",
+    )
 });
 
-static WORD: LazyLock<Regex> = LazyLock::new(|| compile(r"\$?[A-Za-z_]\w*"));
+static WORD: LazyLock<Pattern> = LazyLock::new(|| Pattern::verbose(r"\$?[A-Za-z_]\w*"));
 
 /// What is known of the names of a block.
 pub(super) struct Flow {
-    /// For each name, by line: whether it holds outside data from there on.
+    /// For each name, by ascending line: whether it holds outside data from there on.
     names: BTreeMap<String, Vec<(usize, bool)>>,
     /// First line of the block's own tests (Rust's `#[cfg(test)]`), if it has any.
     tests_from: Option<usize>,
@@ -92,15 +92,16 @@ impl Flow {
             flow.take_parameters(block, code);
         }
         for (line, text) in code.lines().enumerate() {
-            if let Some(guard) = GUARD.captures(text) {
-                for word in words(&guard["condition"]) {
+            if let Some(condition) = GUARD.captures(text).and_then(|guard| guard.group("condition")) {
+                for word in words(condition) {
                     flow.note(word, line, false);
                 }
             }
-            if let Some(assignment) = ASSIGNMENT.captures(text) {
-                let value = &assignment["value"];
+            if let Some(assignment) = ASSIGNMENT.captures(text)
+                && let (Some(name), Some(value)) = (assignment.group("name"), assignment.group("value"))
+            {
                 let is_foreign = flow.is_foreign(value, line) && !CLEANER.is_match(value);
-                flow.note(&assignment["name"], line, is_foreign);
+                flow.note(name, line, is_foreign);
             }
         }
         flow
@@ -108,9 +109,10 @@ impl Flow {
 
     fn take_parameters(&mut self, block: &Block, code: &str) {
         for route in ROUTE.captures_iter(code) {
-            let parameters = route.name("parameters").expect("the group always takes part");
-            let line = block.line_at(parameters.start());
-            for parameter in parameters.as_str().split(',') {
+            let parameters = route.group("parameters").unwrap_or_default();
+            // The parameters end the match.
+            let line = block.line_at(route.range().end - parameters.len());
+            for parameter in parameters.split(',') {
                 if let Some(name) = words(parameter).next()
                     && !HARMLESS.is_match(parameter)
                     && !matches!(name, "self" | "request" | "db")
@@ -124,9 +126,13 @@ impl Flow {
     /// Only what changes is kept, so that ordinary names cost nothing.
     fn note(&mut self, name: &str, line: usize, is_foreign: bool) {
         if is_foreign {
-            self.names.entry(name.to_owned()).or_default().push((line, true));
+            let changes = self.names.entry(name.to_owned()).or_default();
+            changes.insert(changes.partition_point(|&(since, _)| since <= line), (line, true));
         } else if let Some(changes) = self.names.get_mut(name) {
-            changes.push((line, false));
+            changes.insert(
+                changes.partition_point(|&(since, _)| since <= line),
+                (line, false),
+            );
         }
     }
 
@@ -137,11 +143,8 @@ impl Flow {
 
     fn holds_outside_data(&self, name: &str, line: usize) -> bool {
         let changes = self.names.get(name).map_or(&[][..], Vec::as_slice);
-        changes
-            .iter()
-            .rev()
-            .find(|(since, _)| *since <= line)
-            .is_some_and(|(_, is_foreign)| *is_foreign)
+        let before = changes.partition_point(|&(since, _)| since <= line);
+        before > 0 && changes[before - 1].1
     }
 
     /// Whether this line belongs to tests that stand in the same file.
@@ -151,7 +154,7 @@ impl Flow {
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    WORD.find_iter(text).map(|word| word.as_str())
+    WORD.find_iter(text)
 }
 
 #[cfg(test)]

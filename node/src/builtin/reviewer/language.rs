@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use super::pattern::Pattern;
 
 /// Languages that rules tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,25 +123,25 @@ impl Language {
 }
 
 /// Lines that tell a language, first come first served among equals.
-static LOOKS: LazyLock<Vec<(Language, Regex)>> = LazyLock::new(|| {
+static LOOKS: LazyLock<Vec<(Language, Pattern)>> = LazyLock::new(|| {
     [
-        (Php, r"(?m)^<\?php|\$\w+\s*=|\$this->"),
-        (Go, r"(?m)^(package \w+$|func |import \()|:= |\berr != nil"),
-        (Rust, r"(?m)^\s*(pub )?(async )?(fn|impl|use|mod|struct|enum) .*[{;]$|let mut |\?;$"),
-        (Python, r"(?m)^\s*(async )?(def|class) .*:$|^(from [\w.]+ )?import [\w., ]+$|^\s*(if|elif|for|while|try|except|with)\b.*:$"),
-        (Java, r"(?m)^\s*(public|private|protected) [\w<>\[\], ]+[({]|^import java|^package [\w.]+;$"),
-        (CSharp, r"(?m)^\s*using [\w.]+;$|^\s*namespace |\bstring\[\] args"),
-        (Kotlin, r"(?m)^\s*(suspend )?fun |^\s*val \w+"),
-        (JavaScript, r"(?m)^\s*(export |import .* from |const |let |function |async function )|=> \{$|require\("),
-        (Ruby, r"(?m)^\s*(def \w+|end|require ')|\bdo \|"),
-        (C, r"(?m)^#include|^(static |int |void |char )\S*.*[({;]$"),
-        (Sql, r"(?im)^\s*(select|insert into|update|create table|alter table|delete from) "),
-        (Shell, r"(?m)^\s*(if \[|fi$|done$|echo |export \w+=|set -)"),
-        (Markup, r"(?m)^\s*</?\w+[^>]*>"),
-        (Config, r"(?m)^\s*[\w.-]+\s*[:=]\s*\S"),
+        (Php, r"^<\?php|\$\w+\s*=|\$this->"),
+        (Go, r"^(package \w+$|func |import \()|:= |\berr != nil"),
+        (Rust, r"^\s*(pub )?(async )?(fn|impl|use|mod|struct|enum) .*[{;]$|let mut |\?;$"),
+        (Python, r"^\s*(async )?(def|class) .*:$|^(from [\w.]+ )?import [\w., ]+$|^\s*(if|elif|for|while|try|except|with)\b.*:$"),
+        (Java, r"^\s*(public|private|protected) [\w<>\[\], ]+[({]|^import java|^package [\w.]+;$"),
+        (CSharp, r"^\s*using [\w.]+;$|^\s*namespace |\bstring\[\] args"),
+        (Kotlin, r"^\s*(suspend )?fun |^\s*val \w+"),
+        (JavaScript, r"^\s*(export |import .* from |const |let |function |async function )|=> \{$|require\("),
+        (Ruby, r"^\s*(def \w+|end|require ')|\bdo \|"),
+        (C, r"^#include|^(static |int |void |char )\S*.*[({;]$"),
+        (Sql, r"(?i)^\s*(select|insert into|update|create table|alter table|delete from) "),
+        (Shell, r"^\s*(if \[|fi$|done$|echo |export \w+=|set -)"),
+        (Markup, r"^\s*</?\w+[^>]*>"),
+        (Config, r"^\s*[\w.-]+\s*[:=]\s*\S"),
     ]
     .into_iter()
-    .map(|(language, telling)| (language, Regex::new(telling).expect("a valid pattern")))
+    .map(|(language, telling)| (language, Pattern::plain(telling)))
     .collect()
 });
 

@@ -1,16 +1,15 @@
 //! Matches the rules against a block.
 //!
-//! Patterns run over a whole block at once, so a rule may span lines; `(?m)` and `(?x)` are on, and all matching is linear
-//! in the text.
+//! Patterns run over a whole block at once, so a rule may span lines, and are linear in the text.
 
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use atp_protocol::finding::Severity;
-use regex::{Captures, Regex, RegexBuilder};
 
 use super::flow::Flow;
 use super::mask::View;
+use super::pattern::{Found, Pattern};
 use super::rule::{Origin, Region, Rule};
 use super::rules;
 use super::source::{Block, SourceFile};
@@ -29,36 +28,39 @@ pub(super) struct Hit {
     pub confidence: f64,
 }
 
+/// A rule's patterns, compiled when a file that it applies to is first seen.
 struct Compiled {
     rule: &'static Rule,
-    pattern: Regex,
-    requires: Vec<(Region, Regex)>,
-    unless: Vec<(Region, Regex)>,
+    patterns: OnceLock<Patterns>,
+}
+
+struct Patterns {
+    pattern: Pattern,
+    requires: Vec<(Region, Pattern)>,
+    unless: Vec<(Region, Pattern)>,
 }
 
 static COMPILED: LazyLock<Vec<Compiled>> = LazyLock::new(|| {
-    let conditions = |list: &'static [(Region, &'static str)]| {
-        list.iter()
-            .map(|&(region, pattern)| (region, compile(pattern)))
-            .collect()
+    let uncompiled = |rule| Compiled {
+        rule,
+        patterns: OnceLock::new(),
     };
-    rules::all()
-        .map(|rule| Compiled {
-            rule,
-            pattern: compile(rule.pattern),
-            requires: conditions(rule.requires),
-            unless: conditions(rule.unless),
-        })
-        .collect()
+    rules::all().map(uncompiled).collect()
 });
 
-/// The dialect of all patterns in the tables.
-pub(super) fn compile(pattern: &str) -> Regex {
-    RegexBuilder::new(pattern)
-        .multi_line(true)
-        .ignore_whitespace(true)
-        .build()
-        .expect("patterns of the tables are tested")
+impl Compiled {
+    fn patterns(&self) -> &Patterns {
+        let conditions = |list: &[(Region, &str)]| {
+            list.iter()
+                .map(|&(region, pattern)| (region, Pattern::verbose(pattern)))
+                .collect()
+        };
+        self.patterns.get_or_init(|| Patterns {
+            pattern: Pattern::verbose(self.rule.pattern),
+            requires: conditions(self.rule.requires),
+            unless: conditions(self.rule.unless),
+        })
+    }
 }
 
 /// Every hit in the lines of `block` that are under review, in the order of the rules.
@@ -72,14 +74,15 @@ pub(super) fn hits(file: &SourceFile, block: &Block) -> Vec<Hit> {
         if !applies || is_test && !rule.in_tests {
             continue;
         }
-        for captures in compiled.pattern.captures_iter(block.views.view(rule.view)) {
+        let patterns = compiled.patterns();
+        for found in patterns.pattern.captures_iter(block.views.view(rule.view)) {
             let place = Place {
                 file,
                 block,
                 rule,
-                captures: &captures,
+                found: &found,
             };
-            if let Some(mut hit) = place.hit(&compiled.requires, &compiled.unless, &flow) {
+            if let Some(mut hit) = place.hit(patterns, &flow) {
                 if is_test {
                     hit.confidence *= 0.5;
                 }
@@ -95,11 +98,11 @@ struct Place<'a> {
     file: &'a SourceFile,
     block: &'a Block,
     rule: &'static Rule,
-    captures: &'a Captures<'a>,
+    found: &'a Found<'a>,
 }
 
 impl Place<'_> {
-    fn hit(&self, requires: &[(Region, Regex)], unless: &[(Region, Regex)], flow: &Flow) -> Option<Hit> {
+    fn hit(&self, patterns: &Patterns, flow: &Flow) -> Option<Hit> {
         let at = self.at();
         let lines = (
             self.block.line_at(at.start),
@@ -111,12 +114,12 @@ impl Place<'_> {
         if !is_reviewed || flow.is_test_code(lines.0) && !self.rule.in_tests {
             return None;
         }
-        for (region, pattern) in requires {
+        for (region, pattern) in &patterns.requires {
             if !pattern.is_match(self.region(*region, &at)?) {
                 return None;
             }
         }
-        for (region, pattern) in unless {
+        for (region, pattern) in &patterns.unless {
             if pattern.is_match(self.region(*region, &at)?) {
                 return None;
             }
@@ -127,14 +130,12 @@ impl Place<'_> {
                 return None;
             }
         }
-        let value = self.captures.name("value");
-        if value.is_some_and(|value| !(self.rule.accepts)(value.as_str())) {
+        let value = self.found.group("value");
+        if value.is_some_and(|value| !(self.rule.accepts)(value)) {
             return None;
         }
-        let is_foreign = self
-            .captures
-            .name("arg")
-            .is_some_and(|arg| flow.is_foreign(arg.as_str(), lines.1));
+        let arg = self.found.group("arg");
+        let is_foreign = arg.is_some_and(|arg| flow.is_foreign(arg, lines.1));
         let (severity, confidence) = match self.rule.origin {
             Origin::Required if !is_foreign => return None,
             Origin::Raises(confidence) if is_foreign => (Severity::High, confidence),
@@ -142,14 +143,11 @@ impl Place<'_> {
                 (self.rule.severity, self.rule.confidence)
             }
         };
-        let whole = self.block.range(lines.0, lines.1);
+        let mut quote = self.block.range(lines.0, lines.1);
         // A secret is recognisable by its first characters and of no use with them.
-        let quote = match value {
-            Some(value) => {
-                whole.start..value.start() + value.as_str().chars().take(4).map(char::len_utf8).sum::<usize>()
-            }
-            None => whole,
-        };
+        if let (Some(value), Some(range)) = (value, self.found.group_range("value")) {
+            quote.end = range.start + value.chars().take(4).map(char::len_utf8).sum::<usize>();
+        }
         Some(Hit {
             rule: self.rule,
             lines,
@@ -161,12 +159,9 @@ impl Place<'_> {
 
     /// Where the defect stands, without white space around it.
     fn at(&self) -> Range<usize> {
-        let found = self
-            .captures
-            .name("at")
-            .unwrap_or_else(|| self.captures.get(0).expect("group 0 is the match"));
-        let text = found.as_str();
-        let start = found.start() + (text.len() - text.trim_start().len());
+        let found = self.found.group_range("at").unwrap_or_else(|| self.found.range());
+        let text = &self.block.views.view(self.rule.view)[found.clone()];
+        let start = found.start + (text.len() - text.trim_start().len());
         start..start + text.trim().len()
     }
 
@@ -176,7 +171,11 @@ impl Place<'_> {
         let lines = |before: usize, after: usize| {
             let first = self.block.line_at(at.start).saturating_sub(before);
             let last = self.block.line_at(at.end.max(1) - 1) + after;
-            &view[self.block.range(first, last)]
+            let Range { start, end } = self.block.range(first, last);
+            // A line may be as long as the text.
+            let start = start.max(view.floor_char_boundary(at.start.saturating_sub(MAX_REGION)));
+            let end = end.min(view.ceil_char_boundary(at.end + MAX_REGION));
+            &view[start..end]
         };
         match region {
             Region::Match => Some(&view[at.clone()]),
@@ -188,13 +187,13 @@ impl Place<'_> {
     }
 }
 
-/// Longest call that is looked through, in bytes.
-const MAX_CALL: usize = 4_096;
+/// Farthest from a match that its surroundings or the end of its call are looked for, in bytes.
+const MAX_REGION: usize = 4_096;
 
 /// Bytes up to and including the parenthesis that closes the first one opened.
 fn call_end(text: &str) -> Option<usize> {
     let mut depth = 0_u32;
-    for (at, byte) in text.bytes().enumerate().take(MAX_CALL) {
+    for (at, byte) in text.bytes().enumerate().take(MAX_REGION) {
         match byte {
             b'(' => depth += 1,
             b')' if depth <= 1 => return (depth == 1).then_some(at + 1),
@@ -234,13 +233,18 @@ mod tests {
 
     #[test]
     fn every_rule_is_complete_and_compiles() {
-        for Compiled { rule, pattern, .. } in COMPILED.iter() {
-            let is_key = compile(r"^code\.(vuln|bug|quality)\.[a-z0-9_]+$").is_match(rule.kind);
+        for compiled in COMPILED.iter() {
+            let (rule, pattern) = (compiled.rule, &compiled.patterns().pattern);
+            let is_key = Pattern::plain(r"^code\.(vuln|bug|quality)\.[a-z0-9_]+$").is_match(rule.kind);
             assert!(is_key, "{}", rule.kind);
             assert!((0.0..=1.0).contains(&rule.confidence), "{}", rule.kind);
             assert!(!rule.claim.is_empty() && !rule.fix.is_empty(), "{}", rule.kind);
-            let has_arg = pattern.capture_names().flatten().any(|name| name == "arg");
-            assert_eq!(has_arg, rule.origin != Origin::Ignored, "{}", rule.kind);
+            assert_eq!(
+                pattern.has_group("arg"),
+                rule.origin != Origin::Ignored,
+                "{}",
+                rule.kind
+            );
         }
     }
 

@@ -5,7 +5,7 @@
 //! 3. [`rules`] is the table, one file per family; [`matching`] runs it, [`flow`] says what comes from outside.
 //! 4. [`report`] turns hits into findings: stable ids, order of appearance, at most 200.
 //!
-//! Of a diff only added lines are reported. Patterns are linear in the text. The confidence of a finding is its rule's,
+//! Of a diff only added lines are reported. Patterns are ASCII and linear in the text. The confidence of a finding is its rule's,
 //! raised when a caller's data provably reaches it on the lines shown.
 
 mod diff;
@@ -14,6 +14,7 @@ mod input;
 mod language;
 mod mask;
 mod matching;
+mod pattern;
 mod report;
 mod rule;
 mod rules;

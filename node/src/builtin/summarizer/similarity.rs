@@ -6,6 +6,12 @@ use crate::builtin::text::Edges;
 /// Cosines below this are chance.
 const MIN_SIMILARITY: f64 = 0.05;
 
+/// Edges that one sentence brings in; what is farther away does not change its rank.
+const MAX_NEIGHBOURS: usize = 64;
+
+/// Sentences from which on frequent terms join nothing.
+const LONG: usize = 400;
+
 /// A sparse vector of length 1, or without components; ordered by term.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Vector(Vec<(usize, f64)>);
@@ -59,33 +65,63 @@ pub(super) fn vectors(document: &Document) -> Vec<Vector> {
         .collect()
 }
 
-/// Joins sentences whose cosine is not chance. Works term by term, so that sentences without a common term cost nothing.
+/// Joins sentences whose cosine is not chance, each with at least its [`MAX_NEIGHBOURS`] nearest. Works term by term, so
+/// that sentences without a common term cost nothing.
 pub(super) fn edges(vectors: &[Vector]) -> Edges {
-    let terms = vectors.iter().flat_map(|v| v.0.last()).map(|&(term, _)| term + 1);
-    let mut holders: Vec<Vec<(usize, f64)>> = vec![Vec::new(); terms.max().unwrap_or(0)];
+    let holders = holders(vectors);
     let mut edges: Edges = vec![Vec::new(); vectors.len()];
     let mut sums = vec![0.0; vectors.len()];
     for (at, vector) in vectors.iter().enumerate() {
         let mut touched = Vec::new();
         for &(term, value) in &vector.0 {
-            for &(earlier, other) in &holders[term] {
-                if sums[earlier] == 0.0 {
-                    touched.push(earlier);
+            for &(other, weight) in &holders[term] {
+                if sums[other] == 0.0 {
+                    touched.push(other);
                 }
-                sums[earlier] += value * other;
+                sums[other] += value * weight;
             }
+        }
+        let mut nearest: Vec<(usize, f64)> = touched
+            .into_iter()
+            .map(|other| (other, std::mem::take(&mut sums[other])))
+            .filter(|&(other, similarity)| other != at && similarity >= MIN_SIMILARITY)
+            .collect();
+        nearest.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        nearest.truncate(MAX_NEIGHBOURS);
+        for (other, similarity) in nearest {
+            edges[at].push((other, similarity));
+            edges[other].push((at, similarity));
+        }
+    }
+    for out in &mut edges {
+        // Two that are near each other joined themselves twice.
+        out.sort_unstable_by_key(|&(other, _)| other);
+        out.dedup_by_key(|&mut (other, _)| other);
+    }
+    edges
+}
+
+/// For each term the sentences that hold it and its weight there; none for a term of every fourth sentence in a long text,
+/// which joins everything to everything.
+fn holders(vectors: &[Vector]) -> Vec<Vec<(usize, f64)>> {
+    let terms = vectors
+        .iter()
+        .flat_map(|vector| vector.0.last())
+        .map(|&(term, _)| term + 1);
+    let mut holders = vec![Vec::new(); terms.max().unwrap_or(0)];
+    for (at, vector) in vectors.iter().enumerate() {
+        for &(term, value) in &vector.0 {
             holders[term].push((at, value));
         }
-        touched.sort_unstable();
-        for earlier in touched {
-            let similarity = std::mem::take(&mut sums[earlier]);
-            if similarity >= MIN_SIMILARITY {
-                edges[at].push((earlier, similarity));
-                edges[earlier].push((at, similarity));
+    }
+    if vectors.len() >= LONG {
+        for holders in &mut holders {
+            if holders.len() > vectors.len() / 4 {
+                holders.clear();
             }
         }
     }
-    edges
+    holders
 }
 
 /// How much of the text the chosen sentences cover, 0 to 1: the cosine of their sum and the sum of all.
@@ -138,5 +174,15 @@ mod tests {
                 assert!((joined - expected).abs() < 1e-12, "{a} {b}");
             }
         }
+    }
+
+    #[test]
+    fn a_text_of_one_word_joins_no_more_than_its_share() {
+        let alike = edges(&vec![Vector::of(&[0], |_| 1.0); 300]);
+        let all: usize = alike.iter().map(Vec::len).sum();
+        assert!(all <= 2 * MAX_NEIGHBOURS * 300);
+        assert!(alike.iter().all(|out| out.len() >= MAX_NEIGHBOURS));
+        let frequent = edges(&vec![Vector::of(&[0], |_| 1.0); LONG]);
+        assert!(frequent.iter().all(Vec::is_empty));
     }
 }

@@ -1,4 +1,5 @@
-//! `PUT /v1/admin/policy`, also `POST /v1/policies/reload`: validates a document, then swaps it in.
+//! `PUT /v1/admin/policy`, also `POST /v1/policies/reload`: validates a document, then swaps it in. `GET` shows what is in
+//! force.
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
@@ -24,6 +25,28 @@ struct Rejected<'a> {
     #[serde(flatten)]
     problem: atp_protocol::error::Problem,
     lints: &'a [atp_routing::policy::Lint],
+}
+
+#[derive(Serialize)]
+struct InForce<'a> {
+    version: u64,
+    policies: Vec<&'a str>,
+    warnings: &'a [atp_routing::policy::Lint],
+}
+
+/// The policies in force, by id, and what is odd about their document.
+pub(super) async fn show(request: HttpRequest) -> HttpResponse {
+    let surface = Surface::of(&request);
+    if let Err(fault) = identify_admin(&surface, &request) {
+        let correlation = correlation_id(&surface, request.headers());
+        return reply::fault(&surface, Shape::Problem, &fault, &correlation);
+    }
+    let policy = surface.meta.registry.snapshots.policy();
+    reply::ok(&InForce {
+        version: policy.version,
+        policies: policy.set.policies().map(|policy| &*policy.id).collect(),
+        warnings: policy.set.warnings(),
+    })
 }
 
 /// Puts a document in force; a bad one leaves the one in force where it is.

@@ -93,6 +93,30 @@ fn a_wrong_signature_fails_even_where_none_is_required() {
 }
 
 #[test]
+fn a_nonce_nobody_requires_counts_once_its_frame_is_proven() {
+    let secret = secret();
+    let keys = Keys {
+        ring: None,
+        default: Some(&secret),
+    };
+    let with_keys = Policy {
+        keys,
+        ..Policy::baseline(&Limits::DEFAULT)
+    };
+    let text = signed(&[("nonce", "\"n-12345678\""), ("ts", "1800000000000")]);
+    let entered = |policy: &Policy<'_>| {
+        let mut entered = 0;
+        ingress(NOW, Incoming::Text(&text), policy, &mut |_| {
+            entered += 1;
+            Ok(())
+        })
+        .map(|_| entered)
+    };
+    assert_eq!(entered(&with_keys), Ok(1));
+    assert_eq!(entered(&Policy::baseline(&Limits::DEFAULT)), Ok(0));
+}
+
+#[test]
 fn checksums_are_judged_wherever_they_are() {
     let mut tree = json::parse(OPEN, &Limits::DEFAULT).unwrap().into_owned();
     let checksum = checksum::of(tree.as_object().unwrap()).unwrap();

@@ -47,6 +47,12 @@ fn what_is_not_said_takes_its_default() {
 }
 
 #[test]
+fn no_tokens_means_no_limit_was_named() {
+    let request = read(r#"{"prompt":"x","max_tokens":0}"#).unwrap();
+    assert_eq!(request.content.max_tokens, None);
+}
+
+#[test]
 fn ranges_are_kept() {
     for wrong in [
         "null",
@@ -55,7 +61,7 @@ fn ranges_are_kept() {
         r#"{"messages":[]}"#,
         r#"{"messages":[{"role":"wizard","content":"x"}]}"#,
         r#"{"messages":[{"role":"user","content":7}]}"#,
-        r#"{"prompt":"x","max_tokens":0}"#,
+        r#"{"prompt":"x","max_tokens":-1}"#,
         r#"{"prompt":"x","max_tokens":1.0}"#,
         r#"{"prompt":"x","latency_slo_ms":99}"#,
         r#"{"prompt":"x","latency_slo_ms":30001}"#,

@@ -58,27 +58,28 @@ fn names(of: &Type, found: &mut Vec<String>) {
 
 /// Every key as (heading, name), headings written as in the page.
 fn keys() -> BTreeSet<(String, String)> {
-    let structs = structs();
     let mut keys = BTreeSet::new();
-    for (name, of) in &structs["Config"] {
+    collect(&structs(), "Config", "", "Top level", &mut keys);
+    keys
+}
+
+/// The keys of one section and of those inside it.
+fn collect(structs: &Structs, of: &str, path: &str, heading: &str, keys: &mut BTreeSet<(String, String)>) {
+    for (name, of) in &structs[of] {
         let mut inside = Vec::new();
         names(of, &mut inside);
-        let section = inside.iter().find_map(|inner| structs.get(inner));
-        match section {
-            None => {
-                keys.insert(("Top level".to_owned(), name.clone()));
-            }
-            Some(fields) => {
-                let heading = match inside[0].as_str() {
-                    "Vec" => format!("`[[{name}]]`"),
-                    "BTreeMap" => format!("`[{name}.<name>]`"),
-                    _ => format!("`[{name}]`"),
-                };
-                keys.extend(fields.iter().map(|(key, _)| (heading.clone(), key.clone())));
-            }
-        }
+        let Some(section) = inside.iter().find(|inner| structs.contains_key(*inner)) else {
+            keys.insert((heading.to_owned(), name.clone()));
+            continue;
+        };
+        let path = format!("{path}{name}");
+        let heading = match inside[0].as_str() {
+            "Vec" => format!("`[[{path}]]`"),
+            "BTreeMap" => format!("`[{path}.<name>]`"),
+            _ => format!("`[{path}]`"),
+        };
+        collect(structs, section, &format!("{path}."), &heading, keys);
     }
-    keys
 }
 
 /// Every row of the page as (heading, name).

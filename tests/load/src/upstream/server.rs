@@ -74,7 +74,11 @@ pub fn start(options: Options) -> io::Result<Upstream> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let listener = runtime.block_on(async { listen(options.port) })?;
+    let listener = {
+        // Not `block_on`, which a caller with a runtime of its own may not.
+        let _inside = runtime.enter();
+        listen(options.port)?
+    };
     let url = format!("http://{}", listener.local_addr()?);
     let (stop, stopped) = oneshot::channel::<Infallible>();
     std::thread::spawn(move || {

@@ -1,6 +1,6 @@
 //! The rules, one file per family.
 //!
-//! A family is a `RULES` table of [`Rule`](super::rule::Rule)s and nothing else, but for what a secret looks like.
+//! A family is a `RULES` table of [`Rule`]s and nothing else, but for what a secret looks like.
 //! Keys are `code.vuln.…` for what an attacker can use, `code.bug.…` for what goes wrong by itself, `code.quality.…` for
 //! what makes either likely.
 

@@ -1,0 +1,58 @@
+"""An agent that dials in to a node over ATP and works: it answers every request with the text in upper case.
+
+    python agent.py ws://127.0.0.1:7443/ws "$KEY"
+
+Needs the package `websockets`. Ask it by naming it as the model: `"model": "upper.example"`.
+"""
+
+import asyncio
+import json
+import sys
+
+import websockets
+
+WINDOW = {"max_parallel": 8, "max_tokens": 1_000_000, "max_usd_micros": 0}
+
+
+def frame(kind, content, session="-", stream="-", seq=0, flags=("CTRL",)):
+    return json.dumps({
+        "v": 1, "session_id": session, "stream_id": stream, "msg_seq": seq, "frag_seq": 0, "flags": list(flags),
+        "qos": "silver", "ttl": 8, "window": WINDOW, "meta": {}, "payload": {"type": kind, "content": content},
+    })
+
+
+def text_of(content):
+    if "prompt" in content:
+        return content["prompt"]
+    return "\n".join(turn["content"] for turn in content["messages"] if isinstance(turn["content"], str))
+
+
+async def work(socket, request):
+    """Two messages on the stream of the request: one piece of the answer, then the final with whatever is left."""
+    session, stream = request["session_id"], request["stream_id"]
+    text = text_of(request["payload"]["content"]).upper()
+    usage = {"in_tokens": len(text) // 4 + 1, "out_tokens": len(text) // 4 + 1, "usd_micros": 0}
+    await socket.send(frame("agent.result.partial", {"text": text}, session, stream, 1, []))
+    await socket.send(frame("agent.result.final", {"usage": usage}, session, stream, 2, ["FIN"]))
+
+
+async def main(url, key):
+    headers = {"authorization": f"Bearer {key}"}
+    async with websockets.connect(url, additional_headers=headers, subprotocols=["atp.v1.json"]) as socket:
+        hello = {"versions": ["1.1", "1.0"], "encodings": ["json"], "compressions": [], "features": [], "role": "agent"}
+        await socket.send(frame("control.hello", hello, flags=["SYN", "CTRL"]))
+        await socket.send(frame("adapter.capability", {
+            "adapter_id": "upper.example", "adapter_type": "agent", "capabilities": ["chat"], "models": ["upper.example"],
+            "cost_per_token_micros": 0, "usage_mode": "cumulative",
+        }))
+        async for message in socket:
+            received = json.loads(message)
+            kind = received["payload"]["type"]
+            print(kind, file=sys.stderr, flush=True)
+            if kind == "agent.request":
+                await work(socket, received)
+            elif kind == "control.error":
+                print(received["payload"]["content"], file=sys.stderr, flush=True)
+
+
+asyncio.run(main(sys.argv[1], sys.argv[2]))

@@ -1,0 +1,45 @@
+//! `GET /v1/admin/adapters`.
+
+use actix_web::{HttpRequest, HttpResponse};
+use atp_actors::registry::AdapterView;
+use serde_json::{Value, json};
+
+use crate::surfaces::Surface;
+use crate::surfaces::caller::{correlation_id, identify_admin};
+use crate::surfaces::reply::{self, Shape};
+
+/// All adapters with how they do, by name.
+pub(super) async fn list(request: HttpRequest) -> HttpResponse {
+    let surface = Surface::of(&request);
+    let correlation = correlation_id(&surface, request.headers());
+    let result = async {
+        identify_admin(&surface, &request)?;
+        surface.meta.registry.list().await
+    };
+    match result.await {
+        Ok(views) => reply::ok(&views.iter().map(shown).collect::<Vec<_>>()),
+        Err(fault) => reply::fault(&surface, Shape::Problem, &fault, &correlation),
+    }
+}
+
+fn shown(view: &AdapterView) -> Value {
+    let capability = &view.capability;
+    json!({
+        "id": capability.adapter_id,
+        "kind": capability.adapter_type,
+        "version": capability.version,
+        "attachment": view.attachment,
+        "models": capability.models,
+        "personas": capability.personas,
+        "capabilities": capability.capabilities,
+        "status": view.status,
+        "health": view.health.as_ref().map(|health| health.status),
+        "circuit": view.circuit,
+        "p95_ms": view.p95_ms,
+        "error_rate": view.error_rate,
+        "in_flight": view.in_flight,
+        "window": view.window,
+        "is_compliant": view.is_compliant,
+        "unroutable": view.unroutable,
+    })
+}
