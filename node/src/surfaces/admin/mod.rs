@@ -2,14 +2,12 @@
 
 mod accounts;
 mod adapters;
-mod keys;
-mod policy;
-mod routes;
 mod cluster;
 mod drain;
 mod fair;
 mod keys;
 mod policy;
+mod routes;
 mod sessions;
 
 use actix_web::web::{self, ServiceConfig};
@@ -20,21 +18,17 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     let account = at("/v1/admin/accounts/{id:.+}", "GET, PUT")
         .route(web::put().to(accounts::put))
         .route(web::get().to(accounts::get));
+    let policy = at("/v1/admin/policy", "GET, PUT")
+        .route(web::get().to(policy::show))
+        .route(web::put().to(policy::apply));
     config
-        .route("/v1/admin/accounts", web::get().to(accounts::list))
-        .route("/v1/admin/accounts/{id:.+}", web::put().to(accounts::put))
-        .route("/v1/admin/accounts/{id:.+}", web::get().to(accounts::get))
-        .route("/v1/admin/api-keys", web::post().to(keys::make))
-        .route("/v1/admin/adapters", web::get().to(adapters::list))
-        .route("/v1/admin/routes", web::get().to(routes::table))
-        .route("/v1/admin/policy", web::get().to(policy::show))
-        .route("/v1/admin/policy", web::put().to(policy::apply))
-        .route("/v1/policies/reload", web::post().to(policy::apply));
         .service(at("/v1/admin/accounts", "GET").route(web::get().to(accounts::list)))
         .service(account)
+        .service(at("/v1/admin/adapters", "GET").route(web::get().to(adapters::list)))
         .service(at("/v1/admin/api-keys", "POST").route(web::post().to(keys::make)))
         .service(at("/v1/admin/cluster", "GET").route(web::get().to(cluster::get)))
-        .service(at("/v1/admin/policy", "PUT").route(web::put().to(policy::apply)))
+        .service(policy)
+        .service(at("/v1/admin/routes", "GET").route(web::get().to(routes::table)))
         .service(at("/v1/policies/reload", "POST").route(web::post().to(policy::apply)))
         .service(at("/admin/drain", "POST").route(web::post().to(drain::start)))
         .service(at("/admin/fair/served", "GET").route(web::get().to(fair::served)))
