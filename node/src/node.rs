@@ -355,6 +355,8 @@ fn router_settings(config: &Config, arbiters: usize) -> RouterSettings {
         drain_bytes: config.budget.drain_bytes,
         scheduler,
         write_stall_ms: config.limits.write_stall_ms,
+        first_chunk_ms: config.timeouts.first_chunk_ms,
+        idle_ms: config.timeouts.idle_ms,
     }
 }
 

@@ -16,7 +16,7 @@ use atp_routing::session::{EscalationPlan, LanePlan, ParallelSession, SessionIds
 
 use super::call::Target;
 use super::spend::Spend;
-use super::{Explained, Facts, Router};
+use super::{Explained, Facts, Router, RouterSettings};
 use crate::adapter::{Directory, Form, Gate};
 use crate::scheduler::Slot;
 
@@ -252,7 +252,7 @@ fn lay_out(
         .chain(&escalation)
         .map(|plan| plan.lane.clone())
         .collect();
-    let machine = ParallelSession::new(params(&request, plan, lanes, escalation))?;
+    let machine = ParallelSession::new(params(&router.settings, &request, plan, lanes, escalation))?;
     Ok(Launched {
         request,
         targets,
@@ -297,6 +297,7 @@ fn form(request: &AgentRequest, targets: &[Target], lanes: &[LanePlan]) -> Form 
 }
 
 fn params(
+    settings: &RouterSettings,
     request: &AgentRequest,
     plan: &Plan,
     lanes: Vec<LanePlan>,
@@ -320,6 +321,12 @@ fn params(
         max: u8::try_from(escalation.len()).unwrap_or(u8::MAX),
         to: escalation,
         low_conf: plan.thresholds.low_conf,
+    };
+    params.timers.idle_ms = settings.idle_ms;
+    params.timers.first_chunk_ms = match request.wants_stream {
+        true => settings.first_chunk_ms,
+        // An answer in one piece comes when it is complete: it has all the time there is.
+        false => plan.deadline_ms,
     };
     params.wants_text = request.wants_stream;
     params.expose_lanes = request.meta.expose_lanes;

@@ -35,6 +35,10 @@ pub struct RouterSettings {
     pub scheduler: scheduler::Settings,
     /// A client that takes nothing for so many milliseconds has left.
     pub write_stall_ms: u64,
+    /// An adapter that sends nothing of a streamed answer for so many milliseconds has failed.
+    pub first_chunk_ms: u64,
+    /// The same between two pieces.
+    pub idle_ms: u64,
 }
 
 /// This arbiter's instance of an adapter, and the endpoint it was built for.
