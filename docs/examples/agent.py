@@ -53,6 +53,7 @@ async def main(url, key):
                 await work(socket, received)
             elif kind == "heartbeat":
                 await socket.send(frame("heartbeat", {}, flags=["HB", "ACK"]))
+                await socket.send(frame("adapter.health", {"adapter_id": "upper.example", "status": "healthy"}))
             elif kind == "control.error":
                 print(received["payload"]["content"], file=sys.stderr, flush=True)
 
