@@ -31,8 +31,13 @@ const TICK: Duration = Duration::from_secs(1);
 /// How often a configured adapter is polled, and how long it may take.
 const POLL: Duration = Duration::from_secs(10);
 const POLL_TIMEOUT: Duration = Duration::from_secs(1);
-/// Calls the measured figures are made of.
+/// Calls the measured figures are made of, at most,
 const RECENT: usize = 256;
+/// and how old they may be, in milliseconds: an adapter that is left alone because it did badly is given another chance,
+/// when the breaker gives it one too.
+const RECENT_MS: u64 = 30_000;
+/// Calls that make a figure; before that the breaker alone judges.
+const SAMPLES_MIN: usize = 10;
 
 /// How a call ended, as far as the adapter is concerned.
 #[derive(Debug, Message)]
@@ -82,8 +87,8 @@ pub(crate) struct AdapterActor {
     status: StatusTracker,
     suggested: Option<u32>,
     accuracy: Accuracy,
-    latencies: VecDeque<f64>,
-    outcomes: VecDeque<bool>,
+    latencies: VecDeque<(Millis, f64)>,
+    outcomes: VecDeque<(Millis, bool)>,
 }
 
 impl AdapterActor {
@@ -166,9 +171,10 @@ impl AdapterActor {
         self.publish_gate(now);
         self.publish_status(now);
         self.publish_window(now);
-        let failures = self.outcomes.iter().filter(|ok| !**ok).count();
-        let rate = failures as f64 / self.outcomes.len().max(1) as f64;
-        self.live.set_measured(percentile(&self.latencies, 0.95), rate);
+        forget(&mut self.outcomes, now);
+        forget(&mut self.latencies, now);
+        self.live
+            .set_measured(percentile(&self.latencies, 0.95), error_rate(&self.outcomes));
     }
 
     fn poll(&self, context: &mut Context<Self>) {
@@ -197,22 +203,36 @@ impl AdapterActor {
     }
 }
 
-/// Nearest rank; `None` below ten samples.
-fn percentile(samples: &VecDeque<f64>, share: f64) -> Option<u32> {
-    if samples.len() < 10 {
+/// Nearest rank; `None` where there are too few samples.
+fn percentile(samples: &VecDeque<(Millis, f64)>, share: f64) -> Option<u32> {
+    if samples.len() < SAMPLES_MIN {
         return None;
     }
-    let mut sorted: Vec<f64> = samples.iter().copied().collect();
+    let mut sorted: Vec<f64> = samples.iter().map(|(_, sample)| *sample).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let at = ((sorted.len() as f64 * share) as usize).min(sorted.len() - 1);
     Some(sorted[at].ceil() as u32)
 }
 
-fn remember<T>(recent: &mut VecDeque<T>, item: T) {
+/// Share of failures; 0 where there are too few samples.
+fn error_rate(outcomes: &VecDeque<(Millis, bool)>) -> f64 {
+    if outcomes.len() < SAMPLES_MIN {
+        return 0.0;
+    }
+    outcomes.iter().filter(|(_, is_ok)| !is_ok).count() as f64 / outcomes.len() as f64
+}
+
+fn remember<T>(recent: &mut VecDeque<(Millis, T)>, now: Millis, item: T) {
     if recent.len() == RECENT {
         recent.pop_front();
     }
-    recent.push_back(item);
+    recent.push_back((now, item));
+}
+
+fn forget<T>(recent: &mut VecDeque<(Millis, T)>, now: Millis) {
+    while recent.front().is_some_and(|(at, _)| now.since(*at) >= RECENT_MS) {
+        recent.pop_front();
+    }
 }
 
 impl Actor for AdapterActor {
@@ -256,11 +276,11 @@ impl Handler<Finished> for AdapterActor {
             self.breaker.record(now, permit, outcome);
         }
         if call.failed.is_none() || is_against {
-            remember(&mut self.outcomes, !is_against);
+            remember(&mut self.outcomes, now, !is_against);
         }
         let signal = match call.failed {
             None => {
-                remember(&mut self.latencies, call.first_chunk_ms);
+                remember(&mut self.latencies, now, call.first_chunk_ms);
                 Some(Signal::Success {
                     latency_ms: call.first_chunk_ms,
                     target_ms: Some(call.target_ms),
@@ -312,5 +332,23 @@ impl Handler<Said> for AdapterActor {
             let wait = Duration::from_millis(due.since(now));
             context.run_later(wait, |actor, _| actor.publish_status(actor.world.now()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_forgotten_and_a_few_are_no_rate() {
+        let mut outcomes = VecDeque::new();
+        for n in 0..9 {
+            remember(&mut outcomes, Millis(n), false);
+        }
+        assert_eq!(error_rate(&outcomes), 0.0);
+        remember(&mut outcomes, Millis(9), true);
+        assert_eq!(error_rate(&outcomes), 0.9);
+        forget(&mut outcomes, Millis(RECENT_MS + 8));
+        assert_eq!(outcomes, [(Millis(9), true)]);
     }
 }

@@ -38,8 +38,6 @@ pub struct Config {
     pub timeouts: TimeoutsConfig,
     /// Older clients.
     pub compat: CompatConfig,
-    /// Prometheus.
-    pub metrics: MetricsConfig,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
 }
@@ -52,8 +50,6 @@ pub struct NodeConfig {
     pub name: String,
     /// Where clients connect.
     pub listen: SocketAddr,
-    /// Admin endpoints; they are served on `listen` too when the admin key is used.
-    pub admin_listen: Option<SocketAddr>,
     /// Journals live here, in files of mode 0600.
     pub data_dir: PathBuf,
     /// Arbiters (threads); 0 means one per core.
@@ -69,7 +65,6 @@ impl Default for NodeConfig {
         Self {
             name: "node-1".to_owned(),
             listen: SocketAddr::from(([127, 0, 0, 1], 7443)),
-            admin_listen: None,
             data_dir: PathBuf::from("./data"),
             workers: 0,
             insecure_dev: false,
@@ -103,10 +98,6 @@ pub struct AuthConfig {
     pub keys: Vec<KeyConfig>,
     /// HMAC key of signed frames, at least 32 bytes, for `POST /v1/verify_frame`.
     pub frame_key: Option<SecretRef>,
-    /// Requests per second and burst allowed to one credential; 0 means unlimited.
-    pub rate_per_s: u32,
-    /// See `rate_per_s`.
-    pub rate_burst: u32,
 }
 
 impl Default for AuthConfig {
@@ -116,8 +107,6 @@ impl Default for AuthConfig {
             admin_key: None,
             keys: Vec::new(),
             frame_key: None,
-            rate_per_s: 0,
-            rate_burst: 0,
         }
     }
 }
@@ -336,27 +325,21 @@ impl Default for LimitsConfig {
 pub struct TimeoutsConfig {
     /// Dialling an adapter.
     pub connect_ms: u64,
-    /// Its estimate.
-    pub estimate_ms: u64,
     /// Its first chunk.
     pub first_chunk_ms: u64,
     /// Between chunks.
     pub idle_ms: u64,
     /// A request without a deadline of its own.
     pub request_ms: u64,
-    /// Health poll interval.
-    pub health_poll_ms: u64,
 }
 
 impl Default for TimeoutsConfig {
     fn default() -> Self {
         Self {
             connect_ms: 1_000,
-            estimate_ms: 500,
             first_chunk_ms: 10_000,
             idle_ms: 15_000,
             request_ms: 120_000,
-            health_poll_ms: 10_000,
         }
     }
 }
@@ -386,20 +369,6 @@ impl Default for CompatConfig {
     }
 }
 
-/// `[metrics]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MetricsConfig {
-    /// Export the older names beside the roadmap's.
-    pub aliases: bool,
-}
-
-impl Default for MetricsConfig {
-    fn default() -> Self {
-        Self { aliases: true }
-    }
-}
-
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -418,10 +387,6 @@ pub struct TelemetryConfig {
     pub log: String,
     /// Line format.
     pub log_format: LogFormat,
-    /// Where spans are sent, e.g. `http://127.0.0.1:4318/v1/traces`; absent means nowhere.
-    pub otlp_endpoint: Option<String>,
-    /// Share of requests traced: gold, silver, bronze.
-    pub sampling: [f64; 3],
 }
 
 impl Default for TelemetryConfig {
@@ -429,8 +394,6 @@ impl Default for TelemetryConfig {
         Self {
             log: "info".to_owned(),
             log_format: LogFormat::Json,
-            otlp_endpoint: None,
-            sampling: [1.0, 0.5, 0.1],
         }
     }
 }

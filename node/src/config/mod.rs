@@ -14,8 +14,8 @@ pub use dev::DevOptions;
 pub use error::ConfigError;
 pub use file::{
     AccountConfig, AuthConfig, AuthStyle, BudgetConfig, CompatConfig, Config, KeyConfig, LimitsConfig,
-    LogFormat, MetricsConfig, NodeConfig, PolicyConfig, PriceConfig, ProviderConfig, ProviderKind,
-    SchedulerConfig, TelemetryConfig, TimeoutsConfig, TlsConfig,
+    LogFormat, NodeConfig, PolicyConfig, PriceConfig, ProviderConfig, ProviderKind, SchedulerConfig,
+    TelemetryConfig, TimeoutsConfig, TlsConfig,
 };
 pub use reference::SecretRef;
 

@@ -7,6 +7,10 @@ use super::json::Object;
 
 /// The body as an object.
 pub(super) fn object(body: &[u8]) -> Result<Object<'_>, Fault> {
+    // Members nobody here reads are passed on: what they hold must be text all the same.
+    if std::str::from_utf8(body).is_err() {
+        return Err(Fault::new(Code::Proto, "the body is not UTF-8"));
+    }
     let object = Object::scan(body).map_err(|error| Fault::new(Code::Proto, format!("body: {error}")))?;
     match object.repeated() {
         // Readers differ in which one counts; what was checked here could be another than what is executed.

@@ -5,8 +5,11 @@
 
 mod adapters;
 mod anthropic;
+mod backpressure;
 mod budget;
 mod clients;
+mod drain;
+mod fanout;
 mod fixture;
 mod hostile;
 mod openai;

@@ -1,0 +1,67 @@
+//! A node that is told to stop while it works.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use super::fixture::{Mock, Setup, until};
+
+#[tokio::test]
+async fn what_runs_may_finish_and_nothing_new_begins() {
+    let mock = Mock::start();
+    let node = Setup::with_mock(&mock).start().await;
+    let key = node.unlimited().await;
+    let body = json!({
+        "model": "mock", "stream": true, "max_tokens": 100,
+        "messages": [{ "role": "user", "content": "[[upstream prompt_tokens=4 completion_tokens=100 interval_ms=10]]" }],
+    });
+    let mut streams = Vec::new();
+    for _ in 0..16 {
+        let mut stream = node.chat(&key, body.clone()).open().await;
+        stream.read_until("\"@").await;
+        streams.push(stream);
+    }
+    node.terminate();
+    let refusing = until("the node to take no more work", async || {
+        match node.chat(&key, body.clone()).attempt().await {
+            None => Some(true),
+            Some(reply) => (reply.status == 503).then_some(true),
+        }
+    });
+    let finished = join_all(
+        streams
+            .into_iter()
+            .map(|stream| async { stream.rest().await.text() }),
+    );
+    let (texts, _) = futures_util::future::join(finished, refusing).await;
+    for text in texts {
+        assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
+    }
+    let (status, setup) = node.ended().await;
+    assert!(status.success(), "{status}");
+    let node = setup.start().await;
+    let balance = node.balance("acme").await;
+    let bill = mock.billed().await;
+    assert_eq!(
+        balance["settled_tokens"],
+        bill.prompt_tokens + bill.completion_tokens,
+        "{balance}"
+    );
+    assert_eq!(balance["in_flight"], 0, "{balance}");
+}
+
+#[tokio::test]
+async fn what_does_not_finish_is_cut_when_the_drain_is_over() {
+    let mock = Mock::start();
+    let node = Setup::with_mock(&mock)
+        .with("node", json!({ "drain_timeout_ms": 300 }))
+        .start()
+        .await;
+    let key = node.unlimited().await;
+    let body =
+        json!({ "model": "mock-stall", "stream": true, "messages": [{ "role": "user", "content": "hi" }] });
+    let mut stream = node.chat(&key, body).open().await;
+    stream.read_until("\"@").await;
+    node.terminate();
+    let (status, _) = node.ended().await;
+    assert!(status.success(), "{status}");
+}
