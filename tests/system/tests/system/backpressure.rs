@@ -91,7 +91,10 @@ async fn a_thousand_open_streams_cost_little_each_and_end_without_a_trace() {
         .find(|(name, _)| name == "ATP_SYSTEM_STREAMS")
         .map_or(STREAMS, |(_, count)| count.parse().expect("a number of streams"));
     let mock = Mock::start();
-    let node = Setup::with_mock(&mock).start().await;
+    let members = json!({
+        "kind": "openai", "url": mock.url(), "models": ["mock"], "max_connections": streams,
+    });
+    let node = Setup::new().provider_with("up", members).start().await;
     let key = node.unlimited().await;
     let target = Target {
         key: Some(key),
