@@ -22,6 +22,7 @@ pub mod environment;
 pub mod exec;
 pub mod ledger;
 pub mod metrics;
+pub mod rate;
 pub mod registry;
 pub mod scheduler;
 pub mod session;

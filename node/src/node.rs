@@ -18,7 +18,7 @@ use atp_routing::scheduler;
 use tokio::sync::{mpsc, watch};
 
 use crate::adapters;
-use crate::auth::{FrameCheck, KeyTable};
+use crate::auth::{FrameCheck, KeyTable, Rate};
 use crate::config::{Config, ConfigError};
 use crate::environment::Environment;
 use crate::journal::{LedgerJournal, StoreError};
@@ -260,7 +260,10 @@ fn keys(config: &Config, admin: Option<Secret>) -> Result<KeyTable, ConfigError>
         .as_ref()
         .map(|key| key.resolve(&crate::config::process_env))
         .transpose()?;
-    let mut keys = KeyTable::new(admin.or(configured).as_ref());
+    let mut keys = KeyTable::new(
+        admin.or(configured).as_ref(),
+        Rate::configured(config.auth.rate_per_s, config.auth.rate_burst),
+    );
     for key in &config.auth.keys {
         let tenant = TenantId::new(config.root(&key.account)).expect("checked with the configuration");
         let account = AccountId::new(&key.account).expect("checked with the configuration");

@@ -23,6 +23,7 @@ use super::agent::Pending;
 use super::egress::{EgressSender, Queues, Wire};
 use super::messages::{Drain, Gone, Incoming};
 use crate::adapter::AdapterFactory;
+use crate::rate::RateLimit;
 use crate::session::Router;
 
 /// Messages waiting; the transport and pumps wait beyond.
@@ -45,6 +46,8 @@ pub struct ConnectionSettings {
     pub frame_bytes: usize,
     /// Deadline of a request that names none, in milliseconds.
     pub request_ms: u64,
+    /// How often the credential may open a stream, its other calls included.
+    pub rate: RateLimit,
 }
 
 /// One connection.

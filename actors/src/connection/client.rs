@@ -24,7 +24,8 @@ impl Connection {
         frame: &Frame<'static>,
         context: &mut Context<Self>,
     ) -> Vec<Output> {
-        let request = match self.request(&key, frame) {
+        let admitted = self.settings.rate.admit(&self.router.world);
+        let request = match admitted.and_then(|()| self.request(&key, frame)) {
             Ok(request) => request,
             Err(fault) => return self.refuse(&key, &fault),
         };

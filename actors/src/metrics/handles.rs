@@ -173,6 +173,12 @@ impl Meter {
         self.recorder.register_counter(&key, &METADATA).increment(1);
     }
 
+    /// A call was refused because it came too soon after others of the same `scope`.
+    pub fn rate_limited(&self, scope: &'static str) {
+        let key = key("rate_limit_dropped_total", &[("scope", scope)]);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
     /// An actor was started anew.
     pub fn actor_restarted(&self, actor: &'static str) {
         let key = key("actor_restarts_total", &[("actor", actor)]);

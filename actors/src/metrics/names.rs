@@ -102,6 +102,11 @@ const CATALOGUE: &[(&str, Kind, &str)] = &[
         "lanes preempted, by qos of the victim",
     ),
     (
+        "rate_limit_dropped_total",
+        Counter,
+        "calls refused for coming too often, by scope",
+    ),
+    (
         "actor_restarts_total",
         Counter,
         "actors started anew after they ended, by actor",

@@ -1,7 +1,6 @@
 //! The snapshot of keys that requests authenticate against.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use atp_protocol::ids::{AccountId, TenantId};
 use atp_protocol::request::Identity;
@@ -10,6 +9,7 @@ use blake3::Hash;
 use serde::{Deserialize, Serialize};
 
 use super::key::{ApiKey, hash};
+use super::{Credential, Rate};
 use crate::secret::Secret;
 
 /// What is kept of a key; goes into the journal.
@@ -32,17 +32,18 @@ pub struct KeyRecord {
 /// Keys by id. Replaced whole when one is added.
 #[derive(Clone, Default)]
 pub struct KeyTable {
-    keys: BTreeMap<String, (Hash, Arc<Identity>)>,
+    keys: BTreeMap<String, (Hash, Credential)>,
     /// Keys of the operator's own making, by hash.
-    configured: BTreeMap<[u8; 32], Arc<Identity>>,
-    admin: Option<(Hash, Arc<Identity>)>,
-    anyone: Option<Arc<Identity>>,
+    configured: BTreeMap<[u8; 32], Credential>,
+    admin: Option<(Hash, Credential)>,
+    anyone: Option<Credential>,
+    rate: Option<Rate>,
 }
 
 impl KeyTable {
-    /// A table that knows the operator's admin key, if there is one.
+    /// A table that knows the operator's admin key, if there is one. `rate`: how often each credential may call.
     #[must_use]
-    pub fn new(admin_key: Option<&Secret>) -> Self {
+    pub fn new(admin_key: Option<&Secret>, rate: Option<Rate>) -> Self {
         let admin = admin_key.map(|key| {
             let identity = Identity {
                 tenant: TenantId::new("admin").expect("a valid name"),
@@ -51,25 +52,27 @@ impl KeyTable {
                 data_scopes: None,
                 is_admin: true,
             };
-            (hash(key.expose()), Arc::new(identity))
+            (hash(key.expose()), Credential::new(identity, rate))
         });
         Self {
             keys: BTreeMap::new(),
             configured: BTreeMap::new(),
             admin,
             anyone: None,
+            rate,
         }
     }
 
     /// Serves callers without a credential as tenant `public`, unaccounted.
     pub fn admit_anyone(&mut self) {
-        self.anyone = Some(Arc::new(Identity {
+        let identity = Identity {
             tenant: TenantId::new("public").expect("a valid name"),
             account: None,
             tier_max: Tier::Gold,
             data_scopes: None,
             is_admin: false,
-        }));
+        };
+        self.anyone = Some(Credential::new(identity, self.rate));
     }
 
     /// Adds a key.
@@ -81,10 +84,9 @@ impl KeyTable {
             data_scopes: None,
             is_admin: false,
         };
-        self.keys.insert(
-            record.id.clone(),
-            (Hash::from_bytes(record.hash), Arc::new(identity)),
-        );
+        let credential = Credential::new(identity, self.rate);
+        self.keys
+            .insert(record.id.clone(), (Hash::from_bytes(record.hash), credential));
     }
 
     /// Adds a key that the operator chose.
@@ -96,32 +98,32 @@ impl KeyTable {
             data_scopes: None,
             is_admin: false,
         };
-        self.configured
-            .insert(*hash(key.expose()).as_bytes(), Arc::new(identity));
+        let credential = Credential::new(identity, self.rate);
+        self.configured.insert(*hash(key.expose()).as_bytes(), credential);
     }
 
     /// Who presents `credential`. `None` for a missing credential, unless anyone is served, and for a wrong one always.
     #[must_use]
-    pub fn authenticate(&self, credential: Option<&str>) -> Option<Arc<Identity>> {
+    pub fn authenticate(&self, credential: Option<&str>) -> Option<&Credential> {
         let Some(text) = credential else {
-            return self.anyone.clone();
+            return self.anyone.as_ref();
         };
         if let Some(key) = ApiKey::parse(text)
-            && let Some((kept, identity)) = self.keys.get(key.id)
+            && let Some((kept, credential)) = self.keys.get(key.id)
         {
             // `Hash` compares in constant time.
-            return (*kept == key.hash()).then(|| Arc::clone(identity));
+            return (*kept == key.hash()).then_some(credential);
         }
         let hash = hash(text);
-        if let Some((kept, identity)) = &self.admin
+        if let Some((kept, credential)) = &self.admin
             && *kept == hash
         {
-            return Some(Arc::clone(identity));
+            return Some(credential);
         }
         // Found by its hash: a hash that is nearly right tells nothing about a key that is.
-        let configured = self.configured.get(hash.as_bytes()).cloned();
+        let configured = self.configured.get(hash.as_bytes());
         // Without accounts a client's key, set because its library insists on one, says nothing.
-        configured.or_else(|| self.anyone.clone())
+        configured.or(self.anyone.as_ref())
     }
 }
 
@@ -156,9 +158,9 @@ mod tests {
     #[test]
     fn a_key_opens_its_own_account_and_nothing_else_does() {
         let minted = Minted::new(&Counting);
-        let mut table = KeyTable::new(Some(&Secret::new("operator".to_owned())));
+        let mut table = KeyTable::new(Some(&Secret::new("operator".to_owned())), None);
         table.insert(&record(&minted));
-        let identity = table.authenticate(Some(minted.key.expose())).unwrap();
+        let identity = &table.authenticate(Some(minted.key.expose())).unwrap().identity;
         assert_eq!(identity.account.as_ref().unwrap().as_str(), "acme/dev");
         assert!(!identity.is_admin);
         let mut wrong = minted.key.expose().to_owned();
@@ -167,13 +169,13 @@ mod tests {
         for credential in [None, Some(""), Some("x"), Some(wrong.as_str())] {
             assert!(table.authenticate(credential).is_none(), "{credential:?}");
         }
-        assert!(table.authenticate(Some("operator")).unwrap().is_admin);
+        assert!(table.authenticate(Some("operator")).unwrap().identity.is_admin);
     }
 
     #[test]
     fn an_open_node_still_refuses_a_wrong_key_of_its_own_form() {
         let minted = Minted::new(&Counting);
-        let mut table = KeyTable::new(None);
+        let mut table = KeyTable::new(None, None);
         table.admit_anyone();
         table.insert(&record(&minted));
         assert!(table.authenticate(None).is_some());

@@ -98,6 +98,10 @@ pub struct AuthConfig {
     pub keys: Vec<KeyConfig>,
     /// HMAC key of signed frames, at least 32 bytes, for `POST /v1/verify_frame`.
     pub frame_key: Option<SecretRef>,
+    /// Calls per second allowed to one credential; 0 means unlimited.
+    pub rate_per_s: u32,
+    /// Calls at once within that rate; 0 means one second's worth.
+    pub rate_burst: u32,
 }
 
 impl Default for AuthConfig {
@@ -107,6 +111,8 @@ impl Default for AuthConfig {
             admin_key: None,
             keys: Vec::new(),
             frame_key: None,
+            rate_per_s: 0,
+            rate_burst: 0,
         }
     }
 }

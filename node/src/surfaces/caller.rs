@@ -8,6 +8,7 @@ use atp_protocol::error::{Code, Fault};
 use atp_protocol::request::Identity;
 
 use super::Surface;
+use crate::auth::Credential;
 
 /// Longest correlation id taken over from a client, in bytes.
 const CORRELATION_MAX: usize = 128;
@@ -23,22 +24,56 @@ pub(super) fn correlation_id(surface: &Surface, headers: &HeaderMap) -> Arc<str>
         .map_or_else(|| surface.world.mint("cor_").into(), Into::into)
 }
 
-/// Authenticates a request.
+/// Who calls, once counted against the credential's rate.
 ///
 /// # Errors
-/// `EAUTH` without saying which check failed.
+/// As [`authenticate`].
 pub(super) fn identify(surface: &Surface, request: &HttpRequest) -> Result<Arc<Identity>, Fault> {
+    authenticate(surface, request).map(|credential| credential.identity)
+}
+
+/// Authenticates a request, and counts it against the credential's rate.
+///
+/// # Errors
+/// `EAUTH` without saying which check failed, `ERATE` for a credential that calls too often, `ESEC` for a hint at a tenant or
+/// project that is not the credential's.
+pub(super) fn authenticate(surface: &Surface, request: &HttpRequest) -> Result<Credential, Fault> {
     let headers = request.headers();
     let credential = bearer(headers)
         .or_else(|| headers.get("x-api-key")?.to_str().ok())
         .or_else(|| headers.get("api-key")?.to_str().ok())
         .or_else(|| query_key(surface, request));
-    surface.meta.keys().authenticate(credential).ok_or_else(|| {
+    let keys = surface.meta.keys();
+    let found = keys.authenticate(credential).ok_or_else(|| {
         Fault::new(
             Code::Auth,
             "send a valid key as `Authorization: Bearer` or `x-api-key`",
         )
-    })
+    })?;
+    found.rate.admit(&surface.world)?;
+    check_hints(headers, &found.identity)?;
+    Ok(found.clone())
+}
+
+/// Headers that name a tenant or project are never believed; those that contradict the credential are refused, because
+/// somebody has mixed up keys. A caller who is not accounted for proves nothing they could contradict.
+fn check_hints(headers: &HeaderMap, identity: &Identity) -> Result<(), Fault> {
+    let Some(account) = &identity.account else {
+        return Ok(());
+    };
+    let mut tenants = ["x-tenant-id", "x-atp-tenant-id"]
+        .iter()
+        .filter_map(|name| headers.get(*name));
+    let project = headers.get("x-atp-project-id");
+    let is_tenant = tenants.all(|hint| hint == identity.tenant.as_str());
+    let short = account.as_str().rsplit('/').next().unwrap_or_default();
+    match is_tenant && project.is_none_or(|hint| hint == account.as_str() || hint == short) {
+        true => Ok(()),
+        false => Err(Fault::new(
+            Code::Sec,
+            "the tenant or project named is not the key's",
+        )),
+    }
 }
 
 /// As [`identify`], and refuses everybody but the operator.

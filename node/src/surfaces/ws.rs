@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::io::ErrorKind;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr};
@@ -17,7 +16,7 @@ use futures_util::{FutureExt, StreamExt};
 use tracing::debug;
 
 use super::Surface;
-use super::caller::{correlation_id, identify};
+use super::caller::{authenticate, correlation_id};
 use super::reply::{self, Shape};
 
 /// Subprotocols, by the encoding they fix.
@@ -32,8 +31,8 @@ async fn upgrade(request: HttpRequest, payload: Payload) -> HttpResponse {
     let surface = Surface::of(&request);
     let correlation_id = correlation_id(&surface, request.headers());
     let refuse = |fault: &Fault| reply::fault(&surface, Shape::Problem, fault, &correlation_id);
-    let identity = match identify(&surface, &request) {
-        Ok(identity) => identity,
+    let credential = match authenticate(&surface, &request) {
+        Ok(credential) => credential,
         Err(fault) => return refuse(&fault),
     };
     if surface.meta.is_draining() {
@@ -65,9 +64,10 @@ async fn upgrade(request: HttpRequest, payload: Payload) -> HttpResponse {
         is_cbor: subprotocol == Some(CBOR),
         frame_bytes: surface.settings.frame_bytes,
         request_ms: surface.settings.request_ms,
+        rate: credential.rate,
     };
     let (out, way_out) = egress();
-    let connection = Connection::new(surface.router.clone(), Arc::clone(&identity), settings, out).start();
+    let connection = Connection::new(surface.router.clone(), credential.identity, settings, out).start();
     // One byte more than a frame may have, so that it is the connection that refuses it, in its own words.
     let limit = surface.settings.frame_bytes + 1;
     let messages = messages

@@ -11,7 +11,7 @@ const NAME_MAX: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// `ENOTFOUND` for a name nobody answers to, `EBAD_INPUT` for a request that cannot be meant, `ENOROUTE` when every
-    /// candidate was rejected; but `EBUDGET`, `EWINDOW` or `ECONTEXT` when that was all that stood in the way.
+    /// candidate was rejected; but `EBUDGET`, `EWINDOW`, `ECONTEXT` or `ESEC` when that was all that stood in the way.
     pub code: Code,
     /// What is specific, and what to do.
     pub detail: String,
@@ -57,6 +57,7 @@ impl Refusal {
         let (code, advice) = match reasons.unanimous() {
             Some(Reason::Budget) => (Code::Budget, "raise the budget or ask for less"),
             Some(Reason::Window) => (Code::Window, "wait for calls to end or raise the window"),
+            Some(Reason::DataScope) => (Code::Sec, "nobody may see data of these labels"),
             Some(Reason::ContextOverflow) => (Code::Context, "shorten the prompt or lower max_tokens"),
             Some(_) | None => (Code::NoRoute, "relax the constraints or wait"),
         };
