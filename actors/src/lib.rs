@@ -20,6 +20,7 @@ pub mod connection;
 pub mod cpu;
 pub mod environment;
 pub mod exec;
+pub mod history;
 pub mod ledger;
 pub mod metrics;
 pub mod rate;

@@ -62,16 +62,20 @@ pub fn welcome(api: &str, key: &str, admin: &str) -> String {
 #[must_use]
 pub fn bounds(config: &Config) -> String {
     const PER_STREAM: u64 = 40 << 10;
+    const PER_KEY: u64 = 512;
     let streams = u64::from(config.sched.max_concurrent);
     let queued = u64::from(config.sched.max_queued) * 3;
-    let total = streams * PER_STREAM + queued * (64 << 10) + (40 << 20);
+    let repeats = &config.idempotency;
+    let repeats = (repeats.max_keys as u64) * PER_KEY + repeats.max_bytes as u64;
+    let total = streams * PER_STREAM + queued * (64 << 10) + repeats + (40 << 20);
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "bounds: {streams} lanes, {queued} waiting requests, {} connections, bodies of {} MiB; \
+        "bounds: {streams} lanes, {queued} waiting requests, {} connections, bodies of {} MiB, {} idempotency keys; \
          memory at those bounds about {} MiB beside request bodies",
         config.limits.max_connections,
         config.limits.max_body_bytes >> 20,
+        config.idempotency.max_keys,
         total >> 20,
     );
     text

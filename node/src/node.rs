@@ -9,7 +9,7 @@ use atp_actors::environment::World;
 use atp_actors::exec::{Ended, Exec};
 use atp_actors::ledger::{Ledger, LedgerHandle};
 use atp_actors::registry::Registry;
-use atp_actors::session::{Router, RouterSettings, Shared};
+use atp_actors::session::{RepeatSettings, Router, RouterSettings, Shared};
 use atp_protocol::error::Fault;
 use atp_protocol::ids::{AccountId, TenantId};
 use atp_routing::budget::Limits;
@@ -173,7 +173,7 @@ impl Node {
         let (stop, stopping) = watch::channel(false);
         let settings = Arc::new(surface_settings(&config));
         let router_settings = Arc::new(router_settings(&config, exec.len()));
-        let shared = Arc::new(Shared::new(DECISIONS_MAX));
+        let shared = Arc::new(Shared::new(DECISIONS_MAX, repeat_settings(&config)));
         let times = HttpTimes {
             head: Duration::from_millis(config.limits.read_timeout_ms),
             keep_alive: Duration::from_secs(75),
@@ -360,6 +360,14 @@ fn router_settings(config: &Config, arbiters: usize) -> RouterSettings {
         write_stall_ms: config.limits.write_stall_ms,
         first_chunk_ms: config.timeouts.first_chunk_ms,
         idle_ms: config.timeouts.idle_ms,
+    }
+}
+
+const fn repeat_settings(config: &Config) -> RepeatSettings {
+    RepeatSettings {
+        ttl_ms: config.idempotency.ttl_ms,
+        keys_max: config.idempotency.max_keys,
+        kept_bytes: config.idempotency.max_bytes,
     }
 }
 

@@ -8,7 +8,7 @@ use atp_protocol::payload::{
 use crate::session::{Answer, Output};
 
 /// The payload of an output; `None` for one that ATP clients are told otherwise or not at all.
-pub(super) fn payload(output: Output) -> Option<Payload<'static>> {
+pub(crate) fn payload(output: Output) -> Option<Payload<'static>> {
     Some(match output {
         Output::Text(text) => Payload::of(
             Kind::AgentPartial,
@@ -105,6 +105,7 @@ fn result(answer: Answer) -> Final {
         model_used: told.model_used.clone().unwrap_or_default(),
         escalations: told.escalations,
         route_path: told.route_path.clone(),
+        idempotent_replay: told.is_replay.then_some(true),
         ..Telemetry::of(cost)
     };
     Final {

@@ -69,6 +69,8 @@ pub struct Meter {
     pub agreement: Histogram,
     /// Agreement of findings.
     pub finding_agreement: Histogram,
+    /// Requests answered from the one before under the same idempotency key.
+    pub idempotent_replays: Counter,
     /// Panics caught at the edge of an actor.
     pub panics: Counter,
 }
@@ -118,6 +120,7 @@ impl Meter {
             circuits_open: gauge("circuits_open"),
             agreement: histogram("agreement_pct", &[]),
             finding_agreement: histogram("finding_agreement_pct", &[]),
+            idempotent_replays: counter("idempotent_replays_total", &[]),
             panics: counter("actor_panics_total", &[]),
             recorder,
         }

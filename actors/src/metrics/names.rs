@@ -102,6 +102,11 @@ const CATALOGUE: &[(&str, Kind, &str)] = &[
         "lanes preempted, by qos of the victim",
     ),
     (
+        "idempotent_replays_total",
+        Counter,
+        "requests answered from the one before under the same idempotency key",
+    ),
+    (
         "rate_limit_dropped_total",
         Counter,
         "calls refused for coming too often, by scope",

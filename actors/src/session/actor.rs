@@ -14,7 +14,7 @@ use atp_protocol::request::AgentRequest;
 
 use super::drive::Drive;
 use super::launch::launch;
-use super::{Opened, Router};
+use super::{Opened, Repeat, Router};
 
 /// Start a stream.
 #[derive(Message)]
@@ -75,7 +75,11 @@ impl Handler<Open> for Session {
                 drive.run().await;
                 drop((running, presence, leave));
             });
-            Ok(Opened { facts, events })
+            Ok(Opened {
+                facts,
+                events,
+                repeat: Repeat::First,
+            })
         })
     }
 }

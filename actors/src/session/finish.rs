@@ -157,6 +157,7 @@ fn telemetry(drive: &Drive, model: Option<String>) -> Telemetry {
             .map(|target| target.candidate.to_string())
             .collect(),
         escalations: 0,
+        is_replay: false,
     }
 }
 

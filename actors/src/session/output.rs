@@ -6,6 +6,7 @@ use atp_protocol::adapter::UsageSource;
 use atp_protocol::error::Fault;
 use atp_protocol::finding::Finding;
 use atp_protocol::ids::{LaneId, RequestId};
+use atp_protocol::resume::Place;
 use atp_protocol::units::Amount;
 use bytes::Bytes;
 use serde::Serialize;
@@ -23,6 +24,19 @@ pub struct Opened {
     /// What comes of it; ends after [`Output::Final`] or [`Output::Failed`]. A channel that ends without either lost its
     /// session to a defect.
     pub events: mpsc::Receiver<Output>,
+    /// Whether it runs for this request.
+    pub repeat: Repeat,
+}
+
+/// How a request stands to others under its idempotency key (atp.md 13.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Repeat {
+    /// It is the first, or has no key.
+    First,
+    /// The first runs there, and this one is told what that is told.
+    Attached(Place),
+    /// The first has ended, and this one is told its end again, without a charge.
+    Replayed,
 }
 
 /// Said in the reply's headers.
@@ -39,7 +53,7 @@ pub struct Facts {
 }
 
 /// What happens on a stream.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Output {
     /// The provider's own bytes, for a client of the same protocol.
     Forward(Bytes),
@@ -129,6 +143,22 @@ pub struct Answer {
     pub telemetry: Telemetry,
 }
 
+impl Answer {
+    /// Bytes it takes up, roughly.
+    pub(super) fn size(&self) -> usize {
+        let json = |value: &Option<Value>| value.as_ref().map_or(0, |value| value.to_string().len());
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let findings = serde_json::to_string(&self.findings).map_or(0, |text| text.len());
+        self.body.as_ref().map_or(0, Bytes::len)
+            + text(&self.text)
+            + text(&self.unsent)
+            + json(&self.data)
+            + json(&self.parts)
+            + json(&self.tool_calls)
+            + findings
+    }
+}
+
 /// How lanes were made one (atp.md 7.2 `agent.result.final`).
 #[derive(Debug, Clone, Serialize)]
 pub struct Consensus {
@@ -165,4 +195,6 @@ pub struct Telemetry {
     pub route_path: Vec<String>,
     /// Escalations.
     pub escalations: u32,
+    /// The figures of an earlier request under the same idempotency key; nothing was charged for this one.
+    pub is_replay: bool,
 }

@@ -13,7 +13,7 @@ use atp_protocol::request::AgentRequest;
 use atp_routing::scheduler;
 
 use super::actor::{Open, Session};
-use super::{Decisions, Opened, Shared};
+use super::{Decisions, Opened, Shared, repeat};
 use crate::adapter::{Adapter, Endpoint};
 use crate::environment::World;
 use crate::ledger::LedgerHandle;
@@ -83,12 +83,19 @@ impl Router {
         })
     }
 
-    /// Admits a request and starts its lanes.
+    /// Admits a request and starts its lanes, or answers it from the one before under the same idempotency key.
     ///
     /// # Errors
-    /// Everything that keeps it from starting: no route, no budget, no slot.
+    /// Everything that keeps it from starting: no route, no budget, no slot; `EIDEM` for a key used for something else.
     pub async fn open(self: &Rc<Self>, request: AgentRequest) -> Result<Opened, Fault> {
         self.world.meter.request();
+        match request.meta.idempotency_key {
+            Some(_) => repeat::open(self, request).await,
+            None => self.start(request).await,
+        }
+    }
+
+    pub(super) async fn start(self: &Rc<Self>, request: AgentRequest) -> Result<Opened, Fault> {
         let session = Session::new(Rc::clone(self)).start();
         let lost = |_| {
             Fault::new(

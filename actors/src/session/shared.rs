@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Decisions, Fairness, Load, Sessions};
+use super::repeat::Repeats;
+use super::{Decisions, Fairness, Load, RepeatSettings, Sessions};
 
 /// One of each per node.
 pub struct Shared {
@@ -14,17 +15,20 @@ pub struct Shared {
     pub sessions: Arc<Sessions>,
     /// Weights of the fair queue.
     pub fairness: Fairness,
+    /// Requests by idempotency key.
+    pub(super) repeats: Arc<Repeats>,
 }
 
 impl Shared {
     /// Nothing running. `decisions_max` decisions are kept for `explain`.
     #[must_use]
-    pub fn new(decisions_max: usize) -> Self {
+    pub fn new(decisions_max: usize, repeats: RepeatSettings) -> Self {
         Self {
             load: Arc::default(),
             decisions: Arc::new(Decisions::new(decisions_max)),
             sessions: Arc::default(),
             fairness: Fairness::default(),
+            repeats: Repeats::new(repeats),
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Config {
     pub budget: BudgetConfig,
     /// Slots and queues.
     pub sched: SchedulerConfig,
+    /// Answers kept for repeated requests.
+    pub idempotency: IdempotencyConfig,
     /// Input limits.
     pub limits: LimitsConfig,
     /// Timeouts towards adapters.
@@ -293,6 +295,28 @@ impl Default for SchedulerConfig {
             max_concurrent: 16_384,
             max_queued: 4_096,
             queue_timeout_ms: [2_000, 5_000, 2_000],
+        }
+    }
+}
+
+/// `[idempotency]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdempotencyConfig {
+    /// How long a request is remembered by its key, in milliseconds.
+    pub ttl_ms: u64,
+    /// Keys remembered.
+    pub max_keys: usize,
+    /// Bytes of answers kept.
+    pub max_bytes: usize,
+}
+
+impl Default for IdempotencyConfig {
+    fn default() -> Self {
+        Self {
+            ttl_ms: 86_400_000,
+            max_keys: 65_536,
+            max_bytes: 64 << 20,
         }
     }
 }

@@ -34,7 +34,11 @@ async fn ask(request: HttpRequest, payload: Payload) -> HttpResponse {
     let correlation_id = correlation_id(&surface, request.headers());
     let result = async {
         let agent_request = read(&surface, &request, payload, &correlation_id).await?;
-        let Opened { facts, mut events } = surface.router.open(agent_request).await?;
+        let Opened {
+            facts,
+            mut events,
+            repeat,
+        } = surface.router.open(agent_request).await?;
         // The first event decides between a status of failure and a stream of records.
         let first = match events.recv().await {
             Some(Output::Failed {
@@ -44,7 +48,7 @@ async fn ask(request: HttpRequest, payload: Payload) -> HttpResponse {
             first => first,
         };
         let framing = Framing::of(request.headers());
-        let mut response = head(&facts, &correlation_id);
+        let mut response = head(&facts, &repeat, &correlation_id);
         response.insert_header((CONTENT_TYPE, framing.media_type()));
         let plan = Some(plan(&surface, &facts));
         let records = Records {
@@ -252,6 +256,7 @@ fn shown(answer: &Answer) -> Value {
         "cost_usd_micros": telemetry.usd_micros,
         "latency_ms": telemetry.latency_ms,
         "escalation_count": telemetry.escalations,
+        "idempotent_replay": telemetry.is_replay.then_some(true),
     })
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use atp_actors::session::{Answer, Facts, Opened, Output};
+use atp_actors::session::{Answer, Facts, Opened, Output, Repeat};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::request::AgentRequest;
 use bytes::Bytes;
@@ -46,7 +46,11 @@ impl<W: Writer> Reply<W> {
     /// Everything that goes wrong before the first byte.
     pub(super) async fn serve(self, request: AgentRequest) -> Result<HttpResponse, Fault> {
         let wants_stream = request.wants_stream;
-        let Opened { facts, mut events } = self.surface.router.open(request).await?;
+        let Opened {
+            facts,
+            mut events,
+            repeat,
+        } = self.surface.router.open(request).await?;
         match wants_stream {
             true => {
                 // The first event decides between a status of failure and a stream.
@@ -55,7 +59,7 @@ impl<W: Writer> Reply<W> {
                     None => return Err(lost()),
                     first => first,
                 };
-                let mut response = head(&facts, &self.correlation_id);
+                let mut response = head(&facts, &repeat, &self.correlation_id);
                 response.insert_header((CONTENT_TYPE, "text/event-stream"));
                 response.insert_header((CACHE_CONTROL, "no-cache"));
                 Ok(response.body(Events {
@@ -66,11 +70,16 @@ impl<W: Writer> Reply<W> {
                     is_over: false,
                 }))
             }
-            false => self.whole(facts, events).await,
+            false => self.whole(facts, events, &repeat).await,
         }
     }
 
-    async fn whole(self, facts: Facts, mut events: mpsc::Receiver<Output>) -> Result<HttpResponse, Fault> {
+    async fn whole(
+        self,
+        facts: Facts,
+        mut events: mpsc::Receiver<Output>,
+        repeat: &Repeat,
+    ) -> Result<HttpResponse, Fault> {
         while let Some(event) = events.recv().await {
             match event {
                 Output::Final(answer) => {
@@ -78,7 +87,7 @@ impl<W: Writer> Reply<W> {
                         Some(body) => body,
                         None => self.writer.body(&self.wire(&facts, &answer)),
                     };
-                    let mut response = head(&facts, &self.correlation_id);
+                    let mut response = head(&facts, repeat, &self.correlation_id);
                     return Ok(response
                         .insert_header((CONTENT_TYPE, "application/json"))
                         .body(body));
@@ -114,7 +123,7 @@ impl<W: Writer> Reply<W> {
 }
 
 /// The head of a successful reply: what decided it.
-pub(super) fn head(facts: &Facts, correlation_id: &str) -> HttpResponseBuilder {
+pub(super) fn head(facts: &Facts, repeat: &Repeat, correlation_id: &str) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response
         .insert_header(("x-atp-policy-version", facts.policy_version))
@@ -127,6 +136,9 @@ pub(super) fn head(facts: &Facts, correlation_id: &str) -> HttpResponseBuilder {
             ),
         ))
         .insert_header(("x-correlation-id", correlation_id));
+    if *repeat == Repeat::Replayed {
+        response.insert_header(("x-atp-idempotent-replay", "true"));
+    }
     response
 }
 

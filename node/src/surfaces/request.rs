@@ -17,6 +17,17 @@ use crate::wire::Parsed;
 /// Latency hoped for when nobody says, in milliseconds (atp.md 7.2).
 const SLO_MS: u64 = 2_000;
 
+/// Refuses new work while the node leaves.
+///
+/// # Errors
+/// `EDRAINING`.
+pub(super) fn check_draining(surface: &Surface) -> Result<(), Fault> {
+    match surface.meta.is_draining() {
+        true => Err(Fault::new(Code::Draining, "the node is leaving; connect to another").retry_after(1_000)),
+        false => Ok(()),
+    }
+}
+
 /// Turns a parsed body into a request.
 ///
 /// # Errors
@@ -28,9 +39,7 @@ pub(super) fn build(
     correlation_id: Arc<str>,
     parsed: &Parsed,
 ) -> Result<AgentRequest, Fault> {
-    if surface.meta.is_draining() {
-        return Err(Fault::new(Code::Draining, "the node is leaving; connect to another").retry_after(1_000));
-    }
+    check_draining(surface)?;
     let id = surface.world.request_id();
     let session = match text(headers, "x-session-id")? {
         Some(session) => SessionId::new(session).map_err(|error| bad("x-session-id", &error.to_string()))?,
@@ -79,6 +88,7 @@ pub(super) struct Task {
     tool_permissions: Vec<String>,
     environment_id: Option<String>,
     security_groups: Vec<String>,
+    idempotency_key: Option<String>,
     deadline_ms: Option<u64>,
     personas: Vec<PersonaRequest>,
     expose_lanes: bool,
@@ -131,6 +141,7 @@ pub(super) fn of_content(
         tool_permissions: task.tool_permissions,
         environment_id: task.environment_id,
         security_groups: task.security_groups,
+        idempotency_key: task.idempotency_key.or(request.meta.idempotency_key),
         personas: task.personas,
         expose_lanes: task.expose_lanes,
         reconciliation: task.reconciliation.or(request.meta.reconciliation),
@@ -149,7 +160,7 @@ pub(super) const fn tier_of(quality: Quality) -> Tier {
 }
 
 /// A tier that was asked for by name is not lowered silently; one that merely follows from something else is.
-fn allowed(tier: Tier, identity: &Identity, is_named: bool) -> Result<Tier, Fault> {
+pub(super) fn allowed(tier: Tier, identity: &Identity, is_named: bool) -> Result<Tier, Fault> {
     if tier >= identity.tier_max {
         return Ok(tier);
     }
@@ -162,7 +173,11 @@ fn allowed(tier: Tier, identity: &Identity, is_named: bool) -> Result<Tier, Faul
     }
 }
 
-fn meta(headers: &HeaderMap) -> Result<TaskMeta, Fault> {
+/// The members of `meta` that headers carry.
+///
+/// # Errors
+/// `EBAD_INPUT` for a header that is not text.
+pub(super) fn meta(headers: &HeaderMap) -> Result<TaskMeta, Fault> {
     let list = |name| -> Result<Vec<String>, Fault> {
         let items = text(headers, name)?.unwrap_or_default().split(',').map(str::trim);
         Ok(items.filter(|item| !item.is_empty()).map(str::to_owned).collect())

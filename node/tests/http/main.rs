@@ -4,3 +4,4 @@ mod catalogue;
 mod credentials;
 mod fixture;
 mod operators;
+mod repeats;

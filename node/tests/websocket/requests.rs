@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fixture::{Agent, Manners, client, on_node, request};
+use super::fixture::{Agent, Manners, client, on_node, on_node_with, request};
 use crate::fixture::frame;
 
 const DOCUMENT: &str = "Routers decide where work goes. Budgets bound what it may cost. Policies say who may ask. \
@@ -152,4 +152,42 @@ fn an_agent_that_floods_a_client_that_does_not_read_is_stopped_and_costs_nobody_
         drop(deaf);
         setup.settled().await;
     });
+}
+
+#[test]
+fn a_repeat_under_an_idempotency_key_is_told_the_first_answer() {
+    on_node(async |setup| {
+        let mut peer = client(&setup).await;
+        let mut answers = Vec::new();
+        for stream in ["a", "b"] {
+            let mut asked = request(stream, "summarizer.local", DOCUMENT);
+            asked["meta"]["idempotency_key"] = "k-1".into();
+            peer.send(asked).await;
+            answers.push(peer.answer().await["payload"]["content"].clone());
+        }
+        let replays = answers
+            .iter()
+            .map(|answer| &answer["telemetry"]["idempotent_replay"]);
+        assert_eq!(replays.collect::<Vec<_>>(), [&Value::Null, &json!(true)]);
+        assert_eq!(answers[0]["result"], answers[1]["result"]);
+        let mut other = request("c", "summarizer.local", "Something else.");
+        other["meta"]["idempotency_key"] = "k-1".into();
+        peer.send(other).await;
+        assert_eq!(peer.error().await, "EIDEM");
+    });
+}
+
+#[test]
+fn a_key_opens_no_more_streams_than_its_rate_allows() {
+    on_node_with(
+        |config| (config.auth.rate_per_s, config.auth.rate_burst) = (1, 2),
+        async |setup| {
+            // The upgrade is a call as well.
+            let mut peer = client(&setup).await;
+            peer.send(request("a", "summarizer.local", DOCUMENT)).await;
+            peer.answer().await;
+            peer.send(request("b", "summarizer.local", DOCUMENT)).await;
+            assert_eq!(peer.error().await, "ERATE");
+        },
+    );
 }

@@ -3,13 +3,34 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
+use ring::digest::{SHA256, digest};
 
 use crate::error::{Code, Fault};
 use crate::ids::{SessionId, StreamId, TenantId};
-use crate::units::UnixMillis;
+use crate::units::{Tier, UnixMillis};
+use crate::value::{Malformed, Object, Value, canonical};
 
 /// SHA-256 over the canonical payload, task type and tier of a request.
 pub type RequestHash = [u8; 32];
+
+/// The hash of a request: SHA-256 over the canonical JSON of payload, task type and tier.
+///
+/// # Errors
+/// [`Malformed::Bytes`] for a payload that holds a byte string.
+pub fn request_hash(
+    payload: Value<'_>,
+    task_type: Option<&str>,
+    tier: Tier,
+) -> Result<RequestHash, Malformed> {
+    let mut whole = Object::new();
+    whole.set("payload", payload);
+    whole.set("task_type", task_type.map_or(Value::Null, Value::from));
+    whole.set("qos", tier.as_str());
+    let text = canonical::ascii(&whole, &[])?;
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    Ok(hash)
+}
 
 /// Names a request within its tenant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,42 +52,42 @@ pub struct Place {
 
 /// What a request under a key is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begin {
+pub enum Begin<T = Bytes> {
     /// Run: it is the first, or the one before failed in a way that may be retried.
     Run,
     /// Attach to the one that runs, and get its output from the start of what is buffered.
     Attach(Place),
     /// Answer with the stored outcome, marked as a replay and not charged.
-    Replay(Bytes),
+    Replay(T),
 }
 
-/// Outcomes by key.
+/// Outcomes by key; `T` is what is kept of one, cheap to clone.
 ///
 /// Bounds: entries live `ttl_ms`; at `capacity` a new key is refused with `ERATE`, because forgetting a live one would let
 /// its request run twice.
 #[derive(Debug, Clone)]
-pub struct IdempotencyTable {
+pub struct IdempotencyTable<T = Bytes> {
     ttl_ms: u64,
     capacity: usize,
-    entries: BTreeMap<IdempotencyKey, Entry>,
+    entries: BTreeMap<IdempotencyKey, Entry<T>>,
     order: VecDeque<(UnixMillis, IdempotencyKey)>,
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct Entry<T> {
     hash: RequestHash,
     since: UnixMillis,
-    state: State,
+    state: State<T>,
 }
 
 #[derive(Debug, Clone)]
-enum State {
+enum State<T> {
     Running(Place),
-    Finished(Bytes),
+    Finished(T),
     Retryable,
 }
 
-impl IdempotencyTable {
+impl<T: Clone> IdempotencyTable<T> {
     /// No keys. `ttl_ms` is a day by default.
     #[must_use]
     pub const fn new(ttl_ms: u64, capacity: usize) -> Self {
@@ -88,7 +109,7 @@ impl IdempotencyTable {
         key: IdempotencyKey,
         hash: RequestHash,
         place: Place,
-    ) -> Result<Begin, Fault> {
+    ) -> Result<Begin<T>, Fault> {
         self.prune(now);
         if let Some(entry) = self.entries.get_mut(&key) {
             if entry.hash != hash {
@@ -124,7 +145,7 @@ impl IdempotencyTable {
 
     /// The request under `key` ended for good; `outcome` is what repeats are answered with: the final, or an error that
     /// cannot be retried.
-    pub fn finish(&mut self, key: &IdempotencyKey, outcome: Bytes) {
+    pub fn finish(&mut self, key: &IdempotencyKey, outcome: T) {
         self.set(key, State::Finished(outcome));
     }
 
@@ -133,7 +154,7 @@ impl IdempotencyTable {
         self.set(key, State::Retryable);
     }
 
-    fn set(&mut self, key: &IdempotencyKey, state: State) {
+    fn set(&mut self, key: &IdempotencyKey, state: State<T>) {
         if let Some(entry) = self.entries.get_mut(key) {
             entry.state = state;
         }

@@ -6,5 +6,5 @@
 mod idempotency;
 mod token;
 
-pub use idempotency::{Begin, IdempotencyKey, IdempotencyTable, Place, RequestHash};
+pub use idempotency::{Begin, IdempotencyKey, IdempotencyTable, Place, RequestHash, request_hash};
 pub use token::{Binding, Refusal, ResumeToken, TOKEN_BYTES, TokenHash, TokenTable, reissue_at};

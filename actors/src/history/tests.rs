@@ -1,0 +1,79 @@
+use futures_util::FutureExt;
+
+use super::*;
+
+const ALL: usize = 9;
+
+fn read(reader: &mut Reader<u32>) -> Vec<Read<u32>> {
+    std::iter::from_fn(|| reader.next().now_or_never().flatten()).collect()
+}
+
+#[test]
+fn every_reader_gets_everything_from_where_it_begins() {
+    let history = History::new(100, Unread::Keep);
+    history.push(1, 10);
+    let mut early = history.reader(0, ALL).unwrap();
+    history.push(2, 10);
+    let mut late = history.reader(1, ALL).unwrap();
+    assert_eq!(read(&mut early), [Read::Item(1), Read::Item(2)]);
+    assert_eq!(read(&mut late), [Read::Item(2)]);
+    assert_eq!(late.next().now_or_never(), None, "there is more to come");
+    history.push(3, 10);
+    history.close();
+    history.push(4, 10);
+    assert_eq!(read(&mut late), [Read::Item(3)]);
+    assert_eq!(late.next().now_or_never(), Some(None));
+}
+
+#[test]
+fn what_nobody_took_is_kept_and_the_writer_waits() {
+    let history = History::new(30, Unread::Keep);
+    for item in 0..3 {
+        history.push(item, 10);
+    }
+    assert!(history.room().now_or_never().is_none());
+    let mut reader = history.reader(0, ALL).unwrap();
+    assert_eq!(reader.next().now_or_never(), Some(Some(Read::Item(0))));
+    assert!(history.room().now_or_never().is_some());
+    history.push(3, 10);
+    assert_eq!(history.snapshot(), (1, vec![1, 2, 3]));
+}
+
+#[test]
+fn a_slow_reader_learns_what_it_lost() {
+    let history = History::new(30, Unread::Keep);
+    let mut fast = history.reader(0, ALL).unwrap();
+    let mut slow = history.reader(0, ALL).unwrap();
+    for item in 0..5 {
+        history.push(item, 10);
+        assert_eq!(read(&mut fast), [Read::Item(item)]);
+    }
+    assert_eq!(
+        read(&mut slow),
+        [Read::Gap(2), Read::Item(2), Read::Item(3), Read::Item(4)]
+    );
+}
+
+#[test]
+fn without_readers_the_oldest_give_way_where_that_is_wanted() {
+    let history = History::new(30, Unread::Drop);
+    for item in 0..5 {
+        assert!(history.has_room());
+        history.push(item, 10);
+    }
+    assert_eq!(history.snapshot(), (2, vec![2, 3, 4]));
+    let mut reader = history.reader(2, ALL).unwrap();
+    history.push(5, 10);
+    assert!(!history.has_room());
+    assert_eq!(read(&mut reader).len(), 4);
+    assert!(history.has_room());
+}
+
+#[test]
+fn readers_are_counted() {
+    let history = History::<u32>::new(30, Unread::Keep);
+    let reader = history.reader(0, 1).unwrap();
+    assert!(history.reader(0, 1).is_none());
+    drop(reader);
+    assert!(history.reader(0, 1).is_some());
+}

@@ -1,0 +1,138 @@
+//! Idempotency keys.
+
+use serde_json::{Value, json};
+
+use super::fixture::{Ask, Setup, TEXT, on_node, on_node_with};
+
+fn ask(node: &Setup, path: &str, body: &Value) -> Ask {
+    node.ask("POST", path).header("idempotency-key", "k-1").json(body)
+}
+
+#[test]
+fn a_repeat_is_told_the_first_answer_and_not_charged() {
+    on_node(async |node| {
+        let body = json!({ "prompt": TEXT, "model": "summarizer.local" });
+        let first = ask(&node, "/v1/ask", &body).send().await.lines();
+        let charged = node.settled_tokens().await;
+        let repeat = ask(&node, "/v1/ask", &body).send().await;
+        assert_eq!(repeat.header("x-atp-idempotent-replay"), Some("true"));
+        let repeat = repeat.lines();
+        let (first, repeat) = (first.last().unwrap(), repeat.last().unwrap());
+        assert_eq!(
+            (&repeat["text"], &repeat["request_id"]),
+            (&first["text"], &first["request_id"])
+        );
+        assert_eq!(
+            (&first["idempotent_replay"], &repeat["idempotent_replay"]),
+            (&json!(null), &json!(true))
+        );
+        assert_eq!(node.settled_tokens().await, charged);
+    });
+}
+
+#[test]
+fn a_key_used_for_another_request_is_a_conflict_but_not_for_another_tenant() {
+    on_node(async |node| {
+        let body = json!({ "prompt": TEXT, "model": "summarizer.local" });
+        let other = json!({ "prompt": "Something else.", "model": "summarizer.local" });
+        assert_eq!(ask(&node, "/v1/ask", &body).send().await.status(), 200);
+        ask(&node, "/v1/ask", &other)
+            .send()
+            .await
+            .is_problem(409, "EIDEM");
+        let stranger = format!("Bearer {}", node.stranger().await);
+        let foreign = ask(&node, "/v1/ask", &other).header("authorization", &stranger);
+        assert_eq!(foreign.send().await.status(), 200);
+        let long = ask(&node, "/v1/ask", &body).header("idempotency-key", &"k".repeat(129));
+        long.send().await.is_problem(422, "EBAD_INPUT");
+    });
+}
+
+#[test]
+fn chat_and_messages_are_repeated_in_their_own_protocol() {
+    on_node(async |node| {
+        let messages = json!([{ "role": "user", "content": TEXT }]);
+        for (path, body) in [
+            (
+                "/v1/chat/completions",
+                json!({ "model": "summarizer.local", "messages": messages }),
+            ),
+            (
+                "/v1/messages",
+                json!({ "model": "summarizer.local", "max_tokens": 200, "messages": messages }),
+            ),
+        ] {
+            for stream in [false, true] {
+                let mut body = body.clone();
+                body["stream"] = stream.into();
+                let key = format!("{path}-{stream}");
+                let ask = ask(&node, path, &body).header("idempotency-key", &key);
+                let first = ask.clone().send().await;
+                assert_eq!(first.status(), 200, "{}", first.text());
+                let charged = node.settled_tokens().await;
+                let repeat = ask.send().await;
+                assert_eq!(repeat.header("x-atp-idempotent-replay"), Some("true"), "{path}");
+                if !stream {
+                    assert_eq!(said(&repeat.json()), said(&first.json()), "{path}");
+                }
+                assert_eq!(node.settled_tokens().await, charged);
+            }
+        }
+    });
+}
+
+/// The words of an answer in either protocol.
+fn said(body: &Value) -> Value {
+    match &body["choices"][0]["message"]["content"] {
+        Value::Null => body["content"][0]["text"].clone(),
+        content => content.clone(),
+    }
+}
+
+#[test]
+fn two_at_once_run_once() {
+    on_node(async |node| {
+        let body = json!({ "prompt": TEXT, "model": "summarizer.local" });
+        let alone = node.ask("POST", "/v1/ask").json(&body).send().await;
+        assert_eq!(alone.status(), 200);
+        let charged = node.settled_tokens().await;
+        let (one, other) = tokio::join!(
+            ask(&node, "/v1/ask", &body).send(),
+            ask(&node, "/v1/ask", &body).send()
+        );
+        let (one, other) = (one.lines(), other.lines());
+        assert_eq!(
+            one.last().unwrap()["request_id"],
+            other.last().unwrap()["request_id"]
+        );
+        assert_eq!(one.last().unwrap()["text"], other.last().unwrap()["text"]);
+        assert_eq!(node.settled_tokens().await, 2 * charged);
+    });
+}
+
+#[test]
+fn the_key_may_stand_in_the_body_of_a_question() {
+    on_node(async |node| {
+        let body = json!({ "prompt": TEXT, "model": "summarizer.local", "idempotency_key": "b-1" });
+        let ask = node.ask("POST", "/v1/ask").json(&body);
+        assert_eq!(ask.clone().send().await.header("x-atp-idempotent-replay"), None);
+        let repeat = ask.send().await;
+        assert_eq!(repeat.header("x-atp-idempotent-replay"), Some("true"));
+    });
+}
+
+#[test]
+fn a_full_table_refuses_new_keys_and_serves_what_has_none() {
+    on_node_with(
+        |config| config.idempotency.max_keys = 1,
+        async |node| {
+            let body = json!({ "prompt": TEXT, "model": "summarizer.local" });
+            assert_eq!(ask(&node, "/v1/ask", &body).send().await.status(), 200);
+            let other = ask(&node, "/v1/ask", &body).header("idempotency-key", "k-2");
+            other.send().await.is_problem(429, "ERATE");
+            assert_eq!(ask(&node, "/v1/ask", &body).send().await.status(), 200);
+            let without = node.ask("POST", "/v1/ask").json(&body);
+            assert_eq!(without.send().await.status(), 200);
+        },
+    );
+}
