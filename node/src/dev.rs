@@ -40,7 +40,7 @@ pub async fn prepare(node: &NodeHandle) -> Result<Dev, Fault> {
             .put(account.clone(), None, Limits::default())
             .await?;
     }
-    let minted = node.meta.make_key(account, "atp-node dev").await?;
+    let minted = node.meta.make_key(account, "atp-node dev", true).await?;
     Ok(Dev { key: minted.key })
 }
 

@@ -267,7 +267,8 @@ fn keys(config: &Config, admin: Option<Secret>) -> Result<KeyTable, ConfigError>
     for key in &config.auth.keys {
         let tenant = TenantId::new(config.root(&key.account)).expect("checked with the configuration");
         let account = AccountId::new(&key.account).expect("checked with the configuration");
-        keys.insert_configured(&key.key.resolve(&crate::config::process_env)?, tenant, account);
+        let secret = key.key.resolve(&crate::config::process_env)?;
+        keys.insert_configured(&secret, tenant, account, key.may_declare_agents);
     }
     if !config.auth.required {
         keys.admit_anyone();
@@ -336,6 +337,7 @@ fn surface_settings(config: &Config) -> Settings {
         budget_429: config.compat.budget_429,
         request_ms: config.timeouts.request_ms,
         frame_bytes: config.limits.max_frame_bytes,
+        drain_ms: config.node.drain_timeout_ms,
         write_stall: Duration::from_millis(config.limits.write_stall_ms),
         accepts_dialects: !config.compat.dialects.is_empty(),
     }

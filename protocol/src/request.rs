@@ -37,6 +37,8 @@ pub struct Identity {
     pub data_scopes: Option<Arc<[String]>>,
     /// May use the admin endpoints.
     pub is_admin: bool,
+    /// May dial in as an agent.
+    pub may_declare_agents: bool,
 }
 
 /// A request on its way through the router.

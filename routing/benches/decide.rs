@@ -99,6 +99,7 @@ fn request() -> AgentRequest {
             tier_max: Tier::Gold,
             data_scopes: None,
             is_admin: false,
+            may_declare_agents: false,
         },
         session: SessionId::new("s").expect("a valid id"),
         stream: StreamId::new("t").expect("a valid id"),

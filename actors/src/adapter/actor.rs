@@ -15,14 +15,13 @@ use atp_protocol::adapter::{AgentStatus, Health, HealthStatus};
 use atp_protocol::error::Code;
 use atp_protocol::estimate::Accuracy;
 use atp_protocol::flow::{Aimd, AimdConfig, Signal, StatusConfig, StatusTracker, Work};
-use atp_protocol::ids::AdapterId;
 use atp_protocol::units::{Amount, Millis};
 use atp_routing::breaker::{self, Breaker, Permit, State};
 use tracing::{info, warn};
 
 use super::{Adapter, Gate, Live};
 use crate::environment::World;
-use crate::registry::{AdapterSpec, Attachment, Registry};
+use crate::registry::{AdapterSpec, Attachment, Claim, Registry, Report};
 
 /// Reports waiting.
 const MAILBOX: usize = 4_096;
@@ -74,7 +73,7 @@ pub(crate) struct Said {
 
 /// One adapter.
 pub(crate) struct AdapterActor {
-    id: AdapterId,
+    claim: Claim,
     adapter: Rc<dyn Adapter>,
     live: Arc<Live>,
     registry: Addr<Registry>,
@@ -106,7 +105,7 @@ impl AdapterActor {
             ..AimdConfig::default()
         };
         Self {
-            id: spec.capability.adapter_id.clone(),
+            claim: spec.claim(),
             adapter: spec.factory.build(),
             live,
             registry,
@@ -142,9 +141,9 @@ impl AdapterActor {
                 f64::from(u8::from(gate != Gate::Closed)) - f64::from(u8::from(before != Gate::Closed));
             self.world.meter.circuits_open.increment(shift);
             match gate {
-                Gate::Closed => info!(adapter = %self.id, "circuit closed"),
-                Gate::Open { .. } => warn!(adapter = %self.id, "circuit opened"),
-                Gate::HalfOpen => info!(adapter = %self.id, "circuit half open"),
+                Gate::Closed => info!(adapter = %self.claim.name.id, "circuit closed"),
+                Gate::Open { .. } => warn!(adapter = %self.claim.name.id, "circuit opened"),
+                Gate::HalfOpen => info!(adapter = %self.claim.name.id, "circuit half open"),
             }
         }
     }
@@ -180,7 +179,7 @@ impl AdapterActor {
     fn poll(&self, context: &mut Context<Self>) {
         let asked = self.adapter.health();
         let adapter = Rc::clone(&self.adapter);
-        let (registry, id) = (self.registry.clone(), self.id.clone());
+        let (registry, claim) = (self.registry.clone(), self.claim.clone());
         let polling = async move {
             let health = match tokio::time::timeout(POLL_TIMEOUT, asked).await {
                 Ok(Ok(health)) => health,
@@ -190,8 +189,8 @@ impl AdapterActor {
                 },
             };
             let models = adapter.capability().models.clone();
-            let report = crate::registry::Report {
-                id,
+            let report = Report {
+                claim,
                 health: Some(health),
                 models: Some(models),
                 is_compliant: None,
@@ -240,9 +239,11 @@ impl Actor for AdapterActor {
 
     fn started(&mut self, context: &mut Context<Self>) {
         context.set_mailbox_capacity(MAILBOX);
-        context.run_interval(TICK, |actor, context| match actor.registry.connected() {
-            true => actor.tick(),
-            false => context.stop(),
+        context.run_interval(TICK, |actor, context| {
+            match actor.registry.connected() && context.connected() {
+                true => actor.tick(),
+                false => context.stop(),
+            }
         });
         if self.is_polled {
             self.poll(context);
@@ -320,7 +321,7 @@ impl Handler<Said> for AdapterActor {
         let now = self.world.now();
         let change = self.status.report(now, said.status, said.retry_after_ms);
         if let Some(before) = change {
-            info!(adapter = %self.id, from = ?before, to = ?said.status, "agent status changed");
+            info!(adapter = %self.claim.name.id, from = ?before, to = ?said.status, "agent status changed");
         }
         if said.suggested.is_some() {
             self.suggested = said.suggested;

@@ -38,6 +38,9 @@ pub trait Adapter {
 pub trait AdapterFactory: Send + Sync {
     /// A new instance, not yet connected.
     fn build(&self) -> Rc<dyn Adapter>;
+
+    /// Another registration has taken the adapter's name; no more calls come.
+    fn superseded(&self) {}
 }
 
 /// What a running call yields: any number of events, then exactly one [`LaneEvent::Final`], or an error that ends it.

@@ -1,20 +1,22 @@
 //! One adapter of the node, as every arbiter shares it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actix::Addr;
 use arc_swap::ArcSwap;
 use atp_protocol::adapter::Capability;
-use atp_protocol::ids::AdapterId;
+use atp_protocol::ids::{AdapterId, TenantId};
 
 use super::actor::AdapterActor;
-use super::{AdapterFactory, Live};
+use super::{AdapterFactory, AdapterName, Live};
 
 /// An adapter: what it declared, its condition, how to build an instance of it, and the actor that decides its condition.
 pub struct Endpoint {
-    /// Its name.
-    pub id: AdapterId,
+    /// Whose it is, and what it is called.
+    pub name: AdapterName,
+    /// Which registration it is; never used again, so that an adapter that joins anew is another one.
+    pub(crate) registration: u64,
     /// What it declared last.
     pub capability: ArcSwap<Capability>,
     /// Its condition.
@@ -23,28 +25,53 @@ pub struct Endpoint {
     pub factory: Arc<dyn AdapterFactory>,
     /// Whether dropping a call stops what it costs.
     pub cancel_stops_billing: bool,
-    /// Whether the same call for the same text may be forwarded in the provider's own bytes.
     pub(crate) actor: Addr<AdapterActor>,
 }
 
-/// All adapters of the node, by name. Replaced whole when one comes or goes.
+/// All adapters of the node. Replaced whole when one comes or goes.
 #[derive(Default)]
-pub struct Directory(ArcSwap<BTreeMap<AdapterId, Arc<Endpoint>>>);
+pub struct Directory(ArcSwap<Tables>);
+
+#[derive(Default)]
+struct Tables {
+    everybodys: BTreeMap<AdapterId, Arc<Endpoint>>,
+    tenants: BTreeMap<TenantId, BTreeMap<AdapterId, Arc<Endpoint>>>,
+    registrations: BTreeSet<u64>,
+}
 
 impl Directory {
-    /// One adapter.
+    /// The adapter that `tenant` knows by this id: one of everybody's, or its own.
     #[must_use]
-    pub fn get(&self, id: &AdapterId) -> Option<Arc<Endpoint>> {
-        self.0.load().get(id).cloned()
+    pub fn get(&self, tenant: &TenantId, id: &AdapterId) -> Option<Arc<Endpoint>> {
+        let tables = self.0.load();
+        let own = || tables.tenants.get(tenant)?.get(id);
+        tables.everybodys.get(id).or_else(own).cloned()
     }
 
-    /// All adapters, by name.
-    #[must_use]
-    pub fn all(&self) -> Arc<BTreeMap<AdapterId, Arc<Endpoint>>> {
-        self.0.load_full()
+    /// The adapter of this name.
+    pub(crate) fn named(&self, name: &AdapterName) -> Option<Arc<Endpoint>> {
+        let tables = self.0.load();
+        match &name.owner {
+            None => tables.everybodys.get(&name.id).cloned(),
+            Some(owner) => tables.tenants.get(owner)?.get(&name.id).cloned(),
+        }
     }
 
-    pub(crate) fn replace(&self, endpoints: BTreeMap<AdapterId, Arc<Endpoint>>) {
-        self.0.store(Arc::new(endpoints));
+    /// Whether a registration is still in force.
+    pub(crate) fn holds(&self, registration: u64) -> bool {
+        self.0.load().registrations.contains(&registration)
+    }
+
+    pub(crate) fn replace(&self, endpoints: impl Iterator<Item = Arc<Endpoint>>) {
+        let mut tables = Tables::default();
+        for endpoint in endpoints {
+            tables.registrations.insert(endpoint.registration);
+            let table = match &endpoint.name.owner {
+                None => &mut tables.everybodys,
+                Some(owner) => tables.tenants.entry(owner.clone()).or_default(),
+            };
+            table.insert(endpoint.name.id.clone(), endpoint);
+        }
+        self.0.store(Arc::new(tables));
     }
 }

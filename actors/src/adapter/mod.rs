@@ -4,6 +4,7 @@ mod actor;
 mod contract;
 mod endpoint;
 mod live;
+mod name;
 
 pub(crate) use actor::{AdapterActor, AskProbe, Finished, Said};
 pub use contract::{
@@ -11,3 +12,4 @@ pub use contract::{
 };
 pub use endpoint::{Directory, Endpoint};
 pub use live::{Gate, Live, Place};
+pub use name::AdapterName;

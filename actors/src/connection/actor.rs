@@ -12,7 +12,7 @@ use atp_protocol::dialect::{self, Dialect, Endpoint, Mode};
 use atp_protocol::error::{Code, Fault, Scope};
 use atp_protocol::frame::{self, Encoded, Frame, Outbound, Policy, Required, Wrapping};
 use atp_protocol::hello::{Greeting, Level, Offer, Role, negotiate};
-use atp_protocol::ids::{AdapterId, KeyId, SessionId};
+use atp_protocol::ids::{KeyId, SessionId};
 use atp_protocol::limits::Limits;
 use atp_protocol::payload::Kind;
 use atp_protocol::replay::{NonceStore, ReplayConfig};
@@ -22,8 +22,8 @@ use atp_protocol::units::{Millis, Tier, UnixMillis, Window};
 use super::agent::Pending;
 use super::egress::{EgressSender, Queues, Wire};
 use super::messages::{Drain, Gone, Incoming};
-use crate::adapter::AdapterFactory;
 use crate::rate::RateLimit;
+use crate::registry::Claim;
 use crate::session::Router;
 
 /// Messages waiting; the transport and pumps wait beyond.
@@ -48,6 +48,8 @@ pub struct ConnectionSettings {
     pub request_ms: u64,
     /// How often the credential may open a stream, its other calls included.
     pub rate: RateLimit,
+    /// How long open streams may go on when the node leaves, in milliseconds.
+    pub drain_ms: u64,
 }
 
 /// One connection.
@@ -58,8 +60,10 @@ pub struct Connection {
     pub(super) machine: connection::Connection,
     pub(super) clients: BTreeMap<StreamKey, tokio::task::AbortHandle>,
     pub(super) calls: BTreeMap<StreamKey, Pending>,
-    /// The adapter that the peer declared itself to be, and what it was registered with.
-    pub(super) adapter: Option<(AdapterId, Arc<dyn AdapterFactory>)>,
+    /// The adapter that the peer declared itself to be.
+    pub(super) adapter: Option<Claim>,
+    /// How often it did.
+    pub(super) declarations: u64,
     pub(super) calls_made: u64,
     limits: Limits,
     queues: Queues,
@@ -96,6 +100,7 @@ impl Connection {
         };
         let config = Config {
             limits,
+            drain_timeout_ms: settings.drain_ms,
             ..Config::new(session)
         };
         let machine = connection::Connection::new(router.world.now(), config);
@@ -108,6 +113,7 @@ impl Connection {
             clients: BTreeMap::new(),
             calls: BTreeMap::new(),
             adapter: None,
+            declarations: 0,
             calls_made: 0,
             limits,
             queues: out.0,
@@ -240,8 +246,7 @@ impl Connection {
     }
 
     fn control(&self, wire: Wire, context: &mut Context<Self>) {
-        if self.queues.control.try_send(wire).is_err() {
-            // It takes nothing: there is nothing left to say to it.
+        if !self.queues.control(wire) {
             context.stop();
         }
     }
@@ -406,9 +411,9 @@ impl Actor for Connection {
             pump.abort();
         }
         self.fail_calls();
-        if let Some((id, factory)) = self.adapter.take() {
+        if let Some(claim) = self.adapter.take() {
             let registry = self.router.registry.clone();
-            tokio::task::spawn_local(async move { registry.withdraw(id, factory).await });
+            tokio::task::spawn_local(async move { registry.withdraw(claim).await });
         }
     }
 }

@@ -4,22 +4,25 @@ use std::sync::Arc;
 
 use actix::{AsyncContext, Context, Handler, ResponseFuture};
 use atp_protocol::adapter::{Capability, UsageSource};
-use atp_protocol::connection::{Output, StreamKey};
+use atp_protocol::connection::{Close, Output, StreamKey};
 use atp_protocol::error::{Code, ControlError, Fault, Scope};
 use atp_protocol::estimate::Price;
 use atp_protocol::frame::{Frame, Meta};
-use atp_protocol::ids::{AdapterId, SessionId, StreamId};
+use atp_protocol::ids::{SessionId, StreamId, TenantId};
 use atp_protocol::limits::Limits;
-use atp_protocol::payload::{AgentFinal, Body, CostEst, EndStatus, Kind, Payload, Status};
+use atp_protocol::payload::{AdapterHealth, AgentFinal, Body, CostEst, EndStatus, Kind, Payload, Status};
 use atp_protocol::units::Window;
 use atp_protocol::value;
 use tokio::sync::mpsc;
 
 use super::actor::Connection;
 use super::dialled::{self, Dialled};
-use super::messages::{Abandon, Declared, Dispatch};
-use crate::adapter::{AdapterFactory, Call, LaneEvent, LaneFinal, Metered, Partial, Question, Said};
+use super::messages::{Abandon, Declared, Dispatch, Superseded};
+use crate::adapter::{Call, LaneEvent, LaneFinal, Metered, Partial, Question, Said};
 use crate::registry::{AdapterSpec, Attachment, PriceList};
+
+/// Most models of one agent; each is a candidate.
+const MODELS_MAX: usize = 256;
 
 /// Calls of an agent that does not say how many it takes.
 const WINDOW: u32 = 64;
@@ -39,14 +42,7 @@ impl Connection {
     ) -> Vec<Output> {
         let told = match Body::read(&frame.payload) {
             Ok(Body::Capability(capability)) => self.declare(*capability, context),
-            Ok(Body::Health(said)) if self.is_adapter(&said.adapter_id) => {
-                self.router.registry.report_health(said.adapter_id, said.health);
-                Ok(())
-            }
-            Ok(Body::Health(said)) => Err(Fault::new(
-                Code::NotFound,
-                format!("adapter {} has not declared itself here", said.adapter_id),
-            )),
+            Ok(Body::Health(said)) => self.report(said),
             Ok(Body::Status(status)) => {
                 self.say(&status);
                 Ok(())
@@ -72,27 +68,35 @@ impl Connection {
     }
 
     fn declare(&mut self, capability: Capability, context: &mut Context<Self>) -> Result<(), Fault> {
-        let id = capability.adapter_id.clone();
+        let owner = self.owner()?;
         match &self.adapter {
-            Some((declared, _)) if *declared != id => {
-                let detail = format!("this connection is adapter {declared}; connect again to be another");
+            Some(claim) if claim.name.id != capability.adapter_id => {
+                let detail = format!(
+                    "this connection is adapter {}; connect again to be another",
+                    claim.name.id
+                );
                 return Err(Fault::new(Code::BadInput, detail));
             }
             _ => {}
         }
+        if capability.models.len() > MODELS_MAX {
+            let detail = format!("models: at most {MODELS_MAX}; leave out those nobody asks for");
+            return Err(Fault::new(Code::BadInput, detail));
+        }
         let capability = Arc::new(capability);
-        let factory: Arc<dyn AdapterFactory> =
-            Arc::new(Dialled::new(Arc::clone(&capability), context.address()));
+        self.declarations += 1;
+        let factory = Dialled::new(Arc::clone(&capability), context.address(), self.declarations);
         let spec = AdapterSpec {
             prices: self.prices(&capability),
             window: capability.max_parallel.unwrap_or(WINDOW).max(1),
-            factory: Arc::clone(&factory),
+            factory: Arc::new(factory),
             capability,
+            owner,
             attachment: Attachment::Dialled,
             region: Arc::clone(&self.router.settings.region),
             cancel_stops_billing: true,
         };
-        self.adapter = Some((id, factory));
+        self.adapter = Some(spec.claim());
         self.machine.keep_when_idle();
         let router = std::rc::Rc::clone(&self.router);
         let connection = context.address();
@@ -103,13 +107,28 @@ impl Connection {
                     .map_err(|fault| fault.scoped(Scope::Message)),
                 Err(fault) => {
                     tracing::warn!(adapter = %spec.capability.adapter_id, %fault, "adapter refused");
-                    // Another adapter has the name: the connection is of no use.
+                    // The name or a place is not to be had: the connection is of no use.
                     Err(fault.scoped(Scope::Connection))
                 }
             };
             connection.do_send(Declared(declared));
         });
         Ok(())
+    }
+
+    /// Whom an agent of this connection works for: the tenant of its credential, or everybody when it is the operator's.
+    ///
+    /// # Errors
+    /// `ESEC` for a credential without the right.
+    fn owner(&self) -> Result<Option<TenantId>, Fault> {
+        match (self.identity.is_admin, self.identity.may_declare_agents) {
+            (true, _) => Ok(None),
+            (false, true) => Ok(Some(self.identity.tenant.clone())),
+            (false, false) => {
+                let detail = "this key may not declare agents; the operator makes one that may";
+                Err(Fault::new(Code::Sec, detail))
+            }
+        }
     }
 
     /// The operator's prices go before the agent's own.
@@ -127,18 +146,27 @@ impl Connection {
     }
 
     fn say(&self, status: &Status) {
-        if let Some((adapter, _)) = &self.adapter {
+        if let Some(claim) = &self.adapter {
             let said = Said {
                 status: status.status,
                 suggested: status.suggested_window.and_then(|window| window.max_parallel),
                 retry_after_ms: status.retry_after_ms,
             };
-            self.router.registry.report_status(adapter, said);
+            self.router.registry.report_status(&claim.name, said);
         }
     }
 
-    fn is_adapter(&self, id: &AdapterId) -> bool {
-        self.adapter.as_ref().is_some_and(|(declared, _)| declared == id)
+    fn report(&self, said: AdapterHealth) -> Result<(), Fault> {
+        match &self.adapter {
+            Some(claim) if claim.name.id == said.adapter_id => {
+                self.router.registry.report_health(claim.clone(), said.health);
+                Ok(())
+            }
+            _ => {
+                let detail = format!("adapter {} has not declared itself here", said.adapter_id);
+                Err(Fault::new(Code::NotFound, detail))
+            }
+        }
     }
 
     /// A message of a lane.
@@ -336,6 +364,20 @@ impl Handler<Declared> for Connection {
         self.router.world.meter.error(fault.code, fault.scope);
         let now = self.now();
         let outputs = self.machine.reject(now, &fault);
+        let waiting = self.process(outputs, context);
+        self.send_later(waiting, context);
+    }
+}
+
+impl Handler<Superseded> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, Superseded(declaration): Superseded, context: &mut Context<Self>) {
+        if declaration != self.declarations {
+            // It was this connection that declared itself anew.
+            return;
+        }
+        let outputs = self.machine.close(Close::SUPERSEDED);
         let waiting = self.process(outputs, context);
         self.send_later(waiting, context);
     }

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::actor::Connection;
-use super::messages::{Abandon, Dispatch};
+use super::messages::{Abandon, Dispatch, Superseded};
 use crate::adapter::{Adapter, AdapterFactory, Call, Form, LaneEvent, LaneStream};
 use crate::registry::AdapterSpec;
 use crate::session::Router;
@@ -36,13 +36,16 @@ const PROBE: Duration = Duration::from_secs(5);
 pub(super) struct Dialled {
     capability: Arc<Capability>,
     connection: Addr<Connection>,
+    /// Which declaration of the connection this is.
+    declaration: u64,
 }
 
 impl Dialled {
-    pub(super) fn new(capability: Arc<Capability>, connection: Addr<Connection>) -> Self {
+    pub(super) fn new(capability: Arc<Capability>, connection: Addr<Connection>, declaration: u64) -> Self {
         Self {
             capability,
             connection,
+            declaration,
         }
     }
 }
@@ -50,6 +53,10 @@ impl Dialled {
 impl AdapterFactory for Dialled {
     fn build(&self) -> Rc<dyn Adapter> {
         Rc::new(self.clone())
+    }
+
+    fn superseded(&self) {
+        self.connection.do_send(Superseded(self.declaration));
     }
 }
 
@@ -128,7 +135,7 @@ impl Stream for Events {
 /// What it did instead.
 pub(super) async fn probe(router: &Rc<Router>, spec: &AdapterSpec) -> Result<(), Fault> {
     let adapter = spec.factory.build();
-    let id = spec.capability.adapter_id.clone();
+    let id = &spec.capability.adapter_id;
     let verdict = match tokio::time::timeout(PROBE, answer(&*adapter, probe_call(router, spec))).await {
         Ok(verdict) => verdict,
         Err(_) => Err(Fault::new(
@@ -140,7 +147,7 @@ pub(super) async fn probe(router: &Rc<Router>, spec: &AdapterSpec) -> Result<(),
         Ok(()) => info!(adapter = %id, "adapter passed its compliance probe"),
         Err(fault) => warn!(adapter = %id, %fault, "adapter failed its compliance probe; it gets no work"),
     }
-    router.registry.report_compliance(id, verdict.is_ok());
+    router.registry.report_compliance(spec.claim(), verdict.is_ok());
     verdict
 }
 
@@ -166,6 +173,7 @@ fn probe_call(router: &Router, spec: &AdapterSpec) -> Call {
             tier_max: Tier::Gold,
             data_scopes: None,
             is_admin: false,
+            may_declare_agents: false,
         },
         session: SessionId::new(id.as_str()).expect("a request id is a valid session id"),
         stream: StreamId::new(id.as_str()).expect("a request id is a valid stream id"),

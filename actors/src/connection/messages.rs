@@ -43,6 +43,11 @@ pub struct Drain;
 #[rtype(result = "()")]
 pub(super) struct Declared(pub(super) Result<(), Fault>);
 
+/// Another registration has taken the name of the adapter that the peer declared; the number of the declaration.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Superseded(pub(super) u64);
+
 /// A stream was admitted or not.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -7,19 +7,22 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler};
 use atp_protocol::adapter::Capability;
 use atp_protocol::error::{Code, Fault};
-use atp_protocol::ids::AdapterId;
-use atp_protocol::units::Millis;
-use atp_routing::fib::{Fib, Liveness, Registered, Unroutable};
+use atp_routing::fib::Liveness;
 use atp_routing::policy::{Loaded, PolicyStore};
 use tracing::info;
 
+use super::entry::Entry;
 use super::messages::{AdapterView, List, LoadPolicy, Register, Report, Withdraw};
-use super::{AdapterSpec, Attachment, PolicyInForce, RegistryHandle, Snapshots};
-use crate::adapter::{AdapterActor, Directory, Endpoint, Gate, Live};
+use super::tables::{self, Stale};
+use super::{Attachment, PolicyInForce, RegistryHandle, Snapshots};
+use crate::adapter::{AdapterActor, AdapterName, Directory, Endpoint, Live};
 use crate::environment::World;
 
 /// Most adapters of a node.
 pub const ADAPTERS_MAX: usize = 4_096;
+
+/// Most adapters of one tenant, so that one alone does not fill the table.
+pub const TENANT_MAX: usize = 256;
 
 /// Changes within this time make one table (routing.md 3.2); it is also how often silence is noticed.
 const COALESCE: Duration = Duration::from_millis(100);
@@ -30,20 +33,12 @@ const STALE_MS: u64 = 300_000;
 /// Policy and adapters.
 pub struct Registry {
     policy: PolicyStore,
-    adapters: BTreeMap<AdapterId, Entry>,
+    adapters: BTreeMap<AdapterName, Entry>,
+    registrations: u64,
     snapshots: Arc<Snapshots>,
     directory: Arc<Directory>,
     world: World,
-    is_dirty: bool,
-    rebuilt: Millis,
-}
-
-struct Entry {
-    spec: AdapterSpec,
-    endpoint: Arc<Endpoint>,
-    liveness: Liveness,
-    last_seen: Millis,
-    is_compliant: bool,
+    stale: Stale,
 }
 
 impl Registry {
@@ -61,83 +56,89 @@ impl Registry {
             adapters: BTreeMap::new(),
             snapshots: Arc::clone(&snapshots),
             directory: Arc::clone(&directory),
-            rebuilt: world.now(),
+            registrations: 0,
             world,
-            is_dirty: false,
+            stale: Stale::default(),
         };
         RegistryHandle::new(registry.start(), snapshots, directory)
     }
 
+    /// Publishes what changed.
     fn rebuild(&mut self) {
-        let registered: Vec<Registered> = self.adapters.values().flat_map(Entry::registered).collect();
-        let set = Arc::clone(self.policy.current());
-        let fib = Fib::build(&set, &registered);
-        let routable = self
-            .adapters
-            .keys()
-            .filter(|id| fib.candidates().iter().any(|candidate| candidate.adapter == **id))
-            .count();
-        self.snapshots.publish(
-            PolicyInForce {
-                set,
-                version: self.policy.version(),
-            },
-            fib,
-            routable,
-        );
-        let endpoints = self
-            .adapters
-            .iter()
-            .map(|(id, entry)| (id.clone(), Arc::clone(&entry.endpoint)))
-            .collect();
+        let stale = std::mem::take(&mut self.stale);
+        let policy = PolicyInForce {
+            set: Arc::clone(self.policy.current()),
+            version: self.policy.version(),
+        };
+        let fibs = tables::rebuilt(&policy.set, &self.adapters, &self.snapshots.fibs(), &stale);
+        let routable = tables::routable(&self.adapters, &fibs);
+        self.snapshots.publish(policy, fibs, routable);
+        let endpoints = self.adapters.values().map(|entry| Arc::clone(&entry.endpoint));
         self.directory.replace(endpoints);
         self.world.meter.adapters.set(self.adapters.len() as f64);
         let failing = self.adapters.values().filter(|entry| !entry.is_compliant).count();
         self.world.meter.non_compliant.set(failing as f64);
-        self.rebuilt = self.world.now();
-        self.is_dirty = false;
     }
 
     fn tick(&mut self) {
         let now = self.world.now();
-        let before = self.adapters.len();
-        self.adapters.retain(|_, entry| {
-            entry.spec.attachment != Attachment::Dialled || now.since(entry.last_seen) <= STALE_MS
+        let stale = &mut self.stale;
+        self.adapters.retain(|name, entry| {
+            let is_there =
+                entry.spec.attachment != Attachment::Dialled || now.since(entry.last_seen) <= STALE_MS;
+            if !is_there {
+                stale.add(name.owner.as_ref());
+            }
+            is_there
         });
-        if self.is_dirty || self.adapters.len() != before {
+        if !self.stale.is_empty() {
             self.rebuild();
         }
     }
-}
 
-impl Entry {
-    /// One registration per model, because each has a price of its own.
-    fn registered(&self) -> Vec<Registered> {
-        let capability = self.endpoint.capability.load_full();
-        let one = |capability: Arc<Capability>, model: &str| Registered {
-            price: self.spec.prices.of(model),
-            capability,
-            region: Arc::clone(&self.spec.region),
-            liveness: self.liveness,
-            is_compliant: self.is_compliant,
+    /// Whether there is a place for an adapter of this name, and the name is to be had.
+    fn admit(&self, name: &AdapterName, is_dialled: bool) -> Result<(), Fault> {
+        let clashes = |name: &AdapterName| {
+            let has = self.adapters.get(name);
+            has.is_some_and(|entry| is_dialled && entry.spec.attachment != Attachment::Dialled)
         };
-        match capability.models.as_slice() {
-            [] | [_] => {
-                let model = capability.models.first().map_or_else(String::new, Clone::clone);
-                vec![one(capability, &model)]
+        let everybodys = AdapterName::everybodys(name.id.clone());
+        if clashes(name) || (name.owner.is_some() && self.adapters.contains_key(&everybodys)) {
+            // A name of everybody's cannot be taken over by one tenant, nor a configured one by whoever dials in.
+            let detail = format!(
+                "the name {} is taken by an adapter that serves everybody",
+                name.id
+            );
+            return Err(Fault::new(Code::Sec, detail));
+        }
+        if self.adapters.contains_key(name) {
+            return Ok(());
+        }
+        let of_owner = self.adapters.keys().filter(|have| have.owner == name.owner);
+        if self.adapters.len() >= ADAPTERS_MAX || (name.owner.is_some() && of_owner.count() >= TENANT_MAX) {
+            let detail = format!(
+                "there are as many adapters as there may be, {ADAPTERS_MAX} in all and {TENANT_MAX} of one tenant; \
+                 withdraw one first"
+            );
+            return Err(Fault::new(Code::Window, detail));
+        }
+        Ok(())
+    }
+
+    /// Takes out who has to give way to `name`: whoever had it, and tenants' own of that id when it is everybody's.
+    fn supersede(&mut self, name: &AdapterName) {
+        let gives_way = |have: &AdapterName| have.id == name.id && (name.owner.is_none() || have == name);
+        let names: Vec<AdapterName> = self
+            .adapters
+            .keys()
+            .filter(|have| gives_way(have))
+            .cloned()
+            .collect();
+        for name in names {
+            if let Some(entry) = self.adapters.remove(&name) {
+                entry.spec.factory.superseded();
             }
-            models => models
-                .iter()
-                .map(|model| {
-                    one(
-                        Arc::new(Capability {
-                            models: vec![model.clone()],
-                            ..Capability::clone(&capability)
-                        }),
-                        model,
-                    )
-                })
-                .collect(),
+            self.stale.add(name.owner.as_ref());
         }
     }
 }
@@ -154,50 +155,25 @@ impl Handler<Register> for Registry {
     type Result = Result<(), Fault>;
 
     fn handle(&mut self, Register(spec): Register, context: &mut Context<Self>) -> Self::Result {
-        let id = spec.capability.adapter_id.clone();
-        if self.adapters.len() >= ADAPTERS_MAX && !self.adapters.contains_key(&id) {
-            let detail =
-                format!("there are {ADAPTERS_MAX} adapters, as many as there may be; withdraw one first");
-            return Err(Fault::new(Code::Window, detail));
-        }
-        let is_taken = self
-            .adapters
-            .get(&id)
-            .is_some_and(|entry| entry.spec.attachment != Attachment::Dialled);
-        if spec.attachment == Attachment::Dialled && is_taken {
-            // A name of the operator's own cannot be taken over from outside.
-            return Err(Fault::new(
-                Code::Sec,
-                format!("the name {id} belongs to a configured adapter"),
-            ));
-        }
-        let now = self.world.now();
+        let name = spec.name();
+        self.admit(&name, spec.attachment == Attachment::Dialled)?;
+        self.supersede(&name);
         let live = Arc::new(Live::new(spec.window));
-        let needs_probe = spec.attachment == Attachment::Dialled;
         let actor = AdapterActor::launch(&spec, Arc::clone(&live), context.address(), self.world.clone());
+        self.registrations += 1;
         let endpoint = Arc::new(Endpoint {
-            id: id.clone(),
+            name: name.clone(),
+            registration: self.registrations,
             capability: arc_swap::ArcSwap::new(Arc::clone(&spec.capability)),
             live,
             factory: Arc::clone(&spec.factory),
             cancel_stops_billing: spec.cancel_stops_billing,
             actor,
         });
-        let liveness = match spec.attachment {
-            Attachment::Local | Attachment::Configured => Liveness::Local,
-            Attachment::Dialled => Liveness::Silent { since: now },
-        };
-        info!(adapter = %id, "adapter registered");
-        self.adapters.insert(
-            id,
-            Entry {
-                spec,
-                endpoint,
-                liveness,
-                last_seen: now,
-                is_compliant: !needs_probe,
-            },
-        );
+        info!(adapter = %name.id, owner = name.owner.as_ref().map(tracing::field::display), "adapter registered");
+        self.stale.add(name.owner.as_ref());
+        self.adapters
+            .insert(name, Entry::new(self.world.now(), spec, endpoint));
         self.rebuild();
         Ok(())
     }
@@ -206,11 +182,12 @@ impl Handler<Register> for Registry {
 impl Handler<Withdraw> for Registry {
     type Result = ();
 
-    fn handle(&mut self, Withdraw { id, factory }: Withdraw, _: &mut Context<Self>) {
-        let is_it = |entry: &Entry| Arc::ptr_eq(&entry.spec.factory, &factory);
-        if self.adapters.get(&id).is_some_and(is_it) {
-            self.adapters.remove(&id);
-            info!(adapter = %id, "adapter withdrawn");
+    fn handle(&mut self, Withdraw(claim): Withdraw, _: &mut Context<Self>) {
+        let name = &claim.name;
+        if self.adapters.get(name).is_some_and(|entry| entry.is(&claim)) {
+            self.adapters.remove(name);
+            info!(adapter = %name.id, owner = name.owner.as_ref().map(tracing::field::display), "adapter withdrawn");
+            self.stale.add(name.owner.as_ref());
             self.rebuild();
         }
     }
@@ -221,7 +198,8 @@ impl Handler<Report> for Registry {
 
     fn handle(&mut self, report: Report, _: &mut Context<Self>) {
         let now = self.world.now();
-        let Some(entry) = self.adapters.get_mut(&report.id) else {
+        let entry = self.adapters.get_mut(&report.claim.name);
+        let Some(entry) = entry.filter(|entry| entry.is(&report.claim)) else {
             return;
         };
         entry.last_seen = now;
@@ -240,7 +218,7 @@ impl Handler<Report> for Registry {
         if let Some(is_compliant) = report.is_compliant {
             entry.is_compliant = is_compliant;
         }
-        self.is_dirty = true;
+        self.stale.add(report.claim.name.owner.as_ref());
     }
 }
 
@@ -253,6 +231,7 @@ impl Handler<LoadPolicy> for Registry {
             Loaded::Unchanged { version } => (version, version),
         };
         info!(version = versions.0, "policy in force");
+        self.stale.add(None);
         self.rebuild();
         Ok(versions)
     }
@@ -261,47 +240,14 @@ impl Handler<LoadPolicy> for Registry {
 impl Handler<List> for Registry {
     type Result = Vec<AdapterView>;
 
-    fn handle(&mut self, _: List, _: &mut Context<Self>) -> Self::Result {
-        let fib = self.snapshots.fib();
-        let reason = |id: &AdapterId| {
-            fib.unroutable()
-                .iter()
-                .find(|(unroutable, _)| unroutable == id)
-                .map(|(_, reason)| match reason {
-                    Unroutable::NonCompliant => "it failed its compliance probe",
-                    Unroutable::Unpriced => "it has no price",
-                })
-        };
-        self.adapters
+    fn handle(&mut self, List(tenant): List, _: &mut Context<Self>) -> Self::Result {
+        let fibs = self.snapshots.fibs();
+        let known = self
+            .adapters
             .iter()
-            .map(|(id, entry)| entry.view(reason(id)))
+            .filter(|(name, _)| tenant.as_ref().is_none_or(|tenant| name.is_known_to(tenant)));
+        known
+            .map(|(name, entry)| entry.view(tables::unroutable(&fibs, name)))
             .collect()
-    }
-}
-
-impl Entry {
-    fn view(&self, unroutable: Option<&'static str>) -> AdapterView {
-        let live = &self.endpoint.live;
-        AdapterView {
-            capability: self.endpoint.capability.load_full(),
-            attachment: match self.spec.attachment {
-                Attachment::Local => "local",
-                Attachment::Configured => "configured",
-                Attachment::Dialled => "dialled",
-            },
-            health: self.liveness.health().copied(),
-            status: live.status(),
-            circuit: match live.gate() {
-                Gate::Closed => "closed",
-                Gate::Open { .. } => "open",
-                Gate::HalfOpen => "half-open",
-            },
-            p95_ms: live.p95_ms(),
-            error_rate: live.error_rate(),
-            in_flight: live.in_flight(),
-            window: live.window(),
-            is_compliant: self.is_compliant,
-            unroutable,
-        }
     }
 }

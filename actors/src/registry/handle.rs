@@ -5,12 +5,12 @@ use std::sync::Arc;
 use actix::Addr;
 use atp_protocol::adapter::Health;
 use atp_protocol::error::{Code, Fault};
-use atp_protocol::ids::AdapterId;
+use atp_protocol::ids::TenantId;
 use atp_routing::policy::Lint;
 
-use super::messages::{AdapterView, List, LoadPolicy, Register, Report, Withdraw};
+use super::messages::{AdapterView, Claim, List, LoadPolicy, Register, Report, Withdraw};
 use super::{AdapterSpec, Registry, Snapshots};
-use crate::adapter::{AdapterFactory, Directory, Said};
+use crate::adapter::{AdapterName, Directory, Said};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -31,24 +31,24 @@ impl RegistryHandle {
         }
     }
 
-    /// Adds an adapter or replaces the one of its name.
+    /// Adds an adapter or replaces the one of its name, which is told so.
     ///
     /// # Errors
-    /// `EWINDOW` when there are as many as there may be.
+    /// `EWINDOW` when there are as many as there may be, `ESEC` when the name is not to be had.
     pub async fn register(&self, spec: AdapterSpec) -> Result<(), Fault> {
         self.addr.send(Register(spec)).await.map_err(|_| stopped())?
     }
 
-    /// Removes the adapter that was registered with `factory`; calls in flight go on. One that has replaced it stays.
-    pub async fn withdraw(&self, id: AdapterId, factory: Arc<dyn AdapterFactory>) {
+    /// Removes the adapter of this registration; calls in flight go on. One that has replaced it stays.
+    pub(crate) async fn withdraw(&self, claim: Claim) {
         // A stopped registry routes nothing anyway.
-        let _ = self.addr.send(Withdraw { id, factory }).await;
+        let _ = self.addr.send(Withdraw(claim)).await;
     }
 
     /// Takes an adapter's own health report. A full registry hears the next one.
-    pub(crate) fn report_health(&self, id: AdapterId, health: Health) {
+    pub(crate) fn report_health(&self, claim: Claim, health: Health) {
         let _ = self.addr.try_send(Report {
-            id,
+            claim,
             health: Some(health),
             models: None,
             is_compliant: None,
@@ -56,9 +56,9 @@ impl RegistryHandle {
     }
 
     /// Says whether an adapter passed its compliance probe.
-    pub(crate) fn report_compliance(&self, id: AdapterId, is_compliant: bool) {
+    pub(crate) fn report_compliance(&self, claim: Claim, is_compliant: bool) {
         self.addr.do_send(Report {
-            id,
+            claim,
             health: None,
             models: None,
             is_compliant: Some(is_compliant),
@@ -66,8 +66,8 @@ impl RegistryHandle {
     }
 
     /// Takes an adapter's readiness and the calls it suggests.
-    pub(crate) fn report_status(&self, id: &AdapterId, said: Said) {
-        if let Some(endpoint) = self.directory.get(id) {
+    pub(crate) fn report_status(&self, name: &AdapterName, said: Said) {
+        if let Some(endpoint) = self.directory.named(name) {
             let _ = endpoint.actor.try_send(said);
         }
     }
@@ -80,12 +80,12 @@ impl RegistryHandle {
         self.addr.send(LoadPolicy(text)).await.map_err(|_| stopped())
     }
 
-    /// All adapters, by name.
+    /// The adapters that `tenant` knows of, everybody's first, by id; `None` lists all.
     ///
     /// # Errors
     /// When the node is stopping.
-    pub async fn list(&self) -> Result<Vec<AdapterView>, Fault> {
-        self.addr.send(List).await.map_err(|_| stopped())
+    pub async fn list(&self, tenant: Option<TenantId>) -> Result<Vec<AdapterView>, Fault> {
+        self.addr.send(List(tenant)).await.map_err(|_| stopped())
     }
 
     /// Adapters with at least one candidate.

@@ -5,30 +5,34 @@ use std::sync::Arc;
 use actix::Message;
 use atp_protocol::adapter::{AgentStatus, Capability, Health};
 use atp_protocol::error::Fault;
-use atp_protocol::ids::AdapterId;
+use atp_protocol::ids::TenantId;
 use atp_routing::policy::Lint;
 
 use super::AdapterSpec;
-use crate::adapter::AdapterFactory;
+use crate::adapter::{AdapterFactory, AdapterName};
+
+/// One registration: a name, and the factory it was registered with, which tells it from others of that name.
+#[derive(Clone)]
+pub(crate) struct Claim {
+    pub(crate) name: AdapterName,
+    pub(crate) factory: Arc<dyn AdapterFactory>,
+}
 
 /// An adapter is there. One of the same name is replaced.
 #[derive(Message)]
 #[rtype(result = "Result<(), Fault>")]
 pub(crate) struct Register(pub(crate) AdapterSpec);
 
-/// The adapter that was registered with this factory has gone.
+/// The adapter of this registration has gone.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Withdraw {
-    pub(crate) id: AdapterId,
-    pub(crate) factory: Arc<dyn AdapterFactory>,
-}
+pub(crate) struct Withdraw(pub(crate) Claim);
 
 /// An adapter's condition changed, as it says or as a poll found.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Report {
-    pub(crate) id: AdapterId,
+    pub(crate) claim: Claim,
     pub(crate) health: Option<Health>,
     pub(crate) models: Option<Vec<String>>,
     pub(crate) is_compliant: Option<bool>,
@@ -39,16 +43,18 @@ pub(crate) struct Report {
 #[rtype(result = "Result<(u64, u64), Vec<Lint>>")]
 pub(super) struct LoadPolicy(pub(super) String);
 
-/// Look at all adapters.
+/// Look at the adapters a tenant knows of; `None` looks at all.
 #[derive(Message)]
 #[rtype(result = "Vec<AdapterView>")]
-pub(super) struct List;
+pub(super) struct List(pub(super) Option<TenantId>);
 
-/// An adapter as the operator sees it.
+/// An adapter as those see it who know of it.
 #[derive(Debug, Clone)]
 pub struct AdapterView {
     /// What it declared.
     pub capability: Arc<Capability>,
+    /// The tenant it works for; `None` is everybody.
+    pub owner: Option<TenantId>,
     /// How it is attached: `local`, `configured` or `dialled`.
     pub attachment: &'static str,
     /// Its last health report.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use atp_protocol::adapter::Capability;
 use atp_protocol::estimate::Price;
+use atp_protocol::ids::TenantId;
 
-use crate::adapter::AdapterFactory;
+use super::messages::Claim;
+use crate::adapter::{AdapterFactory, AdapterName};
 
 /// How an adapter is attached, which decides what its silence means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,8 @@ impl PriceList {
 pub struct AdapterSpec {
     /// What it declares.
     pub capability: Arc<Capability>,
+    /// The tenant it works for; `None` is everybody.
+    pub owner: Option<TenantId>,
     /// Builds an arbiter's instance.
     pub factory: Arc<dyn AdapterFactory>,
     /// How it is attached.
@@ -53,4 +57,22 @@ pub struct AdapterSpec {
     pub window: u32,
     /// Whether dropping a call stops what it costs.
     pub cancel_stops_billing: bool,
+}
+
+impl AdapterSpec {
+    /// Whose it is, and what it is called.
+    #[must_use]
+    pub fn name(&self) -> AdapterName {
+        AdapterName {
+            owner: self.owner.clone(),
+            id: self.capability.adapter_id.clone(),
+        }
+    }
+
+    pub(crate) fn claim(&self) -> Claim {
+        Claim {
+            name: self.name(),
+            factory: Arc::clone(&self.factory),
+        }
+    }
 }

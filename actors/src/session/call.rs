@@ -288,7 +288,7 @@ impl Running {
         {
             finding
                 .provenance
-                .push(format!("{}#{}", self.endpoint.id, self.seq + 1));
+                .push(format!("{}#{}", self.endpoint.name.id, self.seq + 1));
         }
         findings
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::estimate::Estimate;
-use atp_protocol::ids::{CloneId, LaneId};
+use atp_protocol::ids::{CloneId, LaneId, TenantId};
 use atp_protocol::request::{AgentRequest, Dialect};
 use atp_protocol::units::Millis;
 use atp_routing::fib::Candidate;
@@ -53,12 +53,13 @@ impl Launched {
 /// What the planner asks about candidates, from the shared condition of their endpoints.
 struct Facing<'a> {
     directory: &'a Directory,
+    tenant: &'a TenantId,
     now: Millis,
 }
 
 impl Conditions for Facing<'_> {
     fn condition(&self, candidate: &Candidate) -> Condition {
-        let Some(endpoint) = self.directory.get(&candidate.adapter) else {
+        let Some(endpoint) = self.directory.get(self.tenant, &candidate.adapter) else {
             return Condition {
                 breaker_open_ms: Some(1_000),
                 ..Condition::default()
@@ -95,9 +96,11 @@ pub(super) async fn launch(
     let accepted = router.world.now();
     let snapshots = &router.registry.snapshots;
     let policy = snapshots.policy();
-    let fib = snapshots.fib();
+    let tenant = &request.identity.tenant;
+    let fib = snapshots.fib(tenant);
     let facing = Facing {
         directory: &router.registry.directory,
+        tenant,
         now: accepted,
     };
     let mut input = Input::new(accepted, &router.settings.region, &request);
@@ -200,7 +203,10 @@ fn lay_out(
 ) -> Result<Launched, Fault> {
     let mut targets = Vec::with_capacity(plan.lanes.len());
     let mut target = |candidate: &Arc<Candidate>, need: &Need| -> Option<TargetIx> {
-        let endpoint = router.registry.directory.get(&candidate.adapter)?;
+        let endpoint = router
+            .registry
+            .directory
+            .get(&request.identity.tenant, &candidate.adapter)?;
         targets.push(Target {
             candidate: Arc::clone(&candidate.id),
             endpoint,

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use actix::Actor;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::estimate::Price;
-use atp_protocol::ids::AdapterId;
 use atp_protocol::request::AgentRequest;
 use atp_routing::scheduler;
 
@@ -41,9 +40,6 @@ pub struct RouterSettings {
     pub idle_ms: u64,
 }
 
-/// This arbiter's instance of an adapter, and the endpoint it was built for.
-type Instance = (Arc<Endpoint>, Rc<dyn Adapter>);
-
 /// Opens requests on one arbiter.
 pub struct Router {
     pub(crate) world: World,
@@ -56,7 +52,8 @@ pub struct Router {
     pub shared: Arc<Shared>,
     /// Decisions of recent requests.
     pub decisions: Arc<Decisions>,
-    adapters: RefCell<BTreeMap<AdapterId, Instance>>,
+    /// This arbiter's instances, by registration.
+    adapters: RefCell<BTreeMap<u64, Rc<dyn Adapter>>>,
 }
 
 impl Router {
@@ -106,19 +103,16 @@ impl Router {
         session.send(Open(Arc::new(request))).await.map_err(lost)?
     }
 
-    /// This arbiter's instance of an adapter; a new one when the endpoint was replaced.
-    pub(super) fn adapter(&self, endpoint: &Arc<Endpoint>) -> Rc<dyn Adapter> {
+    /// This arbiter's instance of an adapter; a new one when it joined anew.
+    pub(super) fn adapter(&self, endpoint: &Endpoint) -> Rc<dyn Adapter> {
         let mut adapters = self.adapters.borrow_mut();
-        if let Some((of, adapter)) = adapters.get(&endpoint.id)
-            && Arc::ptr_eq(of, endpoint)
-        {
+        if let Some(adapter) = adapters.get(&endpoint.registration) {
             return Rc::clone(adapter);
         }
         let adapter = endpoint.factory.build();
-        adapters.insert(endpoint.id.clone(), (Arc::clone(endpoint), Rc::clone(&adapter)));
-        // Instances of adapters that left go with the next change of the directory.
-        let directory = self.registry.directory.all();
-        adapters.retain(|id, _| directory.contains_key(id));
+        adapters.insert(endpoint.registration, Rc::clone(&adapter));
+        // Instances of adapters that left go with the next one that comes.
+        adapters.retain(|registration, _| self.registry.directory.holds(*registration));
         adapter
     }
 }

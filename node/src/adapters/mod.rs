@@ -41,6 +41,7 @@ pub(crate) async fn attach(
             let spec = AdapterSpec {
                 prices: prices(config, id.as_str(), &capability.models),
                 capability,
+                owner: None,
                 factory,
                 attachment: Attachment::Local,
                 region: "local".into(),
@@ -115,6 +116,7 @@ fn provider_spec(
     };
     Ok(AdapterSpec {
         capability,
+        owner: None,
         factory,
         attachment: Attachment::Configured,
         region: provider.region.as_deref().unwrap_or("local").into(),

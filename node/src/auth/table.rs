@@ -51,6 +51,7 @@ impl KeyTable {
                 tier_max: Tier::Gold,
                 data_scopes: None,
                 is_admin: true,
+                may_declare_agents: true,
             };
             (hash(key.expose()), Credential::new(identity, rate))
         });
@@ -71,32 +72,41 @@ impl KeyTable {
             tier_max: Tier::Gold,
             data_scopes: None,
             is_admin: false,
+            may_declare_agents: false,
         };
         self.anyone = Some(Credential::new(identity, self.rate));
     }
 
-    /// Adds a key.
-    pub fn insert(&mut self, record: &KeyRecord) {
+    /// Adds a key. `may_declare_agents`: its holder may dial in as an agent.
+    pub fn insert(&mut self, record: &KeyRecord, may_declare_agents: bool) {
         let identity = Identity {
             tenant: record.tenant.clone(),
             account: Some(record.account.clone()),
             tier_max: record.tier_max,
             data_scopes: None,
             is_admin: false,
+            may_declare_agents,
         };
         let credential = Credential::new(identity, self.rate);
         self.keys
             .insert(record.id.clone(), (Hash::from_bytes(record.hash), credential));
     }
 
-    /// Adds a key that the operator chose.
-    pub fn insert_configured(&mut self, key: &Secret, tenant: TenantId, account: AccountId) {
+    /// Adds a key that the operator chose. `may_declare_agents`: its holder may dial in as an agent.
+    pub fn insert_configured(
+        &mut self,
+        key: &Secret,
+        tenant: TenantId,
+        account: AccountId,
+        may_declare_agents: bool,
+    ) {
         let identity = Identity {
             tenant,
             account: Some(account),
             tier_max: Tier::Gold,
             data_scopes: None,
             is_admin: false,
+            may_declare_agents,
         };
         let credential = Credential::new(identity, self.rate);
         self.configured.insert(*hash(key.expose()).as_bytes(), credential);
@@ -159,10 +169,10 @@ mod tests {
     fn a_key_opens_its_own_account_and_nothing_else_does() {
         let minted = Minted::new(&Counting);
         let mut table = KeyTable::new(Some(&Secret::new("operator".to_owned())), None);
-        table.insert(&record(&minted));
+        table.insert(&record(&minted), false);
         let identity = &table.authenticate(Some(minted.key.expose())).unwrap().identity;
         assert_eq!(identity.account.as_ref().unwrap().as_str(), "acme/dev");
-        assert!(!identity.is_admin);
+        assert!(!identity.is_admin && !identity.may_declare_agents);
         let mut wrong = minted.key.expose().to_owned();
         wrong.pop();
         wrong.push('z');
@@ -177,7 +187,7 @@ mod tests {
         let minted = Minted::new(&Counting);
         let mut table = KeyTable::new(None, None);
         table.admit_anyone();
-        table.insert(&record(&minted));
+        table.insert(&record(&minted), false);
         assert!(table.authenticate(None).is_some());
         assert!(table.authenticate(Some("sk-anything")).is_some());
         let wrong = format!("{}x", &minted.key.expose()[..minted.key.expose().len() - 1]);

@@ -21,6 +21,7 @@ pub(crate) fn call(text: &str) -> Call {
                 tier_max: Tier::Gold,
                 data_scopes: None,
                 is_admin: false,
+                may_declare_agents: false,
             },
             session: SessionId::new("session").unwrap(),
             stream: StreamId::new("stream").unwrap(),

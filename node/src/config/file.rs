@@ -127,6 +127,9 @@ pub struct KeyConfig {
     pub key: SecretRef,
     /// Configured account it spends from.
     pub account: String,
+    /// Its holder may dial in as an agent of the account's tenant.
+    #[serde(default)]
+    pub may_declare_agents: bool,
 }
 
 /// `[[accounts]]`

@@ -163,6 +163,9 @@ pub enum Key {
         /// What it is for.
         #[arg(long, default_value = "")]
         label: String,
+        /// Its holder may dial in as an agent of the account's tenant.
+        #[arg(long)]
+        may_declare_agents: bool,
     },
 }
 

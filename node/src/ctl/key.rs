@@ -6,8 +6,13 @@ use serde_json::{Value, json};
 use super::client::As;
 use super::{Failure, Operator};
 
-pub(super) async fn create(operator: &mut Operator, account: String, label: String) -> Result<(), Failure> {
-    let wanted = json!({ "account": account, "label": label });
+pub(super) async fn create(
+    operator: &mut Operator,
+    account: String,
+    label: String,
+    may_declare_agents: bool,
+) -> Result<(), Failure> {
+    let wanted = json!({ "account": account, "label": label, "may_declare_agents": may_declare_agents });
     let made: Value = operator
         .client
         .call(As::Admin, Method::POST, "/v1/admin/api-keys", Some(&wanted))

@@ -23,6 +23,8 @@ pub(super) enum Record {
         /// The document.
         text: String,
     },
+    /// A key was made whose holder may dial in as an agent.
+    AgentKey(KeyRecord),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -66,5 +68,35 @@ fn decode(bytes: &[u8]) -> Result<Record, RecordError> {
         None => Err(RecordError::Empty),
         Some((&FORMAT, rest)) => Ok(encoding::decode(rest)?),
         Some((&found, _)) => Err(RecordError::Format(found)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use atp_protocol::ids::{AccountId, TenantId};
+    use atp_protocol::units::Tier;
+
+    use super::*;
+
+    #[test]
+    fn keys_of_both_kinds_are_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = KeyRecord {
+            id: "0123456789ab".to_owned(),
+            hash: [7; 32],
+            tenant: TenantId::new("acme").unwrap(),
+            account: AccountId::new("acme/dev").unwrap(),
+            label: String::new(),
+            tier_max: Tier::Gold,
+        };
+        let (mut log, _) = Log::open(dir.path()).unwrap();
+        log.append(&Record::Key(key.clone())).unwrap();
+        log.append(&Record::AgentKey(key.clone())).unwrap();
+        drop(log);
+        let (_, records) = Log::open(dir.path()).unwrap();
+        assert!(
+            matches!(&records[..], [Record::Key(a), Record::AgentKey(b)] if *a == key && *b == key),
+            "{records:?}"
+        );
     }
 }

@@ -49,7 +49,8 @@ impl Recovered {
         let mut policy = None;
         for record in records {
             match record {
-                Record::Key(key) => keys.insert(&key),
+                Record::Key(key) => keys.insert(&key, false),
+                Record::AgentKey(key) => keys.insert(&key, true),
                 Record::Policy { text } => policy = Some(text),
             }
         }
@@ -79,11 +80,17 @@ impl Meta {
         self.keys.load()
     }
 
-    /// Makes a key that spends from `account`; its tenant is the root of the account's tree.
+    /// Makes a key that spends from `account`; its tenant is the root of the account's tree. `may_declare_agents`: its holder
+    /// may dial in as an agent of that tenant.
     ///
     /// # Errors
     /// `ENOTFOUND` for an unknown account, `EBAD_INPUT` when the root's name cannot be a tenant's.
-    pub async fn make_key(&self, account: AccountId, label: &str) -> Result<Minted, Fault> {
+    pub async fn make_key(
+        &self,
+        account: AccountId,
+        label: &str,
+        may_declare_agents: bool,
+    ) -> Result<Minted, Fault> {
         if label.len() > LABEL_MAX {
             return Err(Fault::new(
                 Code::BadInput,
@@ -107,9 +114,12 @@ impl Meta {
             tier_max: Tier::Gold,
         };
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.append(&Record::Key(record.clone()))?;
+        log.append(&match may_declare_agents {
+            true => Record::AgentKey(record.clone()),
+            false => Record::Key(record.clone()),
+        })?;
         let mut keys = KeyTable::clone(&self.keys.load());
-        keys.insert(&record);
+        keys.insert(&record, may_declare_agents);
         self.keys.store(Arc::new(keys));
         Ok(minted)
     }

@@ -86,10 +86,11 @@ async fn serve(
 async fn models(request: HttpRequest) -> HttpResponse {
     let surface = Surface::of(&request);
     let correlation_id = correlation_id(&surface, request.headers());
-    if let Err(fault) = identify(&surface, &request) {
-        return reply::fault(&surface, Shape::OpenAi, &fault, &correlation_id);
-    }
-    let fib = surface.meta.registry.snapshots.fib();
+    let identity = match identify(&surface, &request) {
+        Ok(identity) => identity,
+        Err(fault) => return reply::fault(&surface, Shape::OpenAi, &fault, &correlation_id),
+    };
+    let fib = surface.meta.registry.snapshots.fib(&identity.tenant);
     let mut shown: Vec<Model<'_>> = fib
         .candidates()
         .iter()
@@ -105,8 +106,8 @@ async fn models(request: HttpRequest) -> HttpResponse {
 async fn model(request: HttpRequest, path: Path<String>) -> HttpResponse {
     let surface = Surface::of(&request);
     let correlation_id = correlation_id(&surface, request.headers());
-    let result = identify(&surface, &request).and_then(|_| {
-        let fib = surface.meta.registry.snapshots.fib();
+    let result = identify(&surface, &request).and_then(|identity| {
+        let fib = surface.meta.registry.snapshots.fib(&identity.tenant);
         let found = fib
             .lookup(&path)
             .next()

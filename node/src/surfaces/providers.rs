@@ -42,8 +42,10 @@ async fn list(request: HttpRequest, shown: fn(&AdapterView) -> Value) -> HttpRes
     let surface = Surface::of(&request);
     let correlation_id = correlation_id(&surface, request.headers());
     let result = async {
-        identify(&surface, &request)?;
-        let views = surface.meta.registry.list().await?;
+        let identity = identify(&surface, &request)?;
+        // Another tenant's agents do not exist for anybody but the operator.
+        let tenant = (!identity.is_admin).then(|| identity.tenant.clone());
+        let views = surface.meta.registry.list(tenant).await?;
         Ok(views.iter().map(shown).collect::<Vec<_>>())
     };
     reply::answer(&surface, &correlation_id, result.await)

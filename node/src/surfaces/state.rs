@@ -29,6 +29,8 @@ pub struct Settings {
     pub request_ms: u64,
     /// Largest ATP frame in bytes.
     pub frame_bytes: usize,
+    /// Open streams of a WebSocket may go on for so long when the node leaves, in milliseconds.
+    pub drain_ms: u64,
     /// A WebSocket that takes nothing for so long has left.
     pub write_stall: Duration,
     /// Client dialects are accepted on `/ws`.

@@ -65,6 +65,7 @@ async fn upgrade(request: HttpRequest, payload: Payload) -> HttpResponse {
         frame_bytes: surface.settings.frame_bytes,
         request_ms: surface.settings.request_ms,
         rate: credential.rate,
+        drain_ms: surface.settings.drain_ms,
     };
     let (out, way_out) = egress();
     let connection = Connection::new(surface.router.clone(), credential.identity, settings, out).start();

@@ -10,6 +10,7 @@ const DOCUMENT: &str = "Routers decide where work goes. Budgets bound what it ma
 async fn connected(setup: &Setup, query: &str) -> Peer {
     let connecting = Connecting {
         setup,
+        key: &setup.key,
         query,
         subprotocol: None,
     };

@@ -45,6 +45,7 @@ async fn answer(peer: &mut Peer) -> (Value, bool, bool) {
 async fn offering(setup: &Setup, subprotocol: &str) -> (Peer, Option<String>) {
     let connecting = Connecting {
         setup,
+        key: &setup.key,
         query: "",
         subprotocol: Some(subprotocol),
     };

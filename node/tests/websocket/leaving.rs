@@ -118,3 +118,19 @@ fn a_client_that_takes_nothing_is_let_go_after_the_write_stall() {
         },
     );
 }
+
+#[test]
+fn a_draining_node_cuts_streams_when_its_drain_time_is_over() {
+    on_node_with(
+        |config| config.node.drain_timeout_ms = 300,
+        async |setup| {
+            let mut agent = Agent::ready(&setup, "slow").await;
+            let mut peer = client(&setup).await;
+            peer.send(request("a", "slow", "wait for me")).await;
+            agent.asked().await;
+            setup.node.meta.drain();
+            assert_eq!(peer.closed().await, Some(1001));
+            setup.settled().await;
+        },
+    );
+}

@@ -7,3 +7,4 @@ mod faults;
 mod fixture;
 mod leaving;
 mod requests;
+mod tenants;

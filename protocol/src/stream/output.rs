@@ -89,6 +89,16 @@ impl Close {
         code: 4409,
         reason: "resumed elsewhere",
     };
+    /// Another connection has declared the same adapter; the newest wins.
+    pub const SUPERSEDED: Self = Self {
+        code: 4409,
+        reason: "declared elsewhere",
+    };
+    /// The peer does not take what it has to be told.
+    pub const OVERRUN: Self = Self {
+        code: 1013,
+        reason: "messages are not taken",
+    };
     /// The peer fell silent.
     pub const SILENT: Self = Self {
         code: 1001,

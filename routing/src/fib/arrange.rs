@@ -12,7 +12,7 @@ pub const TABLE_MAX: usize = 65_536;
 const QUALITY_PRIOR: f64 = 0.7;
 
 /// Sorted by id, each id once, at most [`TABLE_MAX`]; and how many were left out.
-pub(super) fn arrange(mut candidates: Vec<Candidate>) -> (Vec<Arc<Candidate>>, usize) {
+pub(super) fn arrange(mut candidates: Vec<Arc<Candidate>>) -> (Vec<Arc<Candidate>>, usize) {
     candidates.sort_by(|a, b| {
         a.id.cmp(&b.id)
             .then_with(|| a.liveness.rank().cmp(&b.liveness.rank()))
@@ -21,11 +21,11 @@ pub(super) fn arrange(mut candidates: Vec<Candidate>) -> (Vec<Arc<Candidate>>, u
     candidates.dedup_by(|later, first| later.id == first.id);
     let dropped = candidates.len().saturating_sub(TABLE_MAX);
     if dropped > 0 {
-        candidates.sort_by(static_order);
+        candidates.sort_by(|a, b| static_order(a, b));
         candidates.truncate(TABLE_MAX);
         candidates.sort_by(|a, b| a.id.cmp(&b.id));
     }
-    (candidates.into_iter().map(Arc::new).collect(), dropped)
+    (candidates, dropped)
 }
 
 /// Which candidates to keep when there are too many: those that serve, then by predicted quality, price and id.

@@ -1,7 +1,7 @@
 //! The table itself: candidates, the names they answer to, and the hash of both.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -48,14 +48,32 @@ impl Fib {
     /// the healthier one counts.
     #[must_use]
     pub fn build(policies: &PolicySet, adapters: &[Registered]) -> Self {
+        Self::of(policies, Vec::new(), adapters, Vec::new())
+    }
+
+    /// The table of a tenant with adapters of its own: this one, which is everybody's, and `own`. Everybody's candidates
+    /// are shared, and go before own ones of the same id. `policies`: those this table was built with.
+    #[must_use]
+    pub fn with(&self, policies: &PolicySet, own: &[Registered]) -> Self {
+        Self::of(policies, self.candidates.clone(), own, self.unroutable.clone())
+    }
+
+    fn of(
+        policies: &PolicySet,
+        mut candidates: Vec<Arc<Candidate>>,
+        adapters: &[Registered],
+        mut unroutable: Vec<(AdapterId, Unroutable)>,
+    ) -> Self {
         let rib = Rib::new(policies);
-        let mut candidates = Vec::new();
-        let mut unroutable = Vec::new();
+        let given: BTreeSet<Arc<str>> = candidates.iter().map(|given| Arc::clone(&given.id)).collect();
+        let mut expanded = Vec::new();
         for adapter in adapters {
-            if let Err(reason) = rib.expand(adapter, &mut candidates) {
+            if let Err(reason) = rib.expand(adapter, &mut expanded) {
                 unroutable.push((adapter.capability.adapter_id.clone(), reason));
             }
         }
+        expanded.retain(|candidate| !given.contains(&candidate.id));
+        candidates.extend(expanded.into_iter().map(Arc::new));
         unroutable.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         unroutable.dedup();
         let (candidates, dropped) = arrange(candidates);

@@ -220,3 +220,20 @@ proptest! {
         prop_assert_eq!(a, b);
     }
 }
+
+#[test]
+fn a_tenants_table_adds_its_own_and_gives_way_to_everybodys() {
+    let set = policies("agents: { critic: { model: m1 } }");
+    let everybodys = Fib::build(&set, &[registered("shared", &["m1"])]);
+    let own = everybodys.with(&set, &[registered("own", &["m1", "m2"])]);
+    assert_eq!(ids(&own, "m1"), ["own/m1@eu-west", "shared/m1@eu-west"]);
+    assert_eq!(ids(&own, "m2"), ["own/m2@eu-west"]);
+    assert_eq!(ids(&everybodys, "m2"), [""; 0]);
+    // Whoever stands for a model everybody has is everybody's.
+    let critic: Vec<_> = own.lookup("critic").map(|of| of.adapter.as_str()).collect();
+    assert_eq!(critic, ["shared"]);
+    let shared = |fib: &Fib| Arc::clone(fib.lookup("shared").next().unwrap());
+    assert!(Arc::ptr_eq(&shared(&everybodys), &shared(&own)));
+    assert_ne!(own.hash(), everybodys.hash());
+    assert_eq!(everybodys.with(&set, &[]).hash(), everybodys.hash());
+}

@@ -154,6 +154,7 @@ fn ask() -> AgentRequest {
             tier_max: Tier::Gold,
             data_scopes: None,
             is_admin: false,
+            may_declare_agents: false,
         },
         session: SessionId::new("s").unwrap(),
         stream: StreamId::new("t").unwrap(),

@@ -18,6 +18,7 @@ fn request(meta: TaskMeta) -> AgentRequest {
             tier_max: Tier::Gold,
             data_scopes: None,
             is_admin: false,
+            may_declare_agents: false,
         },
         session: SessionId::new("s").unwrap(),
         stream: StreamId::new("t").unwrap(),

@@ -71,6 +71,7 @@ pub(in crate::provider) fn call(
             tier_max: Tier::Gold,
             data_scopes: None,
             is_admin: false,
+            may_declare_agents: false,
         },
         session: SessionId::new("s").unwrap(),
         stream: StreamId::new("1").unwrap(),

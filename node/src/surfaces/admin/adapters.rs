@@ -8,13 +8,13 @@ use crate::surfaces::Surface;
 use crate::surfaces::caller::{correlation_id, identify_admin};
 use crate::surfaces::reply::{self, Shape};
 
-/// All adapters with how they do, by name.
+/// All adapters with how they do, everybody's first; `tenant` names whose one is that serves a tenant only.
 pub(super) async fn list(request: HttpRequest) -> HttpResponse {
     let surface = Surface::of(&request);
     let correlation = correlation_id(&surface, request.headers());
     let result = async {
         identify_admin(&surface, &request)?;
-        surface.meta.registry.list().await
+        surface.meta.registry.list(None).await
     };
     match result.await {
         Ok(views) => reply::ok(&views.iter().map(shown).collect::<Vec<_>>()),
@@ -26,6 +26,7 @@ fn shown(view: &AdapterView) -> Value {
     let capability = &view.capability;
     json!({
         "id": capability.adapter_id,
+        "tenant": view.owner,
         "kind": capability.adapter_type,
         "version": capability.version,
         "attachment": view.attachment,

@@ -16,6 +16,9 @@ struct Wanted {
     account: AccountId,
     #[serde(default)]
     label: String,
+    /// Its holder may dial in as an agent.
+    #[serde(default)]
+    may_declare_agents: bool,
 }
 
 #[derive(Serialize)]
@@ -33,7 +36,9 @@ pub(super) async fn make(request: HttpRequest, payload: Payload) -> HttpResponse
         let body = body::read(payload, 64 << 10, surface.settings.read_timeout).await?;
         let wanted: Wanted = serde_json::from_slice(&body)
             .map_err(|error| Fault::new(Code::BadInput, format!("api key: {error}")))?;
-        surface.meta.make_key(wanted.account, &wanted.label).await
+        let meta = &surface.meta;
+        meta.make_key(wanted.account, &wanted.label, wanted.may_declare_agents)
+            .await
     };
     match result.await {
         Ok(minted) => reply::json(

@@ -1,0 +1,98 @@
+//! What the registry keeps of one adapter.
+
+use std::sync::Arc;
+
+use atp_protocol::adapter::Capability;
+use atp_protocol::units::Millis;
+use atp_routing::fib::{Liveness, Registered};
+
+use super::messages::{AdapterView, Claim};
+use super::{AdapterSpec, Attachment};
+use crate::adapter::{Endpoint, Gate};
+
+pub(super) struct Entry {
+    pub(super) spec: AdapterSpec,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) liveness: Liveness,
+    pub(super) last_seen: Millis,
+    pub(super) is_compliant: bool,
+}
+
+impl Entry {
+    pub(super) fn new(now: Millis, spec: AdapterSpec, endpoint: Arc<Endpoint>) -> Self {
+        let is_dialled = spec.attachment == Attachment::Dialled;
+        Self {
+            liveness: match is_dialled {
+                true => Liveness::Silent { since: now },
+                false => Liveness::Local,
+            },
+            last_seen: now,
+            // What the operator configured needs no probe.
+            is_compliant: !is_dialled,
+            spec,
+            endpoint,
+        }
+    }
+
+    /// Whether this is the registration that `claim` speaks of.
+    pub(super) fn is(&self, claim: &Claim) -> bool {
+        Arc::ptr_eq(&self.spec.factory, &claim.factory)
+    }
+
+    /// One registration per model, because each has a price of its own.
+    pub(super) fn registered(&self) -> Vec<Registered> {
+        let capability = self.endpoint.capability.load_full();
+        let one = |capability: Arc<Capability>, model: &str| Registered {
+            price: self.spec.prices.of(model),
+            capability,
+            region: Arc::clone(&self.spec.region),
+            liveness: self.liveness,
+            is_compliant: self.is_compliant,
+        };
+        match capability.models.as_slice() {
+            [] | [_] => {
+                let model = capability.models.first().map_or_else(String::new, Clone::clone);
+                vec![one(capability, &model)]
+            }
+            models => models
+                .iter()
+                .map(|model| {
+                    one(
+                        Arc::new(Capability {
+                            models: vec![model.clone()],
+                            ..Capability::clone(&capability)
+                        }),
+                        model,
+                    )
+                })
+                .collect(),
+        }
+    }
+
+    /// As those see it who know of it.
+    pub(super) fn view(&self, unroutable: Option<&'static str>) -> AdapterView {
+        let live = &self.endpoint.live;
+        AdapterView {
+            capability: self.endpoint.capability.load_full(),
+            owner: self.endpoint.name.owner.clone(),
+            attachment: match self.spec.attachment {
+                Attachment::Local => "local",
+                Attachment::Configured => "configured",
+                Attachment::Dialled => "dialled",
+            },
+            health: self.liveness.health().copied(),
+            status: live.status(),
+            circuit: match live.gate() {
+                Gate::Closed => "closed",
+                Gate::Open { .. } => "open",
+                Gate::HalfOpen => "half-open",
+            },
+            p95_ms: live.p95_ms(),
+            error_rate: live.error_rate(),
+            in_flight: live.in_flight(),
+            window: live.window(),
+            is_compliant: self.is_compliant,
+            unroutable,
+        }
+    }
+}
