@@ -246,7 +246,7 @@ fn a_persona_nobody_can_carry_out_is_reported_unless_it_must_be_heard() {
     let plan = world("pii").plan(&request);
     assert_eq!(names(&plan), ["a"]);
     assert_eq!(plan.unserved[0].as_str(), "guard");
-    assert_eq!(world("phi").refusal(&request).code, Code::NoRoute);
+    assert_eq!(world("phi").refusal(&request).code, Code::Sec);
 }
 
 #[test]
