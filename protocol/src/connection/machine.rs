@@ -14,7 +14,7 @@ use crate::frame::{Flag, Flags, Frame};
 use crate::ids::{SessionId, StreamId};
 use crate::liveness::{IdleTimer, Pulse, Tick};
 use crate::payload::{Heartbeat, Kind, Payload};
-use crate::stream::{Close, Event, Output, Profile, Stream, StreamKey};
+use crate::stream::{Close, Event, Footprint, Output, Profile, Stream, StreamKey, Tally};
 use crate::units::Millis;
 use crate::value::{Object, Value};
 
@@ -34,7 +34,8 @@ pub struct Connection {
     pub(super) pulse: Pulse,
     pub(super) silence: IdleTimer,
     pub(super) deadlines: Deadlines,
-    pub(super) buffered: usize,
+    pub(super) holds: Footprint,
+    pub(super) tally: Tally,
     pub(super) parse_failures: Strikes,
     pub(super) signature_failures: Strikes,
     pub(super) is_closed: bool,
@@ -56,7 +57,8 @@ impl Connection {
             pulse: Pulse::new(now, timing),
             silence: IdleTimer::new(now, timing.dead_ms),
             deadlines: Deadlines::default(),
-            buffered: 0,
+            holds: Footprint::default(),
+            tally: Tally::default(),
             parse_failures: Strikes::new(3),
             signature_failures: Strikes::new(5),
             is_closed: false,
@@ -72,6 +74,17 @@ impl Connection {
     /// Open streams.
     pub fn streams(&self) -> impl Iterator<Item = &Stream> {
         self.streams.values()
+    }
+
+    /// What its streams hold at this moment.
+    #[must_use]
+    pub const fn footprint(&self) -> Footprint {
+        self.holds
+    }
+
+    /// What happened since this was last called.
+    pub fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
     }
 
     /// Takes a frame that passed [`ingress`](crate::frame::ingress).
@@ -210,10 +223,15 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(key) else {
             return Vec::new();
         };
-        let before = stream.bytes();
-        let room = self.profile.limits.reassembly_bytes.saturating_sub(self.buffered);
+        let before = stream.footprint();
+        let room = self
+            .profile
+            .limits
+            .reassembly_bytes
+            .saturating_sub(self.holds.bytes);
         let mut out = step(stream, room);
-        self.buffered = self.buffered - before + stream.bytes();
+        self.holds = self.holds.minus(before).plus(stream.footprint());
+        self.tally.add(stream.take_tally());
         if stream.state().is_open() {
             let due = stream.next_deadline();
             self.deadlines.set(key, due);
@@ -227,9 +245,9 @@ impl Connection {
     /// Takes a stream in; its id is in use again.
     pub(super) fn insert(&mut self, key: &StreamKey, stream: Stream) {
         self.ended.revive(key);
-        self.buffered += stream.bytes();
+        self.holds = self.holds.plus(stream.footprint());
         if let Some(replaced) = self.streams.insert(key.clone(), stream) {
-            self.buffered -= replaced.bytes();
+            self.holds = self.holds.minus(replaced.footprint());
         }
     }
 
@@ -238,7 +256,7 @@ impl Connection {
         let Some(stream) = self.streams.remove(key) else {
             return;
         };
-        self.buffered -= stream.bytes();
+        self.holds = self.holds.minus(stream.footprint());
         self.deadlines.set(key, None);
         self.pulse.touch(now);
         let idempotency_key = stream.idempotency_key().map(str::to_owned);

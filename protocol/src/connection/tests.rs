@@ -3,6 +3,7 @@
 mod arbitrary;
 mod fixture;
 mod lossy;
+mod tally;
 
 use fixture::{Side, Wire, connected, key, meta, partial, payload, request, window};
 
@@ -521,7 +522,7 @@ fn a_lost_message_that_nobody_can_send_again_fails_its_lane() {
         out.iter()
             .any(|output| matches!(output, Output::Deliver(Event::LaneFailed { .. })))
     );
-    assert_eq!(wire.router.buffered, 0, "what waited is dropped");
+    assert_eq!(wire.router.footprint().bytes, 0, "what waited is dropped");
 }
 
 #[test]

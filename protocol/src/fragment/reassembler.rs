@@ -101,6 +101,8 @@ pub struct Reassembler<H> {
     pacer: NackPacer,
     bytes: usize,
     retransmit_requests: u64,
+    /// How many of them were taken to be counted.
+    missing_taken: u64,
 }
 
 impl<H> Reassembler<H> {
@@ -114,6 +116,7 @@ impl<H> Reassembler<H> {
             pacer: NackPacer::default(),
             bytes: 0,
             retransmit_requests: 0,
+            missing_taken: 0,
         }
     }
 
@@ -178,10 +181,23 @@ impl<H> Reassembler<H> {
         self.bytes
     }
 
+    /// Messages under reassembly.
+    #[must_use]
+    pub fn messages(&self) -> usize {
+        self.pending.len()
+    }
+
     /// Missing fragments, summed over every arrival and expiry after the last index was known (`retransmit_requests`).
     #[must_use]
     pub const fn retransmit_requests(&self) -> u64 {
         self.retransmit_requests
+    }
+
+    /// As [`Self::retransmit_requests`], since this was last called.
+    pub(crate) const fn take_missing(&mut self) -> u64 {
+        let missing = self.retransmit_requests - self.missing_taken;
+        self.missing_taken = self.retransmit_requests;
+        missing
     }
 
     /// The header of a message under reassembly, if fragment 0 came.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::inbound::Inbound;
 use super::opening::Opening;
 use super::outbound::{Head, Message, Outbound};
-use super::{Event, Input, Output, Profile, State, StreamKey};
+use super::{Event, Footprint, Input, Output, Profile, State, StreamKey, Tally};
 use crate::error::{Code, ControlError, Fault, Scope, StreamAction};
 use crate::frame::{Flag, Flags, Meta};
 use crate::ids::LaneId;
@@ -78,9 +78,14 @@ impl Stream {
         self.opening.idempotency_key()
     }
 
-    /// Bytes under reassembly.
-    pub(crate) const fn bytes(&self) -> usize {
-        self.inbound.bytes()
+    /// What it holds.
+    pub(crate) fn footprint(&self) -> Footprint {
+        self.inbound.footprint()
+    }
+
+    /// What happened since this was last called.
+    pub(crate) fn take_tally(&mut self) -> Tally {
+        self.inbound.take_tally()
     }
 
     pub(crate) fn on(&mut self, input: Input) -> bool {

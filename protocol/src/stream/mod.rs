@@ -14,11 +14,13 @@ mod profile;
 mod receive;
 mod resumption;
 mod state;
+mod tally;
 
 pub use machine::Stream;
 pub use output::{Close, Event, Output, StreamKey};
 pub use profile::Profile;
 pub use resumption::Resumption;
 pub use state::{Input, Refusal, State};
+pub use tally::{Footprint, Tally};
 
 pub(crate) use opening::{Opening, idempotency_key};

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::fixture::{connected, key, meta, payload, router, window};
-use crate::connection::{Connection, Output};
+use crate::connection::{Connection, Footprint, Output};
 use crate::error::Fault;
 use crate::frame::{Flag, Frame};
 use crate::ids::{CloneId, PersonaId};
@@ -162,8 +162,10 @@ proptest! {
             is_closed |= out.iter().any(|output| matches!(output, Output::Close(_)));
             prop_assert!(connection.streams().count() <= 3);
             prop_assert!(connection.streams().all(|stream| stream.state().is_open()));
-            let held: usize = connection.streams().map(crate::stream::Stream::bytes).sum();
-            prop_assert_eq!(connection.buffered, held);
+            let held = connection
+                .streams()
+                .fold(Footprint::default(), |sum, stream| sum.plus(stream.footprint()));
+            prop_assert_eq!(connection.footprint(), held);
         }
         connection.tick(now, 0.0);
         prop_assert!(connection.next_deadline().is_none_or(|due| due > now), "what is due is worked off");

@@ -50,6 +50,7 @@ impl Inbound {
         if let Some(text) = &frame.payload.checksum {
             let is_sound = Checksum::parse(text).is_some_and(|sum| content::admits(&frame.payload, sum));
             if !is_sound {
+                self.tally.fragment_checksum_failures += 1;
                 self.damaged(key, profile, out);
                 return;
             }
@@ -68,6 +69,7 @@ impl Inbound {
             return;
         }
         unmark(&mut frame);
+        self.tally.whole_messages += 1;
         self.deliver(now, key, Ready::new(frame, charged), 0, profile, out);
     }
 
@@ -104,8 +106,12 @@ impl Inbound {
                 self.acknowledge(now, key, Arrived::Fragment, profile, out);
             }
             Pushed::Complete(whole) => self.complete(now, key, whole, profile, out),
-            Pushed::Late | Pushed::Conflict => {}
-            Pushed::BadChecksum => self.damaged(key, profile, out),
+            Pushed::Late => self.tally.late_fragments += 1,
+            Pushed::Conflict => self.tally.fragment_conflicts += 1,
+            Pushed::BadChecksum => {
+                self.tally.fragment_checksum_failures += 1;
+                self.damaged(key, profile, out);
+            }
             Pushed::Refused(fault) => out.push(error(fault)),
             Pushed::Abandoned(fault) => {
                 out.push(error(fault));
@@ -145,6 +151,7 @@ impl Inbound {
         }
         let charged = self.charge(key, &frame);
         let last_fragment = pieces.len() as u32 - 1;
+        self.tally.joined.push(pieces.len() as u32);
         self.deliver(now, key, Ready::new(frame, charged), last_fragment, profile, out);
     }
 

@@ -55,7 +55,11 @@ impl Inbound {
             .gap()
             .filter(|&seq| !self.reassembler.holds(&(id.clone(), seq)));
         match (missing, &lane.gap) {
-            (None, _) => lane.gap = None,
+            (None, None) => {}
+            (None, Some(gap)) => {
+                self.tally.hole_waits_ms.push(now.since(gap.since));
+                lane.gap = None;
+            }
             (Some(seq), Some(gap)) if gap.seq == seq => {}
             (Some(seq), _) => lane.gap = Some(MessageGap::new(now, seq, profile.reassembly.gap_ttl_ms)),
         }
@@ -66,7 +70,7 @@ impl Inbound {
             return;
         };
         if lane.acks.due(profile.acks()).is_some_and(|due| due <= now) {
-            lane.acks.sent();
+            self.tally.acknowledged += lane.acknowledged();
             if let Some(ack) = self.ack(id) {
                 out.push(Received::Ack(id.clone(), ack));
             }
@@ -80,6 +84,7 @@ impl Inbound {
         let seq = gap.seq;
         if profile.has_nack && gap.nacks < profile.reassembly.max_nacks {
             gap.asked(now, profile.reassembly.gap_ttl_ms);
+            self.tally.requested += 1;
             out.push(Received::Nack {
                 lane: id.clone(),
                 seq,

@@ -13,6 +13,8 @@ pub(super) struct MessageGap {
     /// When it is asked for, or given up; inclusive.
     pub(super) due: Millis,
     pub(super) nacks: u32,
+    /// When the lane began to wait.
+    pub(super) since: Millis,
 }
 
 impl MessageGap {
@@ -21,6 +23,7 @@ impl MessageGap {
             seq,
             due: now.plus(gap_ttl_ms).plus(1),
             nacks: 0,
+            since: now,
         }
     }
 
@@ -58,6 +61,8 @@ pub(super) struct LaneIn {
     /// The last message that became complete, and the index of its last fragment.
     pub(super) completed: Option<(u64, u32)>,
     pub(super) is_failed: bool,
+    /// Positions that arrived and that the sender was not told of.
+    pub(super) unacknowledged: u32,
 }
 
 impl LaneIn {
@@ -69,6 +74,7 @@ impl LaneIn {
             latest: 0,
             completed: None,
             is_failed: false,
+            unacknowledged: 0,
         }
     }
 
@@ -80,6 +86,12 @@ impl LaneIn {
         self.acks.sent();
         self.is_failed = true;
         charged
+    }
+
+    /// The sender is told what arrived. Returns how many positions are news.
+    pub(super) fn acknowledged(&mut self) -> u32 {
+        self.acks.sent();
+        std::mem::take(&mut self.unacknowledged)
     }
 
     pub(super) fn next_deadline(&self, profile: &Profile) -> Option<Millis> {

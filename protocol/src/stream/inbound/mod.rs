@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use lane::LaneIn;
 
-use super::Profile;
+use super::{Footprint, Profile, Tally};
 use crate::ack::Arrived;
 use crate::error::{Code, Fault, Scope};
 use crate::fragment::{Key, Overdue, Reassembler};
@@ -43,6 +43,8 @@ pub(super) struct Inbound {
     reassembler: Reassembler<Frame<'static>>,
     /// Bytes of whole messages that wait for earlier ones.
     ahead_bytes: usize,
+    /// What happened since it was taken.
+    tally: Tally,
 }
 
 impl Inbound {
@@ -51,12 +53,23 @@ impl Inbound {
             lanes: BTreeMap::new(),
             reassembler: Reassembler::new(profile.reassembly),
             ahead_bytes: 0,
+            tally: Tally::default(),
         }
     }
 
-    /// Bytes held back: under reassembly, or waiting for earlier messages.
-    pub(super) const fn bytes(&self) -> usize {
-        self.reassembler.bytes() + self.ahead_bytes
+    /// What is held back.
+    pub(super) fn footprint(&self) -> Footprint {
+        Footprint {
+            lanes: self.lanes.len(),
+            reassembling: self.reassembler.messages(),
+            bytes: self.reassembler.bytes() + self.ahead_bytes,
+        }
+    }
+
+    /// What happened since this was last called.
+    pub(super) fn take_tally(&mut self) -> Tally {
+        self.tally.missing = self.reassembler.take_missing();
+        std::mem::take(&mut self.tally)
     }
 
     /// Everything of a lane up to this number was delivered.
@@ -112,6 +125,7 @@ impl Inbound {
                 .scoped(Scope::Lane),
             }),
             Position::Duplicate => {
+                self.tally.duplicate_messages += 1;
                 self.acknowledge(now, &(id.clone(), seq), Arrived::Duplicate, profile, &mut out)
             }
             Position::Next | Position::Ahead => self.arrive(now, &id, frame, room, profile, &mut out),
@@ -142,7 +156,10 @@ impl Inbound {
                 Overdue::Nack {
                     key: (lane, seq),
                     missing,
-                } => out.push(Received::Nack { lane, seq, missing }),
+                } => {
+                    self.tally.requested += u32::try_from(missing.len()).unwrap_or(u32::MAX);
+                    out.push(Received::Nack { lane, seq, missing });
+                }
                 Overdue::Abandoned {
                     key: (lane, seq),
                     header,
@@ -181,8 +198,9 @@ impl Inbound {
     pub(super) fn take_ack(&mut self, id: &LaneId) -> Option<Ack> {
         let ack = self.ack(id)?;
         let lane = self.lanes.get_mut(id)?;
-        lane.acks.is_pending().then(|| {
-            lane.acks.sent();
+        let is_pending = lane.acks.is_pending();
+        is_pending.then(|| {
+            self.tally.acknowledged += lane.acknowledged();
             ack
         })
     }
@@ -200,8 +218,9 @@ impl Inbound {
             return;
         };
         lane.latest = *seq;
+        lane.unacknowledged += u32::from(what != Arrived::Duplicate);
         if lane.acks.arrived(now, what, profile.acks()) {
-            lane.acks.sent();
+            self.tally.acknowledged += lane.acknowledged();
             if let Some(ack) = self.ack(id) {
                 out.push(Received::Ack(id.clone(), ack));
             }
