@@ -31,7 +31,7 @@ impl RateLimit {
             .unwrap_or_else(PoisonError::into_inner)
             .take(world.now());
         taken.map_err(|wait_ms| {
-            world.meter.rate_limited("credential");
+            world.meter.requests.rate_limited.increment(1);
             Fault::new(Code::Rate, "this key calls more often than it may; slow down").retry_after(wait_ms)
         })
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use atp_actors::environment::World;
+use atp_actors::environment::{Clock, World};
 use atp_actors::exec::{Ended, Exec};
 use atp_actors::ledger::{Ledger, LedgerHandle};
 use atp_actors::registry::Registry;
@@ -212,7 +212,7 @@ impl Node {
             max_connections: config.limits.max_connections,
         };
         tokio::task::spawn_local(acceptor.run(stopping.clone()));
-        tokio::task::spawn_local(upkeep(exposition, stopping));
+        tokio::task::spawn_local(upkeep(exposition, Arc::clone(&environment.clock), stopping));
         let drain = Duration::from_millis(config.node.drain_timeout_ms);
         Ok(NodeHandle {
             api,
@@ -373,12 +373,12 @@ const fn repeat_settings(config: &Config) -> RepeatSettings {
     }
 }
 
-async fn upkeep(exposition: Arc<Exposition>, mut stop: watch::Receiver<bool>) {
+async fn upkeep(exposition: Arc<Exposition>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(UPKEEP) => exposition.upkeep(),
+            () = tokio::time::sleep(UPKEEP) => exposition.upkeep(clock.now()),
         }
     }
 }

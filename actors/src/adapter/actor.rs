@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use super::{Adapter, Gate, Live};
 use crate::environment::World;
+use crate::metrics::AdapterSeries;
 use crate::registry::{AdapterSpec, Attachment, Claim, Registry, Report};
 
 /// Reports waiting.
@@ -76,6 +77,7 @@ pub(crate) struct AdapterActor {
     claim: Claim,
     adapter: Rc<dyn Adapter>,
     live: Arc<Live>,
+    series: Arc<AdapterSeries>,
     registry: Addr<Registry>,
     world: World,
     is_polled: bool,
@@ -108,6 +110,7 @@ impl AdapterActor {
             claim: spec.claim(),
             adapter: spec.factory.build(),
             live,
+            series: world.meter.adapters.named.of(spec.capability.adapter_id.as_str()),
             registry,
             world,
             is_polled: spec.attachment == Attachment::Configured,
@@ -139,7 +142,7 @@ impl AdapterActor {
             self.live.set_gate(gate);
             let shift =
                 f64::from(u8::from(gate != Gate::Closed)) - f64::from(u8::from(before != Gate::Closed));
-            self.world.meter.circuits_open.increment(shift);
+            self.world.meter.adapters.circuits_open.increment(shift);
             match gate {
                 Gate::Closed => info!(adapter = %self.claim.name.id, "circuit closed"),
                 Gate::Open { .. } => warn!(adapter = %self.claim.name.id, "circuit opened"),
@@ -253,7 +256,7 @@ impl Actor for AdapterActor {
 
     fn stopped(&mut self, _: &mut Context<Self>) {
         if self.live.gate() != Gate::Closed {
-            self.world.meter.circuits_open.decrement(1.0);
+            self.world.meter.adapters.circuits_open.decrement(1.0);
         }
     }
 }
@@ -294,7 +297,8 @@ impl Handler<Finished> for AdapterActor {
             self.window.signal(now, signal, 0.0);
         }
         if let Some([estimated, effective, actual]) = call.cost {
-            self.accuracy.observe(now, estimated, effective, actual);
+            let observed = self.accuracy.observe(now, estimated, effective, actual);
+            self.series.foreseen(observed.ape);
         }
         self.publish_gate(now);
         self.publish_window(now);

@@ -10,6 +10,7 @@ use atp_protocol::ids::{AdapterId, TenantId};
 
 use super::actor::AdapterActor;
 use super::{AdapterFactory, AdapterName, Live};
+use crate::metrics::AdapterSeries;
 
 /// An adapter: what it declared, its condition, how to build an instance of it, and the actor that decides its condition.
 pub struct Endpoint {
@@ -26,6 +27,8 @@ pub struct Endpoint {
     /// Whether dropping a call stops what it costs.
     pub cancel_stops_billing: bool,
     pub(crate) actor: Addr<AdapterActor>,
+    /// Its figures.
+    pub(crate) series: Arc<AdapterSeries>,
 }
 
 /// All adapters of the node. Replaced whole when one comes or goes.

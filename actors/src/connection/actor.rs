@@ -22,6 +22,7 @@ use atp_protocol::units::{Millis, Tier, UnixMillis, Window};
 use super::agent::Pending;
 use super::egress::{EgressSender, Queues, Wire};
 use super::messages::{Drain, Gone, Incoming};
+use crate::metrics::{Held, Holding, Sent};
 use crate::rate::RateLimit;
 use crate::registry::Claim;
 use crate::session::Router;
@@ -78,6 +79,8 @@ pub struct Connection {
     /// The session a hello came with.
     named_session: Option<SessionId>,
     armed: Option<Millis>,
+    pub(super) holding: Holding,
+    _counted: Held,
 }
 
 impl Connection {
@@ -104,6 +107,8 @@ impl Connection {
             ..Config::new(session)
         };
         let machine = connection::Connection::new(router.world.now(), config);
+        let holding = router.world.meter.wire.holding();
+        let _counted = Held::by(&router.world.meter.requests.connections);
         Self {
             is_cbor: settings.is_cbor,
             router,
@@ -125,6 +130,8 @@ impl Connection {
             nonces: NonceStore::new(ReplayConfig::default()),
             named_session: None,
             armed: None,
+            holding,
+            _counted,
         }
     }
 
@@ -160,11 +167,13 @@ impl Connection {
                 .check(now, unix, (tenant, kid.as_ref(), nonce.nonce), nonce.ts)
                 .map_err(|refusal| refusal.fault())
         };
+        let bytes = message.len();
         let received = frame::ingress(unix, message, &policy, &mut store);
         let outputs = match received {
             Ok(received) => {
                 self.dialect.get_or_insert(received.dialect);
                 let frame = received.frame.into_owned();
+                self.count_received(&frame, received.is_cbor, bytes);
                 if frame.payload.kind == Some(Kind::Hello) && frame.session_id.as_str() != "-" {
                     self.named_session = Some(frame.session_id.clone());
                 }
@@ -178,7 +187,7 @@ impl Connection {
                 outputs
             }
             Err(fault) => {
-                self.router.world.meter.error(fault.code, fault.scope);
+                self.count_refused(&fault);
                 self.machine.reject(now, &fault)
             }
         };
@@ -199,12 +208,14 @@ impl Connection {
                 }
             }
         }
+        self.count_streams();
         self.arm(context);
         waiting
     }
 
     fn transmit(&mut self, frame: Frame<'static>, waiting: &mut Vec<Wire>, context: &mut Context<Self>) {
         let is_control = frame.payload.kind.is_none_or(|kind| !kind.is_sequenced());
+        let (kind, tier) = (Sent::of(&frame), frame.qos);
         let encoded = match self.dialect {
             Some(Some(dialect)) => {
                 dialect::reply(dialect, &frame, self.router.world.clock.unix()).map(Encoded::Text)
@@ -218,6 +229,7 @@ impl Connection {
             }
         };
         let Some(encoded) = encoded else { return };
+        self.count_sent(kind, tier, &encoded);
         let wire = Wire::Message(encoded);
         if is_control {
             return self.control(wire, context);
@@ -277,6 +289,7 @@ impl Connection {
                 Vec::new()
             }
             Event::PeerDead => {
+                self.router.world.meter.wire.beats_missed.increment(1);
                 context.stop();
                 Vec::new()
             }
@@ -400,12 +413,10 @@ impl Actor for Connection {
 
     fn started(&mut self, context: &mut Context<Self>) {
         context.set_mailbox_capacity(MAILBOX);
-        self.router.world.meter.connections.increment(1.0);
         self.arm(context);
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        self.router.world.meter.connections.decrement(1.0);
         for (_, pump) in std::mem::take(&mut self.clients) {
             // The session sees its reader go, cancels its lanes and settles.
             pump.abort();

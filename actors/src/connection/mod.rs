@@ -11,6 +11,7 @@
 mod actor;
 mod agent;
 mod client;
+mod counting;
 mod dialled;
 mod egress;
 mod messages;

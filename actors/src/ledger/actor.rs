@@ -10,6 +10,7 @@ use atp_routing::budget::{self, Record};
 use tracing::error;
 
 use super::messages::{AccountView, Checkpoint, Extend, Hold, PutAccount, Release, Settle, View};
+use super::tenants::Tenants;
 use crate::environment::World;
 
 /// Messages waiting; each is small and answered within microseconds, and senders wait beyond.
@@ -24,6 +25,9 @@ const UNLIMITED: Amount = Amount {
 /// How often expired holds are looked for, and how many end at a time.
 const TICK: Duration = Duration::from_millis(250);
 const EXPIRED_MAX: usize = 1_024;
+
+/// How often the gauges of tenants are brought up to date.
+const PUBLISH: Duration = Duration::from_secs(1);
 
 /// Where records go. Implemented over `storage` in `node`.
 pub trait LedgerLog: Send {
@@ -63,6 +67,7 @@ pub struct Ledger {
     sync_interval: Duration,
     applied: u64,
     failed: bool,
+    tenants: Tenants,
 }
 
 impl Ledger {
@@ -83,6 +88,7 @@ impl Ledger {
             sync_interval,
             applied,
             failed: false,
+            tenants: Tenants::default(),
         }
     }
 
@@ -95,17 +101,17 @@ impl Ledger {
             self.fail(&failure);
             return Err(unavailable());
         }
-        self.world.meter.journal_appends.increment(records.len() as u64);
+        self.world
+            .meter
+            .money
+            .journal_appends
+            .increment(records.len() as u64);
         for record in records {
             let applied = self.ledger.apply(record);
             self.applied += 1;
-            self.world
-                .meter
-                .overrun_usd_micros
-                .increment(applied.overrun.usd_micros);
             if !applied.keeps_limits {
                 error!("an account exceeds its limit; report this as a defect");
-                self.world.meter.invariant_violations.increment(1);
+                self.world.meter.money.invariant_violations.increment(1);
             }
         }
         Ok(())
@@ -120,6 +126,11 @@ impl Ledger {
         if !self.failed && self.log.wants_checkpoint() {
             let _ = self.checkpoint();
         }
+    }
+
+    fn publish(&mut self) {
+        let now = self.world.clock.unix();
+        self.tenants.publish(&self.world.meter.money, &self.ledger, now);
     }
 
     fn keep_durable(&mut self) {
@@ -167,7 +178,9 @@ impl Actor for Ledger {
 
     fn started(&mut self, context: &mut Context<Self>) {
         context.set_mailbox_capacity(MAILBOX);
+        self.tenants.begin(&self.world.meter.money, &self.ledger);
         context.run_interval(TICK, |ledger, _| ledger.tick());
+        context.run_interval(PUBLISH, |ledger, _| ledger.publish());
         context.run_interval(self.sync_interval, |ledger, _| ledger.keep_durable());
     }
 }
@@ -188,11 +201,11 @@ impl Handler<Hold> for Ledger {
             .propose_hold(now, &ask.id, hold)
             .inspect_err(|refusal| {
                 if let budget::Refusal::NoRoom { component, .. } = refusal {
-                    self.world.meter.refused(component.as_str());
+                    self.world.meter.money.refused(*component as usize);
                 }
             })?;
         self.commit(&[record])?;
-        self.world.meter.holds.increment(1);
+        self.world.meter.money.holds.increment(1);
         Ok(is_limited)
     }
 }
@@ -218,7 +231,7 @@ impl Handler<Settle> for Ledger {
             return Ok(());
         };
         self.commit(&[record])?;
-        self.world.meter.settled(ask.source);
+        self.world.meter.money.settled(ask.source);
         Ok(())
     }
 }

@@ -9,6 +9,7 @@
 mod actor;
 mod handle;
 mod messages;
+mod tenants;
 
 pub use actor::{Ledger, LedgerLog, LogFailed};
 pub use handle::{HeldBudget, LedgerHandle};

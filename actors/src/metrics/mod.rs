@@ -1,10 +1,30 @@
-//! Every series this node exports, with unit and label values beside its name (atp.md section 27).
+//! Every series this node exports, with unit and label values beside its name (atp.md section 27.1).
 //!
 //! Handles are registered once per node with the recorder it was given, so that two nodes in one process do not share
-//! figures and a hot path touches an atomic, never a table. Labels come from enums.
+//! figures and a hot path touches an atomic, never a table. Labels come from enums; those that name a tenant or an adapter
+//! are held to [`LABELS_MAX`] values by [`Capped`], and further ones count as `other`. Aliases and figures derived from
+//! others are made where figures are rendered, in `node`, and cost nothing before.
 
-mod handles;
+mod adapters;
+mod answers;
+mod capped;
+mod held;
+mod meter;
+mod money;
 mod names;
+mod queue;
+mod recent;
+mod register;
+mod requests;
+mod wire;
 
-pub use handles::{Meter, Outcome};
+pub use adapters::{AdapterSeries, Adapters};
+pub use answers::Answers;
+pub use capped::{Capped, LABELS_MAX};
+pub use held::Held;
+pub use meter::Meter;
+pub use money::{Money, TenantSeries};
 pub use names::describe;
+pub use queue::{Queue, Standing};
+pub use requests::{Outcome, Requests};
+pub use wire::{Holding, Sent, Wire};

@@ -1,6 +1,6 @@
 //! Names and help texts.
 
-use metrics::{Key, KeyName, Metadata, Recorder, Unit};
+use metrics::{KeyName, Metadata, Recorder, Unit};
 
 /// What kind of series a name is.
 #[derive(Clone, Copy)]
@@ -12,116 +12,101 @@ enum Kind {
 
 use Kind::{Counter, Gauge, Histogram};
 
-/// (name, kind, help).
-const CATALOGUE: &[(&str, Kind, &str)] = &[
-    (
-        "request_latency_ms",
-        Histogram,
-        "request accepted to final, by qos and outcome",
-    ),
-    (
-        "time_to_first_chunk_ms",
-        Histogram,
-        "request accepted to first chunk, by qos",
-    ),
-    (
-        "decision_us",
-        Histogram,
-        "time to plan a request, in microseconds",
-    ),
-    ("atp_router_requests_total", Counter, "requests accepted"),
-    ("atp_router_active_connections", Gauge, "client connections open"),
-    (
-        "atp_errors_total",
-        Counter,
-        "errors told to callers, by wire code and scope",
-    ),
-    ("sessions_active", Gauge, "sessions live"),
-    ("streams_active", Gauge, "streams live"),
-    (
-        "parallel_sessions_active",
-        Gauge,
-        "parallel sessions not yet ended",
-    ),
-    ("dispatch_targets_total", Counter, "lanes sent to adapters"),
-    (
-        "reconciliation_strategy_counts",
-        Counter,
-        "reconciliations, by strategy",
-    ),
-    ("agreement_pct", Histogram, "lexical agreement of lanes, 0 to 1"),
-    (
-        "finding_agreement_pct",
-        Histogram,
-        "agreement of findings, 0 to 1",
-    ),
-    (
-        "estimate_fallback_total",
-        Counter,
-        "estimates made without the adapter, by adapter",
-    ),
-    ("adapters_registered", Gauge, "adapters known"),
-    (
-        "non_compliant_adapters",
-        Gauge,
-        "adapters that failed the compliance probe",
-    ),
-    ("circuits_open", Gauge, "breakers open or half open"),
-    ("budget_holds_total", Counter, "holds taken"),
-    ("budget_refusals_total", Counter, "holds refused, by component"),
-    (
-        "budget_settlements_total",
-        Counter,
-        "holds settled, by source of the usage figure",
-    ),
-    (
-        "budget_overrun_usd_micros_total",
-        Counter,
-        "micro-dollars used above a hold with no room left",
-    ),
-    (
-        "budget_invariant_violations_total",
-        Counter,
-        "times settled plus held exceeded a limit; must stay 0",
-    ),
-    (
-        "journal_appends_total",
-        Counter,
-        "records written to the ledger journal",
-    ),
-    ("fair_sched_grants_total", Counter, "slots granted, by qos"),
-    (
-        "fair_sched_dropped_total",
-        Counter,
-        "waiters that timed out, by qos",
-    ),
-    ("fair_sched_wait_ms", Histogram, "time in the queue, by qos"),
-    (
-        "preemptions_total",
-        Counter,
-        "lanes preempted, by qos of the victim",
-    ),
-    (
-        "idempotent_replays_total",
-        Counter,
-        "requests answered from the one before under the same idempotency key",
-    ),
-    (
-        "rate_limit_dropped_total",
-        Counter,
-        "calls refused for coming too often, by scope",
-    ),
-    (
-        "actor_restarts_total",
-        Counter,
-        "actors started anew after they ended, by actor",
-    ),
-    (
-        "actor_panics_total",
-        Counter,
-        "panics caught at the edge of an actor",
-    ),
-];
+/// A line for each series: name, kind, help.
+macro_rules! catalogue {
+    ($($name:literal $kind:ident $help:literal;)+) => {
+        &[$(($name, $kind, $help)),+]
+    };
+}
+
+/// (name, kind, help), by family.
+const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
+    "frames_rx" Counter "frames accepted, by qos and encoding";
+    "frames_tx" Counter "frames sent, by kind and qos";
+    "frame_bytes" Histogram "encoded size of frames in bytes, by dir and encoding";
+    "frame_signature_fail_total" Counter "frames without the signature, nonce or checksum their connection requires";
+    "frame_checksum_fail_total" Counter "frames whose checksum is not theirs";
+    "fragment_checksum_fail_total" Counter "fragments and messages whose checksum is not theirs";
+    "unknown_payload_types_total" Counter "payloads of a type this version does not know";
+    "fragment_count_per_message" Histogram "fragments of each message that became complete";
+    "late_fragments_dropped" Counter "fragments whose message was over";
+    "fragment_conflicts_total" Counter "fragments that differ from one held under their index";
+    "duplicate_messages_dropped_total" Counter "messages that had come before";
+    "reassembly_inflight" Gauge "messages under reassembly";
+    "reassembly_bytes" Gauge "bytes under reassembly or waiting for an earlier message";
+    "lanes_active" Gauge "lanes of open streams that received something";
+    "acks_tx" Counter "fragment positions newly acknowledged";
+    "retransmit_requests" Counter "fragments found missing, at each look";
+    "retransmit_frames_total" Counter "fragments and messages asked for again";
+    "buffer_wait_ms" Histogram "how long a lane waited for a missing message";
+    "heartbeats_tx" Counter "heartbeats sent, answers included";
+    "heartbeats_rx" Counter "heartbeats received, answers included";
+    "heartbeats_missed_total" Counter "peers that fell silent";
+    "replay_reject_total" Counter "frames refused because their nonce was seen or their time is off";
+    "atp_errors_total" Counter "errors told to callers, by wire code and scope";
+    "fsm_ignored_events_total" Counter "inputs that a state machine had no place for, by fsm and event";
+    "request_latency_ms" Histogram "request accepted to final, by qos and outcome";
+    "time_to_first_chunk_ms" Histogram "request accepted to first chunk, by qos and adapter";
+    "decision_us" Histogram "time to plan a request, in microseconds";
+    "atp_router_requests_total" Counter "requests accepted";
+    "atp_router_active_connections" Gauge "client connections open";
+    "sessions_active" Gauge "sessions live";
+    "streams_active" Gauge "streams live, by state";
+    "parallel_sessions_active" Gauge "parallel sessions not yet ended";
+    "dispatch_targets_total" Counter "lanes sent to adapters";
+    "idempotent_replays_total" Counter "requests answered from the one before under the same idempotency key";
+    "rate_limit_dropped_total" Counter "calls refused for coming too often, by scope";
+    "budget_remaining_tokens" Gauge "tokens that a tenant's account has left, by tenant";
+    "budget_remaining_usd_micros" Gauge "micro-dollars that a tenant's account has left, by tenant";
+    "budget_burn_rate_usd_per_min" Gauge "dollars settled per minute over five minutes, by tenant";
+    "budget_holds_total" Counter "holds taken";
+    "budget_refusals_total" Counter "holds refused, by component";
+    "budget_settlements_total" Counter "holds settled, by source of the usage figure";
+    "budget_overrun_usd_micros_total" Counter "micro-dollars used above a hold with no room left, by tenant";
+    "budget_invariant_violations_total" Counter "times settled plus held exceeded a limit; must stay 0";
+    "journal_appends_total" Counter "records written to the ledger journal";
+    "cost_usd_total_qos_gold" Counter "micro-dollars spent by gold requests";
+    "cost_usd_total_qos_silver" Counter "micro-dollars spent by silver requests";
+    "cost_usd_total_qos_bronze" Counter "micro-dollars spent by bronze requests";
+    "router_estimate_tokens" Histogram "tokens a request is expected to use, all lanes";
+    "router_estimate_usd_micros" Histogram "micro-dollars a request is expected to use, all lanes";
+    "router_estimate_mape_tokens" Histogram "error of a request's token estimate, relative to what it used";
+    "router_estimate_mape_usd" Histogram "error of a request's cost estimate, relative to what it used";
+    "router_estimate_under_rate_tokens_total" Counter "requests that used more tokens than estimated";
+    "router_estimate_under_rate_usd_total" Counter "requests that cost more than estimated";
+    "adapter_estimate_mape_tokens" Histogram "error of a lane's token estimate, by adapter";
+    "adapter_estimate_mape_usd" Histogram "error of a lane's cost estimate, by adapter";
+    "estimate_fallback_total" Counter "estimates made without the adapter, by adapter";
+    "fair_q_depth_gold" Gauge "gold requests waiting for a slot";
+    "fair_q_depth_silver" Gauge "silver requests waiting for a slot";
+    "fair_q_depth_bronze" Gauge "bronze requests waiting for a slot";
+    "fair_sched_enqueued_total" Counter "requests that had to wait, by qos";
+    "fair_sched_dequeued_total" Counter "requests that waited and got a slot, by qos";
+    "fair_sched_grants_total" Counter "slots granted, by qos";
+    "fair_sched_dropped_total" Counter "requests that got no slot in time or no place in the queue, by qos";
+    "fair_sched_wait_ms" Histogram "time in the queue, by qos";
+    "fair_sched_wait_max_ms" Gauge "longest wait of a grant in the last minute";
+    "fair_sched_weighted_sessions" Gauge "sessions whose weight is not 1";
+    "starvation_events_total" Counter "grants out of turn because the wait was too long, by qos";
+    "fair_sched_starvation_boost_total" Counter "weights raised after such a grant, by qos";
+    "jains_index" Gauge "fairness among sessions of a tier, by qos; of the least fair arbiter in ten seconds";
+    "preemptions_total" Counter "requests preempted, by qos of the victim";
+    "reconciliation_strategy_counts" Counter "answers made, by strategy";
+    "strategy_switch_total" Counter "answers made by another strategy than the policy's";
+    "streaming_reconcile_sessions_total" Counter "sessions that showed a merged result before all lanes had ended";
+    "arbiter_invocations_total" Counter "times an arbiter was asked";
+    "agreement_pct" Histogram "agreement of lanes, on findings or words, 0 to 1";
+    "finding_agreement_pct" Histogram "agreement of findings, 0 to 1";
+    "disagreement_regions_avg" Histogram "uncertainties left in an answer of several lanes";
+    "router_consensus_confidence" Gauge "mean confidence of answers of several lanes in the last minute, 0 to 1";
+    "escalations_total" Counter "better lanes asked, by reason";
+    "adapters_registered" Gauge "adapters known";
+    "non_compliant_adapters" Gauge "adapters that failed the compliance probe";
+    "adapter_health_updates" Counter "health reports of adapters";
+    "circuits_open" Gauge "breakers open or half open";
+    "actor_restarts_total" Counter "actors started anew after they ended, by actor";
+    "actor_panics_total" Counter "panics caught at the edge of an actor";
+};
 
 /// Tells `recorder` the help text of every series.
 pub fn describe(recorder: &dyn Recorder) {
@@ -140,15 +125,7 @@ pub fn describe(recorder: &dyn Recorder) {
 pub(super) const METADATA: Metadata<'static> =
     Metadata::new(module_path!(), metrics::Level::INFO, Some(module_path!()));
 
-/// A key with at most two labels.
-pub(super) fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
-    debug_assert!(
-        CATALOGUE.iter().any(|entry| entry.0 == name),
-        "{name} is not in the catalogue"
-    );
-    let labels: Vec<metrics::Label> = labels
-        .iter()
-        .map(|&(label, value)| metrics::Label::new(label, value.to_owned()))
-        .collect();
-    Key::from_parts(name, labels)
+/// Whether a name is in the catalogue.
+pub(super) fn is_known(name: &str) -> bool {
+    CATALOGUE.iter().any(|entry| entry.0 == name)
 }

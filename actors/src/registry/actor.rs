@@ -75,9 +75,13 @@ impl Registry {
         self.snapshots.publish(policy, fibs, routable);
         let endpoints = self.adapters.values().map(|entry| Arc::clone(&entry.endpoint));
         self.directory.replace(endpoints);
-        self.world.meter.adapters.set(self.adapters.len() as f64);
+        self.world
+            .meter
+            .adapters
+            .registered
+            .set(self.adapters.len() as f64);
         let failing = self.adapters.values().filter(|entry| !entry.is_compliant).count();
-        self.world.meter.non_compliant.set(failing as f64);
+        self.world.meter.adapters.non_compliant.set(failing as f64);
     }
 
     fn tick(&mut self) {
@@ -169,6 +173,7 @@ impl Handler<Register> for Registry {
             factory: Arc::clone(&spec.factory),
             cancel_stops_billing: spec.cancel_stops_billing,
             actor,
+            series: self.world.meter.adapters.named.of(name.id.as_str()),
         });
         info!(adapter = %name.id, owner = name.owner.as_ref().map(tracing::field::display), "adapter registered");
         self.stale.add(name.owner.as_ref());
@@ -204,6 +209,7 @@ impl Handler<Report> for Registry {
         };
         entry.last_seen = now;
         if let Some(health) = report.health {
+            self.world.meter.adapters.health_updates.increment(1);
             entry.liveness = Liveness::Reported { health, at: now };
         }
         if let Some(models) = report.models {

@@ -7,16 +7,20 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::RequestId;
 use atp_protocol::units::Tier;
-use atp_routing::scheduler::{self, Admission, Event, Grant, Item, Settings};
+use atp_routing::scheduler::{self, Admission, Event, Grant, Item, Refused, Settings};
 use tokio::sync::oneshot;
 
 use crate::environment::World;
+use crate::metrics::Standing;
 
 /// Messages waiting; senders wait beyond.
 const MAILBOX: usize = 4_096;
 
 /// How often timeouts, starvation and preemption are looked at.
 const TICK: Duration = Duration::from_millis(20);
+
+/// How often fairness is measured.
+const MEASURE: Duration = Duration::from_secs(1);
 
 /// What a granted session is given: told once, when its slot is wanted back.
 pub(crate) type Preempted = oneshot::Receiver<()>;
@@ -34,6 +38,7 @@ pub(crate) struct Release(pub(crate) RequestId);
 /// The slots of one arbiter.
 pub struct Scheduler {
     scheduler: scheduler::Scheduler,
+    standing: Standing,
     world: World,
     waiting: BTreeMap<RequestId, oneshot::Sender<Result<Preempted, Fault>>>,
     running: BTreeMap<RequestId, oneshot::Sender<()>>,
@@ -45,6 +50,7 @@ impl Scheduler {
     pub fn new(settings: Settings, world: World) -> Self {
         Self {
             scheduler: scheduler::Scheduler::new(settings),
+            standing: world.meter.queue.standing(),
             world,
             waiting: BTreeMap::new(),
             running: BTreeMap::new(),
@@ -52,28 +58,44 @@ impl Scheduler {
     }
 
     fn granted(&mut self, grant: &Grant) -> Preempted {
-        self.world.meter.granted(grant.tier, grant.waited_ms as f64);
+        self.world.meter.queue.granted(
+            self.world.now(),
+            grant.tier,
+            grant.waited_ms,
+            grant.was_fast,
+            grant.was_starved,
+        );
         let (preempt, preempted) = oneshot::channel();
         self.running.insert(grant.id.clone(), preempt);
         preempted
     }
 
     fn tell(&mut self, events: Vec<Event>) {
+        self.standing
+            .tell(Tier::ALL.map(|tier| self.scheduler.waiting(tier)));
         for event in events {
             match event {
                 Event::Granted(grant) => self.grant_waiter(&grant),
                 Event::TimedOut { id, tier, waited_ms } => {
-                    self.world.meter.queue_timeout(tier);
+                    self.world.meter.queue.dropped(tier);
                     self.refuse_waiter(&id, tier, waited_ms);
                 }
                 Event::Preempt { id, tier } => {
                     if let Some(preempt) = self.running.remove(&id) {
-                        self.world.meter.preempted(tier);
+                        self.world.meter.queue.preempted(tier);
                         // A session that has just ended gives its slot back anyway.
                         let _ = preempt.send(());
                     }
                 }
             }
+        }
+    }
+
+    fn measure(&self) {
+        let now = self.world.now();
+        for tier in Tier::ALL {
+            let fairness = self.scheduler.fairness(tier, now);
+            self.world.meter.queue.fairness(now, tier, fairness);
         }
     }
 
@@ -115,6 +137,7 @@ impl Actor for Scheduler {
             let events = actor.scheduler.tick(actor.world.now());
             actor.tell(events);
         });
+        context.run_interval(MEASURE, |actor, _| actor.measure());
     }
 }
 
@@ -122,7 +145,7 @@ impl Handler<Acquire> for Scheduler {
     type Result = ResponseFuture<Result<Preempted, Fault>>;
 
     fn handle(&mut self, Acquire(item): Acquire, _: &mut Context<Self>) -> Self::Result {
-        let id = item.id.clone();
+        let (id, tier) = (item.id.clone(), item.tier);
         match self.scheduler.enqueue(self.world.now(), item) {
             Ok(Admission::Granted(grant)) => {
                 let preempted = self.granted(&grant);
@@ -131,13 +154,20 @@ impl Handler<Acquire> for Scheduler {
             Ok(Admission::Queued) => {
                 let (waiter, granted) = oneshot::channel();
                 self.waiting.insert(id, waiter);
+                self.world.meter.queue.enqueued(tier);
+                self.tell(Vec::new());
                 Box::pin(async move {
                     let lost =
                         |_| Fault::new(Code::Internal, "the queue was lost to an internal failure; retry");
                     granted.await.map_err(lost)?
                 })
             }
-            Err(refused) => Box::pin(std::future::ready(Err(refused.into()))),
+            Err(refused) => {
+                if matches!(refused, Refused::QueueFull { .. } | Refused::Shed) {
+                    self.world.meter.queue.dropped(tier);
+                }
+                Box::pin(std::future::ready(Err(refused.into())))
+            }
         }
     }
 }

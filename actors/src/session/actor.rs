@@ -15,6 +15,7 @@ use atp_protocol::request::AgentRequest;
 use super::drive::Drive;
 use super::launch::launch;
 use super::{Opened, Repeat, Router};
+use crate::metrics::Held;
 
 /// Start a stream.
 #[derive(Message)]
@@ -30,24 +31,22 @@ struct Ended;
 pub(super) struct Session {
     router: Rc<Router>,
     streams: usize,
+    _counted: Held,
 }
 
 impl Session {
     pub(super) fn new(router: Rc<Router>) -> Self {
-        Self { router, streams: 0 }
+        let _counted = Held::by(&router.world.meter.requests.sessions);
+        Self {
+            router,
+            streams: 0,
+            _counted,
+        }
     }
 }
 
 impl Actor for Session {
     type Context = Context<Self>;
-
-    fn started(&mut self, _: &mut Context<Self>) {
-        self.router.world.meter.sessions.increment(1.0);
-    }
-
-    fn stopped(&mut self, _: &mut Context<Self>) {
-        self.router.world.meter.sessions.decrement(1.0);
-    }
 }
 
 /// Tells the session that a stream has ended, however it ended.
@@ -68,7 +67,7 @@ impl Handler<Open> for Session {
         let router = Rc::clone(&self.router);
         Box::pin(async move {
             let presence = router.shared.sessions.enter(&router.world.clock, &request)?;
-            let running = router.shared.load.enter();
+            let running = router.shared.load.enter(&router.world.meter);
             let (facts, launched) = launch(&router, request).await?;
             let (drive, events) = Drive::new(router, launched);
             tokio::task::spawn_local(async move {

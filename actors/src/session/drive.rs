@@ -21,6 +21,7 @@ use super::launch::Launched;
 use super::output::{OUTPUT_MAX, Output};
 use super::{Router, finish};
 use crate::adapter::{Call, Form};
+use crate::metrics::Held;
 use crate::scheduler::Slot;
 
 /// A stream on its way.
@@ -36,6 +37,8 @@ pub(super) struct Drive {
     pub(super) has_output: bool,
     has_left: bool,
     is_finished: bool,
+    was_shown_early: bool,
+    _counted: Held,
 }
 
 /// What the loop waited for.
@@ -49,6 +52,7 @@ enum Woken {
 impl Drive {
     pub(super) fn new(router: Rc<Router>, launched: Launched) -> (Self, mpsc::Receiver<Output>) {
         let (out, events) = mpsc::channel(OUTPUT_MAX);
+        let _counted = Held::by(&router.world.meter.requests.parallel_sessions);
         let drive = Self {
             router,
             launched,
@@ -61,6 +65,8 @@ impl Drive {
             has_output: false,
             has_left: false,
             is_finished: false,
+            was_shown_early: false,
+            _counted,
         };
         (drive, events)
     }
@@ -195,13 +201,13 @@ impl Drive {
             Step::CancelLane { call, reason } => self.cancel(call, reason),
             Step::Pause { lane } => self.pause(lane, true),
             Step::Resume { lane } => self.pause(lane, false),
-            Step::EmitText { piece, .. } => {
+            Step::EmitText { lane, piece } => {
                 let output = match piece {
                     Piece::Read { text, .. } if text.is_empty() => return,
                     Piece::Read { text, .. } => Output::Text(text),
                     Piece::Forward(bytes) => Output::Forward(bytes),
                 };
-                self.first_output();
+                self.first_output(lane);
                 self.emit(output).await;
             }
             Step::EmitLanePartial {
@@ -228,14 +234,25 @@ impl Drive {
                 .await;
             }
             Step::EmitProvisional(provisional) => {
+                if provisional.is_incremental && !std::mem::replace(&mut self.was_shown_early, true) {
+                    self.router.world.meter.answers.streamed.increment(1);
+                }
                 let output = finish::provisional(self, *provisional);
                 self.emit(output).await;
             }
             Step::CallArbiter { .. } => {
+                self.router.world.meter.answers.arbiters.increment(1);
                 let fault = Fault::new(Code::Unsupported, "no arbiter is configured");
                 self.pending.push_back(Input::ArbiterResult(Err(fault)));
             }
-            Step::Escalate { lane, target, .. } => self.escalate(lane, target.0).await,
+            Step::Escalate {
+                lane,
+                target,
+                trigger,
+            } => {
+                self.router.world.meter.answers.escalated(trigger);
+                self.escalate(lane, target.0).await;
+            }
             // What a lane used was counted call by call.
             Step::SettleLane { .. } => {}
             Step::Finish(result) => {
@@ -271,7 +288,7 @@ impl Drive {
             idempotency_key: request.id.as_str().into(),
             diversity_seed: launched.lanes[id.lane.0].clone.map(|clone| u64::from(clone.0)),
         };
-        self.router.world.meter.targets.increment(1);
+        self.router.world.meter.requests.targets.increment(1);
         let adapter = self.router.adapter(&to.endpoint);
         self.calls
             .push(Running::new(id, target, to, adapter, call, delay_ms, now));
@@ -333,13 +350,15 @@ impl Drive {
         })
     }
 
-    fn first_output(&mut self) {
+    fn first_output(&mut self, lane: LaneIx) {
         if !self.has_output {
             self.has_output = true;
             let waited = self.router.world.now().since(self.launched.accepted);
-            self.router
-                .world
-                .meter
+            let call = self.calls.iter().find(|call| call.id.lane == lane);
+            let target = call.map_or(0, |call| call.target);
+            let endpoint = &self.launched.targets[target].endpoint;
+            endpoint
+                .series
                 .first_chunk(self.launched.request.tier, waited as f64);
         }
     }
@@ -372,6 +391,7 @@ impl Drive {
         for drain in self.drains.drain(..) {
             self.launched.spend.count(drain.run().await);
         }
+        finish::count_cost(&self.router, &self.launched);
         self.launched.spend.settle().await;
         if let Some(audit) = audit {
             self.router.decisions.ended(&self.launched.request.id, audit);

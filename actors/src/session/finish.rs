@@ -5,7 +5,9 @@ use atp_routing::agreement::Mode;
 use atp_routing::reconcile;
 use atp_routing::session::{Event, Failure, FinalAnswer, Provisional, Status};
 
+use super::Router;
 use super::drive::Drive;
+use super::launch::Launched;
 use super::output::{Answer, Consensus, Output, Telemetry};
 use crate::metrics::Outcome;
 
@@ -13,11 +15,7 @@ use crate::metrics::Outcome;
 pub(super) fn output(drive: &Drive, result: Result<FinalAnswer, Failure>) -> Output {
     match result {
         Ok(last) => {
-            let meter = &drive.router.world.meter;
-            meter.reconciled(last.consensus.strategy.as_str());
-            if let Some(agreement) = last.consensus.agreement {
-                meter.agreement.record(agreement);
-            }
+            count_answer(drive, &last);
             Output::Final(Box::new(answer(drive, last)))
         }
         Err(failure) => Output::Failed {
@@ -161,9 +159,43 @@ fn telemetry(drive: &Drive, model: Option<String>) -> Telemetry {
     }
 }
 
+fn count_answer(drive: &Drive, last: &FinalAnswer) {
+    let answers = &drive.router.world.meter.answers;
+    let consensus = &last.consensus;
+    answers.reconciled(consensus.strategy);
+    if consensus.strategy != drive.launched.strategy {
+        answers.switches.increment(1);
+    }
+    if let Some(agreement) = consensus.agreement {
+        answers.agreed(agreement, consensus.mode, consensus.uncertainties.len());
+        if let Some(confidence) = last.confidence {
+            answers.confident(drive.router.world.now(), confidence);
+        }
+    }
+}
+
+/// Counts what the request was charged, drains included, and how well that was foreseen.
+pub(super) fn count_cost(router: &Router, launched: &Launched) {
+    let Launched {
+        request,
+        machine,
+        estimated,
+        spend,
+        ..
+    } = launched;
+    let money = &router.world.meter.money;
+    let used = spend.used().amount();
+    money.spent(request.tier, used.usd_micros);
+    if machine.audit().is_some_and(|audit| audit.failure.is_none()) {
+        money.foreseen(*estimated, used);
+    }
+}
+
 /// Counts the request.
 pub(super) fn count(drive: &Drive) {
     let launched = &drive.launched;
+    let ignored = launched.machine.audit().map_or(0, |audit| audit.ignored);
+    drive.router.world.meter.ignored.increment(u64::from(ignored));
     let outcome = match launched.machine.audit().and_then(|audit| audit.failure) {
         None => Outcome::Ok,
         Some(Code::Cancel) => Outcome::Cancelled,
@@ -174,5 +206,6 @@ pub(super) fn count(drive: &Drive) {
         .router
         .world
         .meter
-        .request_ended(launched.request.tier, outcome, elapsed as f64);
+        .requests
+        .ended(launched.request.tier, outcome, elapsed as f64);
 }

@@ -7,10 +7,11 @@ use atp_protocol::error::{Code, Fault};
 use atp_protocol::estimate::Estimate;
 use atp_protocol::ids::{CloneId, LaneId, TenantId};
 use atp_protocol::request::{AgentRequest, Dialect};
-use atp_protocol::units::Millis;
+use atp_protocol::units::{Amount, Millis};
 use atp_routing::fib::Candidate;
 use atp_routing::plan::{Condition, Conditions, Decision, Input, Lane, Need, Plan, decide};
 use atp_routing::policy::PolicySet;
+use atp_routing::reconcile::Strategy;
 use atp_routing::scheduler::Item;
 use atp_routing::session::{EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx};
 
@@ -33,6 +34,9 @@ pub(super) struct Launched {
     pub(super) spend: Spend,
     pub(super) slot: Slot,
     pub(super) form: Form,
+    pub(super) strategy: Strategy,
+    /// What all lanes together are expected to use.
+    pub(super) estimated: Amount,
     pub(super) accepted: Millis,
 }
 
@@ -117,6 +121,7 @@ pub(super) async fn launch(
     router
         .world
         .meter
+        .requests
         .decision_us
         .record((router.world.clock.micros() - begun) as f64);
 
@@ -239,6 +244,11 @@ fn lay_out(
             .and_then(|persona| policies.persona(persona.as_str()));
         prompts.push(persona.and_then(|persona| persona.prompt.clone()));
     }
+    let estimated = plan
+        .lanes
+        .iter()
+        .fold(Amount::ZERO, |sum, lane| sum.plus(lane.need.mean));
+    router.world.meter.money.estimated(estimated);
     if lanes.is_empty() {
         return Err(Fault::new(Code::NoRoute, "the chosen adapter has just left; retry").retry_after(100));
     }
@@ -269,6 +279,8 @@ fn lay_out(
         spend,
         slot,
         form,
+        strategy: plan.strategy,
+        estimated,
         accepted,
     })
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::metrics::{Held, Meter};
+
 /// Streams running.
 #[derive(Debug, Default)]
 pub struct Load {
@@ -16,18 +18,23 @@ impl Load {
         self.streams.load(Ordering::Relaxed)
     }
 
-    pub(super) fn enter(self: &Arc<Self>) -> Running {
+    pub(super) fn enter(self: &Arc<Self>, meter: &Meter) -> Running {
         self.streams.fetch_add(1, Ordering::Relaxed);
-        Running(Arc::clone(self))
+        Running {
+            load: Arc::clone(self),
+            _counted: Held::by(&meter.requests.streams),
+        }
     }
 }
 
 /// One stream, counted until dropped.
-#[derive(Debug)]
-pub(super) struct Running(Arc<Load>);
+pub(super) struct Running {
+    load: Arc<Load>,
+    _counted: Held,
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+        self.load.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -85,7 +85,7 @@ impl Router {
     /// # Errors
     /// Everything that keeps it from starting: no route, no budget, no slot; `EIDEM` for a key used for something else.
     pub async fn open(self: &Rc<Self>, request: AgentRequest) -> Result<Opened, Fault> {
-        self.world.meter.request();
+        self.world.meter.requests.accepted();
         match request.meta.idempotency_key {
             Some(_) => repeat::open(self, request).await,
             None => self.start(request).await,

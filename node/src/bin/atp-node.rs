@@ -152,7 +152,7 @@ fn serve(
     ready: impl AsyncFnOnce(&NodeHandle) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     telemetry::init_logs(&config.telemetry)?;
-    let exposition = Arc::new(Exposition::new());
+    let exposition = Arc::new(Exposition::new().with_aliases(config.metrics.aliases));
     telemetry::report_panics(Arc::clone(&exposition.meter));
     let environment = Environment::real(config.node.workers);
     let runtime = Builder::new_current_thread()

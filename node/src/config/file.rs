@@ -40,6 +40,8 @@ pub struct Config {
     pub timeouts: TimeoutsConfig,
     /// Older clients.
     pub compat: CompatConfig,
+    /// Figures.
+    pub metrics: MetricsConfig,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
 }
@@ -399,6 +401,20 @@ impl Default for CompatConfig {
             budget_429: false,
             verify_frame: true,
         }
+    }
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsConfig {
+    /// Export series that have two names under both.
+    pub aliases: bool,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { aliases: true }
     }
 }
 

@@ -3,9 +3,15 @@
 use std::sync::Arc;
 
 use atp_actors::metrics::{Meter, describe};
+use atp_protocol::units::Millis;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// Upper bounds of each histogram (atp.md 27.1); others export quantiles.
+use super::derived;
+
+/// Relative errors of estimates.
+const ERRORS: &[f64] = &[0.05, 0.1, 0.2, 0.3, 0.5, 1.0];
+
+/// Upper bounds of each histogram (atp.md 27.1); where that names none, ours.
 const BUCKETS: &[(&str, &[f64])] = &[
     (
         "request_latency_ms",
@@ -27,6 +33,33 @@ const BUCKETS: &[(&str, &[f64])] = &[
         "fair_sched_wait_ms",
         &[1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0],
     ),
+    (
+        "frame_bytes",
+        &[
+            256.0,
+            1_024.0,
+            4_096.0,
+            16_384.0,
+            65_536.0,
+            262_144.0,
+            1_048_576.0,
+        ],
+    ),
+    ("fragment_count_per_message", &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0]),
+    ("buffer_wait_ms", &[10.0, 50.0, 100.0, 500.0, 1_000.0, 5_000.0]),
+    (
+        "router_estimate_tokens",
+        &[64.0, 256.0, 1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0],
+    ),
+    (
+        "router_estimate_usd_micros",
+        &[10.0, 100.0, 1_000.0, 10_000.0, 100_000.0, 1_000_000.0],
+    ),
+    ("router_estimate_mape_tokens", ERRORS),
+    ("router_estimate_mape_usd", ERRORS),
+    ("adapter_estimate_mape_tokens", ERRORS),
+    ("adapter_estimate_mape_usd", ERRORS),
+    ("disagreement_regions_avg", &[1.0, 2.0, 3.0, 5.0, 10.0]),
     ("agreement_pct", &[0.2, 0.4, 0.6, 0.8, 0.9]),
     (
         "finding_agreement_pct",
@@ -39,6 +72,7 @@ pub struct Exposition {
     /// Figures to count with.
     pub meter: Arc<Meter>,
     handle: PrometheusHandle,
+    aliases: bool,
 }
 
 impl Exposition {
@@ -59,18 +93,27 @@ impl Exposition {
         Self {
             meter: Arc::new(Meter::new(Arc::new(recorder))),
             handle,
+            aliases: true,
         }
+    }
+
+    /// Whether series that have two names are exported under both.
+    #[must_use]
+    pub fn with_aliases(mut self, aliases: bool) -> Self {
+        self.aliases = aliases;
+        self
     }
 
     /// Prometheus text 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
-        self.handle.render()
+        derived::complete(self.handle.render(), self.aliases)
     }
 
-    /// Folds what was observed since into the distributions; to be called every few seconds, so that they stay bounded
-    /// when nobody scrapes.
-    pub fn upkeep(&self) {
+    /// Folds what was observed since into the distributions and brings gauges up to date; to be called every few seconds,
+    /// so that they stay bounded when nobody scrapes.
+    pub fn upkeep(&self, now: Millis) {
+        self.meter.publish(now);
         self.handle.run_upkeep();
     }
 }

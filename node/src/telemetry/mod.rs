@@ -1,5 +1,6 @@
 //! Logs, metrics and traces. Exporters are started by `main` only, because they own threads.
 
+mod derived;
 mod logs;
 mod metrics;
 mod panics;

@@ -3,5 +3,6 @@
 mod catalogue;
 mod credentials;
 mod fixture;
+mod metrics;
 mod operators;
 mod repeats;

@@ -6,5 +6,6 @@ mod encodings;
 mod faults;
 mod fixture;
 mod leaving;
+mod metrics;
 mod requests;
 mod tenants;

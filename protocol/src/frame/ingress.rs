@@ -21,6 +21,23 @@ pub enum Incoming<'m> {
     Binary(&'m [u8]),
 }
 
+impl Incoming<'_> {
+    /// Bytes of the message as received.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// What a connection accepts at this moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy<'p> {
@@ -103,10 +120,7 @@ pub fn ingress<'m>(
     policy: &Policy<'_>,
     store: &mut dyn FnMut(Nonce<'_>) -> Result<(), Fault>,
 ) -> Result<Received<'m>, Fault> {
-    let len = match message {
-        Incoming::Text(text) => text.len(),
-        Incoming::Binary(bytes) => bytes.len(),
-    };
+    let len = message.len();
     if len > policy.limits.frame_bytes {
         let detail = format!("frame of {len} bytes; send at most {}", policy.limits.frame_bytes);
         return Err(Fault::new(Code::TooBig, detail).scoped(Scope::Connection));

@@ -21,7 +21,7 @@ pub use egress::{Encoded, Outbound, Wrapping, encode};
 pub use flags::{Flag, Flags};
 pub use ingress::{Incoming, Policy, Received, ingress};
 pub use meta::{DEADLINE_MS_MAX, Meta};
-pub use seal::{Nonce, Required, Stamp};
+pub use seal::{Nonce, Required, Stamp, is_checksum_failure};
 pub use shape::{Frame, TTL_INITIAL};
 
 pub(crate) use check::{Check, fault, missing};

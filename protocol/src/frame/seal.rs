@@ -11,6 +11,9 @@ use crate::value::{Object, Value};
 /// Longest nonce in bytes.
 const NONCE_MAX: usize = 128;
 
+/// What is said of a checksum that does not match; by it the failure is known again.
+const WRONG_CHECKSUM: &str = "is not that of the frame; send it again";
+
 /// `ts` values below this are read as seconds.
 const SECONDS_BELOW: u64 = 100_000_000_000;
 
@@ -140,7 +143,7 @@ pub(super) fn signature(
 
 /// Step 7: the checksum is checked whenever there is one.
 pub(super) fn checksum(frame: &Object<'_>, required: Required, is_signed: bool) -> Result<(), Fault> {
-    let wrong = || fault("", "checksum", "is not that of the frame; send it again");
+    let wrong = || fault("", "checksum", WRONG_CHECKSUM);
     match frame.present("checksum") {
         None if required.checksum && !is_signed => Err(denied()),
         None => Ok(()),
@@ -153,6 +156,12 @@ pub(super) fn checksum(frame: &Object<'_>, required: Required, is_signed: bool) 
             }
         }
     }
+}
+
+/// Whether a frame was refused because its checksum is not its own (`frame_checksum_fail_total`).
+#[must_use]
+pub fn is_checksum_failure(fault: &Fault) -> bool {
+    fault.code == Code::Proto && fault.detail.ends_with(WRONG_CHECKSUM)
 }
 
 /// One answer to every failure, so that a prober learns nothing from it.

@@ -66,7 +66,7 @@ pub(super) async fn open(router: &Rc<Router>, request: AgentRequest) -> Result<O
         }
         Next::Replay(outcome) => {
             let opened = outcome.replay()?;
-            router.world.meter.idempotent_replays.increment(1);
+            router.world.meter.requests.repeats.increment(1);
             Ok(opened)
         }
     }

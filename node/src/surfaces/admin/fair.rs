@@ -49,7 +49,10 @@ pub(super) async fn weight(request: HttpRequest, query: Query<Weight>) -> HttpRe
         let session = SessionId::new(session)
             .map_err(|error| Fault::new(Code::BadInput, format!("session: {error}")))?;
         let weight = query.weight.ok_or_else(missing)?;
-        surface.router.shared.fairness.set_weight(&session, weight)?;
+        let fairness = &surface.router.shared.fairness;
+        fairness.set_weight(&session, weight)?;
+        let weighted = fairness.weights().len();
+        surface.world.meter.queue.weighted_sessions.set(weighted as f64);
         Ok(json!({ "session": session, "weight": weight }))
     });
     reply::answer(&surface, &correlation, result)

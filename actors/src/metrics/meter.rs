@@ -1,0 +1,73 @@
+//! All series of a node.
+
+use std::sync::Arc;
+
+use atp_protocol::error::{Code, Scope};
+use atp_protocol::units::Millis;
+use metrics::{Counter, Recorder};
+
+use super::register::Register;
+use super::{Adapters, Answers, Money, Queue, Requests, Wire};
+
+/// All series of a node, by what they speak of.
+pub struct Meter {
+    register: Register,
+    /// Frames and fragments.
+    pub wire: Wire,
+    /// Requests, sessions, streams.
+    pub requests: Requests,
+    /// Budgets and costs.
+    pub money: Money,
+    /// The scheduler.
+    pub queue: Queue,
+    /// Reconciliation.
+    pub answers: Answers,
+    /// Adapters.
+    pub adapters: Adapters,
+    /// Panics caught at the edge of an actor.
+    pub panics: Counter,
+    /// Inputs that a parallel session had no place for.
+    pub ignored: Counter,
+}
+
+impl Meter {
+    /// Registers every series with `recorder`.
+    #[must_use]
+    pub fn new(recorder: Arc<dyn Recorder + Send + Sync>) -> Self {
+        let register = Register::new(recorder);
+        Self {
+            wire: Wire::new(&register),
+            requests: Requests::new(&register),
+            money: Money::new(&register),
+            queue: Queue::new(&register),
+            answers: Answers::new(&register),
+            adapters: Adapters::new(&register),
+            panics: register.counter("actor_panics_total", &[]),
+            ignored: register.counter(
+                "fsm_ignored_events_total",
+                &[("fsm", "parallel_session"), ("event", "input")],
+            ),
+            register,
+        }
+    }
+
+    /// An error was told to a caller. Rare enough to be looked up.
+    pub fn error(&self, code: Code, scope: Scope) {
+        let labels = [("code", code.as_str()), ("scope", scope.as_str())];
+        self.register.counter("atp_errors_total", &labels).increment(1);
+    }
+
+    /// An actor was started anew.
+    pub fn actor_restarted(&self, actor: &'static str) {
+        let labels = [("actor", actor)];
+        self.register
+            .counter("actor_restarts_total", &labels)
+            .increment(1);
+    }
+
+    /// Brings gauges that speak of the last seconds up to date; called every few seconds.
+    pub fn publish(&self, now: Millis) {
+        self.queue.publish(now);
+        self.answers.publish(now);
+    }
+}
