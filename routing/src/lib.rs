@@ -8,6 +8,7 @@
 //! 4. [`budget`] holds and settles money and tokens over an account and all its ancestors.
 //! 5. [`scheduler`] decides who goes next, and who gives way; [`breaker`] who is left alone.
 //! 6. [`session`] runs the lanes of one request; [`agreement`] compares their answers and [`reconcile`] makes one of them.
+//! 7. [`persona`] remembers how the lanes of each persona turned out, which the next decision goes by.
 //!
 //! Never here: I/O, actix, clocks, global state. Time is an argument, randomness a seed.
 
@@ -15,6 +16,7 @@ pub mod agreement;
 pub mod breaker;
 pub mod budget;
 pub mod fib;
+pub mod persona;
 pub mod plan;
 pub mod policy;
 pub mod reconcile;

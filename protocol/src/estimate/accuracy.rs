@@ -82,6 +82,22 @@ pub struct Observed {
     pub cools_off: bool,
 }
 
+impl Observed {
+    /// Compares what was `estimated` (means) and reserved (`effective`) for a lane with what it used.
+    #[must_use]
+    pub fn of(estimated: Amount, effective: Amount, actual: Amount) -> Self {
+        Self {
+            ape: Mape {
+                tokens: ape(estimated.tokens, actual.tokens),
+                usd: ape(estimated.usd_micros, actual.usd_micros),
+            },
+            is_under_tokens: actual.tokens > estimated.tokens,
+            is_under_usd: actual.usd_micros > estimated.usd_micros,
+            cools_off: is_under(effective, actual),
+        }
+    }
+}
+
 /// The estimate history of one adapter.
 #[derive(Debug, Clone, Default)]
 pub struct Accuracy {
@@ -107,20 +123,19 @@ impl Accuracy {
         }
         push_ratio(&mut self.token_ratios, estimated.tokens, actual.tokens);
         push_ratio(&mut self.usd_ratios, estimated.usd_micros, actual.usd_micros);
-        let cools_off = is_under(effective, actual);
-        if cools_off {
+        let observed = Observed::of(estimated, effective, actual);
+        if observed.cools_off {
             self.cool_off_until = Some(now.plus(COOL_OFF_MS));
         }
         self.review(now);
-        Observed {
-            ape: Mape {
-                tokens: ape(estimated.tokens, actual.tokens),
-                usd: ape(estimated.usd_micros, actual.usd_micros),
-            },
-            is_under_tokens: actual.tokens > estimated.tokens,
-            is_under_usd: actual.usd_micros > estimated.usd_micros,
-            cools_off,
-        }
+        observed
+    }
+
+    /// Mean error and underestimate rate over seven days, once 20 lanes were counted.
+    #[must_use]
+    pub fn known(&self, now: Millis) -> Option<(Mape, f64)> {
+        let (_, lanes) = self.under_of_lanes(now);
+        (lanes >= PRIOR_BELOW).then(|| (self.mape(now), self.under_rate(now)))
     }
 
     /// Mean error over seven days; the prior while fewer than 20 lanes counted.
@@ -279,9 +294,11 @@ mod tests {
         let mut accuracy = Accuracy::default();
         observe(&mut accuracy, 0, 500, 19);
         assert!((accuracy.mape(Millis(0)).tokens - 0.35).abs() < 1e-9);
+        assert!(accuracy.known(Millis(0)).is_none());
         observe(&mut accuracy, 0, 500, 1);
         assert!((accuracy.mape(Millis(0)).tokens - 1.0).abs() < 1e-9);
         assert!((accuracy.predictability(Millis(0)) - 0.5).abs() < 1e-9);
+        assert!(accuracy.known(Millis(0)).is_some());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::filter::{Facts, Limits, first_reason};
 use super::input::{Conditions, Input};
 use super::need::{Need, need};
 use super::reason::{Histogram, Reason};
-use super::score::{Components, p95_ms};
+use super::score::{Components, Past, p95_ms};
 use crate::fib::{Fib, Slot};
 use crate::policy::{Lifecycle, Policy};
 
@@ -38,6 +38,7 @@ pub(super) struct Scored {
     pub(super) score: f64,
     pub(super) need: Need,
     pub(super) p95_ms: Option<f64>,
+    pub(super) past: Past,
     /// Goes behind every candidate that is no reserve: of the fallback stage, or offered a tier lower than this one.
     pub(super) is_reserve: bool,
 }
@@ -142,6 +143,7 @@ fn score(facts: &Facts<'_>) -> Scored {
         score: components.score(&facts.policy.weights) * freshness,
         need: *facts.need,
         p95_ms: p95_ms(candidate, facts.condition),
+        past: Past::of(facts.condition),
         is_reserve: candidate.lifecycle == Lifecycle::Fallback
             || (facts.condition.is_downgraded && best_tier == Some(facts.tier)),
     }

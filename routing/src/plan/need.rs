@@ -18,6 +18,8 @@ pub struct Need {
     pub mean: Amount,
     /// Mean plus the tier's guard band: what is checked before dispatch and counted in windows.
     pub effective: Amount,
+    /// The adapter's own estimate stands behind it, so that the adapter is judged by it.
+    pub is_adapters: bool,
 }
 
 /// The adapter's estimate, else the router's own, each with the tier's guard band (atp.md 17.1 and 17.2).
@@ -30,7 +32,8 @@ pub(super) fn need(
     tier: Tier,
 ) -> Need {
     let own;
-    let estimate = match conditions.estimate(candidate) {
+    let given = conditions.estimate(candidate);
+    let estimate = match given {
         Some(given) if !given.is_contradictory() => given,
         Some(given) => {
             own = given.clone().mended();
@@ -56,6 +59,7 @@ pub(super) fn need(
             usd_micros: estimate.usd_micros.saturating_add(estimate.tools_usd_micros),
         },
         effective: estimate.guarded(tier, condition.mape, most).amount,
+        is_adapters: given.is_some(),
     }
 }
 

@@ -50,6 +50,38 @@ pub struct Components {
     pub safe: f64,
 }
 
+/// What speaks for a candidate or against it from before, written out for whoever asks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Past {
+    /// Share of its calls that succeed, drawn towards what is usual while they are few.
+    success: f64,
+    /// Reputation of the persona it carries out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reputation: Option<f64>,
+    /// What its cost counts times, because a lane of it has just outgrown its reservation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    surcharge: Option<f64>,
+    /// Offered one tier lower for underestimating too often.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    downgraded: bool,
+}
+
+impl Past {
+    pub(super) fn of(condition: &Condition) -> Self {
+        let parent = share_or(condition.parent_success, 1.0, SUCCESS_PRIOR);
+        let calls = share_or(Some(condition.calls), f64::MAX, 0.0);
+        let successes = share_or(Some(condition.successes), calls, 0.0);
+        Self {
+            success: (successes + SUCCESS_KAPPA * parent) / (calls + SUCCESS_KAPPA),
+            reputation: condition
+                .reputation
+                .filter(|reputation| (0.0..=1.0).contains(reputation)),
+            surcharge: Some(condition.surcharge).filter(|factor| *factor > 1.0),
+            downgraded: condition.is_downgraded,
+        }
+    }
+}
+
 impl Components {
     pub(super) fn new(
         input: &Input<'_>,
@@ -60,7 +92,7 @@ impl Components {
     ) -> Self {
         Self {
             cap: capability(input.required, &input.request.meta, candidate),
-            perf: performance(condition),
+            perf: performance(&Past::of(condition)),
             cost: cost(
                 need.effective.usd_micros,
                 condition.surcharge,
@@ -120,15 +152,8 @@ fn capability(required: &[&str], meta: &TaskMeta, candidate: &Candidate) -> f64 
     f64::from(u8::from(has(meta.task_type.as_deref().unwrap_or(CONVERSATION))))
 }
 
-fn performance(condition: &Condition) -> f64 {
-    let parent = share_or(condition.parent_success, 1.0, SUCCESS_PRIOR);
-    let calls = share_or(Some(condition.calls), f64::MAX, 0.0);
-    let successes = share_or(Some(condition.successes), calls, 0.0);
-    let success = (successes + SUCCESS_KAPPA * parent) / (calls + SUCCESS_KAPPA);
-    let reputation = condition
-        .reputation
-        .filter(|reputation| (0.0..=1.0).contains(reputation));
-    success * reputation.map_or(1.0, |reputation| 0.5 + 0.5 * reputation)
+fn performance(past: &Past) -> f64 {
+    past.success * past.reputation.map_or(1.0, |reputation| 0.5 + 0.5 * reputation)
 }
 
 /// Logarithmic between nothing and the ceiling, where it is 0.

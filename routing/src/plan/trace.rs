@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::consider::Verdict;
 use super::decide::Decision;
 use super::lane::{Plan, Spare};
-use super::score::Components;
+use super::score::{Components, Past};
 use crate::fib::Slot;
 use crate::policy::Relaxation;
 
@@ -46,6 +46,7 @@ struct CandidateTrace {
     id: Arc<str>,
     tier: &'static str,
     u: Components,
+    past: Past,
     score: f64,
     eff_tokens: u64,
     eff_usd_micros: u64,
@@ -136,6 +137,7 @@ impl Decision {
                     id: id(considered.slot),
                     tier: considered.tier.as_str(),
                     u: scored.components,
+                    past: scored.past,
                     score: scored.score,
                     eff_tokens: scored.need.effective.tokens,
                     eff_usd_micros: scored.need.effective.usd_micros,

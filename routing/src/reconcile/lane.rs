@@ -8,8 +8,11 @@ use super::answer::Answer;
 use super::outcome::{Consensus, Outcome, Reason};
 use super::{Params, Strategy};
 use crate::agreement::{
-    Mode, Tokens, finding_agreement, lexical_agreement, session_confidence, share_weights,
+    Mode, Tokens, finding_agreement, jaccard, lexical_agreement, session_confidence, share_weights,
 };
+
+/// Lanes that one is compared with for its own likeness, so that many lanes do not cost their square.
+const OTHERS_MAX: usize = 8;
 
 /// One lane's answer and what it counts.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +64,32 @@ pub fn agreement(lanes: &[LaneAnswer<'_>]) -> (Option<f64>, Mode) {
         }
     };
     (Some(value), mode)
+}
+
+/// How like each lane is to the others, its own vote left out: the mean over at most [`OTHERS_MAX`] of them. Findings are
+/// compared if any lane reports one, else words. `None` for a lane without others.
+#[must_use]
+pub fn likeness(lanes: &[LaneAnswer<'_>]) -> Vec<Option<f64>> {
+    let is_about_findings = lanes.iter().any(|lane| !lane.answer.findings.is_empty());
+    let tokens: Vec<Tokens> = lanes
+        .iter()
+        .filter(|_| !is_about_findings && lanes.len() > 1)
+        .map(|lane| lane.answer.tokens())
+        .collect();
+    let pair = |a: usize, b: usize| match is_about_findings {
+        true => finding_agreement(&[&lanes[a].answer.findings, &lanes[b].answer.findings]),
+        false => jaccard(&tokens[a], &tokens[b]),
+    };
+    (0..lanes.len())
+        .map(|own| {
+            let others: Vec<f64> = (0..lanes.len())
+                .filter(|other| *other != own)
+                .take(OTHERS_MAX)
+                .map(|other| pair(own, other))
+                .collect();
+            (!others.is_empty()).then(|| others.iter().sum::<f64>() / others.len() as f64)
+        })
+        .collect()
 }
 
 /// Lanes in the order of their index, with shared weights.

@@ -27,7 +27,7 @@ pub use adaptive::{Demand, choose};
 pub use answer::{Answer, Part};
 pub use arbiter::{Refusal, Rewrite, accept};
 pub use failure::Unreconciled;
-pub use lane::{LaneAnswer, agreement};
+pub use lane::{LaneAnswer, agreement, likeness};
 pub use outcome::{Consensus, MAX_UNCERTAINTIES, Outcome, Reason};
 pub use strategy::{Census, Strategy, UnknownStrategy};
 pub use weight::Weight;

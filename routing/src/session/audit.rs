@@ -11,7 +11,7 @@ use super::machine::ParallelSession;
 use super::params::{LaneIx, SessionIds, TargetIx};
 use super::rules::{Rule, State};
 use crate::agreement::Mode;
-use crate::reconcile::{Reason, Strategy};
+use crate::reconcile::{Reason, Strategy, likeness};
 
 /// A state change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -49,6 +49,8 @@ pub struct LaneRecord {
     pub weight: f64,
     /// Its confidence, penalties included.
     pub confidence: Option<f64>,
+    /// How like its answer is to those of the other lanes that ended well, its own vote left out.
+    pub agreement: Option<f64>,
     /// What adapters reported.
     pub usage: Option<Usage>,
     /// Output tokens seen.
@@ -107,7 +109,11 @@ impl ParallelSession {
 
     /// Writes the record.
     pub(super) fn record(&mut self, result: &Result<FinalAnswer, Failure>) {
-        let lanes: Vec<LaneRecord> = (0..self.lanes.len()).map(|at| self.lane_record(at)).collect();
+        let mut lanes: Vec<LaneRecord> = (0..self.lanes.len()).map(|at| self.lane_record(at)).collect();
+        let answers = self.answers(false);
+        for (answer, likeness) in answers.iter().zip(likeness(&answers)) {
+            lanes[answer.index].agreement = likeness;
+        }
         let answer = result.as_ref().ok();
         let spent: u64 = lanes
             .iter()
@@ -148,6 +154,7 @@ impl ParallelSession {
             ended_ms: since(lane.times.ended),
             weight: lane.plan.weight.value(),
             confidence: lane.confidence(),
+            agreement: None,
             usage: lane.usage(),
             seen_tokens: lane.seen_tokens,
             gaps_filled: lane.reorder.gaps,
