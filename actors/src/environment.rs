@@ -7,6 +7,9 @@ use atp_protocol::units::{Millis, UnixMillis};
 
 use crate::metrics::Meter;
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 /// Time. The monotonic readings of one clock never go back.
 pub trait Clock: Send + Sync {
     /// Microseconds since an arbitrary start.

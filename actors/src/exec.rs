@@ -20,6 +20,15 @@ pub enum Exec {
 #[error("the arbiter has ended; the node is stopping")]
 pub struct Ended;
 
+/// The arbiter of a key among `arbiters`, at least 1.
+#[must_use]
+pub fn shard_of(key: &str, arbiters: usize) -> usize {
+    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    usize::try_from(hash % arbiters.max(1) as u64).expect("a remainder of a usize is a usize")
+}
+
 impl Exec {
     /// How many arbiters there are.
     #[must_use]
@@ -39,10 +48,7 @@ impl Exec {
     /// The arbiter of a key: the same on every run with the same number of arbiters.
     #[must_use]
     pub fn shard(&self, key: &str) -> usize {
-        let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        usize::try_from(hash % self.len() as u64).expect("a remainder of a usize is a usize")
+        shard_of(key, self.len())
     }
 
     /// Runs `make` on arbiter `shard` and returns what it made.

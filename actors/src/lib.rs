@@ -8,6 +8,7 @@
 //!        ▲  decides Live (atomics)                  │ starts
 //!        │                                          ▼
 //!        └──────────── Finished ──────────────── Session ── hold, settle ──► Ledger ── append ──► LedgerLog
+//!                                                   └── Turned ──► Persona ── publishes ──► Roster, read by scoring
 //! ```
 //!
 //! [`environment`] and [`cpu`] are the seams to the world, [`exec`] says where an actor runs, [`supervision`] restarts it.
@@ -23,6 +24,7 @@ pub mod exec;
 pub mod history;
 pub mod ledger;
 pub mod metrics;
+pub mod persona;
 pub mod rate;
 pub mod registry;
 pub mod scheduler;

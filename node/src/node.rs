@@ -8,6 +8,7 @@ use std::time::Duration;
 use atp_actors::environment::{Clock, World};
 use atp_actors::exec::{Ended, Exec};
 use atp_actors::ledger::{Ledger, LedgerHandle};
+use atp_actors::persona;
 use atp_actors::registry::Registry;
 use atp_actors::session::{RepeatSettings, Router, RouterSettings, Shared};
 use atp_protocol::error::Fault;
@@ -186,7 +187,10 @@ impl Node {
             let (settings, tls, ledger) = (Arc::clone(&settings), tls.clone(), ledger.clone());
             let (router_settings, shared) = (Arc::clone(&router_settings), Arc::clone(&shared));
             let frames = Arc::clone(&frames);
+            let personas = Arc::downgrade(&registry.personas);
+            let share = (shard, exec.len());
             exec.run(shard, move || {
+                tokio::task::spawn_local(persona::keep(personas, world.clone(), share));
                 let router = Router::new(
                     world.clone(),
                     meta.registry.clone(),

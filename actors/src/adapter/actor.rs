@@ -13,13 +13,14 @@ use std::time::Duration;
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use atp_protocol::adapter::{AgentStatus, Health, HealthStatus};
 use atp_protocol::error::Code;
-use atp_protocol::estimate::Accuracy;
+use atp_protocol::estimate::{Accuracy, Observed};
 use atp_protocol::flow::{Aimd, AimdConfig, Signal, StatusConfig, StatusTracker, Work};
 use atp_protocol::units::{Amount, Millis};
 use atp_routing::breaker::{self, Breaker, Permit, State};
 use tracing::{info, warn};
 
-use super::{Adapter, Gate, Live};
+use super::tally::Tally;
+use super::{Adapter, Gate, Live, Past};
 use crate::environment::World;
 use crate::metrics::AdapterSeries;
 use crate::registry::{AdapterSpec, Attachment, Claim, Registry, Report};
@@ -53,6 +54,8 @@ pub(crate) struct Finished {
     pub(crate) target_ms: f64,
     /// Estimated, reserved and actual cost, when the call succeeded.
     pub(crate) cost: Option<[Amount; 3]>,
+    /// The estimate was the adapter's own.
+    pub(crate) is_own_estimate: bool,
 }
 
 /// Asks for a probe while the breaker is half open.
@@ -88,6 +91,7 @@ pub(crate) struct AdapterActor {
     status: StatusTracker,
     suggested: Option<u32>,
     accuracy: Accuracy,
+    tally: Tally,
     latencies: VecDeque<(Millis, f64)>,
     outcomes: VecDeque<(Millis, bool)>,
 }
@@ -120,6 +124,7 @@ impl AdapterActor {
             status: StatusTracker::new(StatusConfig::default()),
             suggested: None,
             accuracy: Accuracy::default(),
+            tally: Tally::default(),
             latencies: VecDeque::with_capacity(RECENT),
             outcomes: VecDeque::with_capacity(RECENT),
         }
@@ -168,8 +173,30 @@ impl AdapterActor {
         self.live.set_status(status);
     }
 
+    fn publish_past(&mut self, now: Millis) {
+        let (calls, successes) = self.tally.at(now);
+        let known = self.accuracy.known(now);
+        self.live.set_past(Past {
+            calls,
+            successes,
+            mape: known.map(|(mape, _)| mape),
+            under_rate: known.map(|(_, under_rate)| under_rate),
+            is_downgraded: self.accuracy.is_downgraded(now),
+        });
+    }
+
+    /// Only what the adapter estimated itself counts for it or against it.
+    fn judge(&mut self, now: Millis, [estimated, effective, actual]: [Amount; 3], is_own: bool) {
+        let observed = match is_own {
+            true => self.accuracy.observe(now, estimated, effective, actual),
+            false => Observed::of(estimated, effective, actual),
+        };
+        self.series.foreseen(observed.ape);
+    }
+
     fn tick(&mut self) {
         let now = self.world.now();
+        self.publish_past(now);
         self.publish_gate(now);
         self.publish_status(now);
         self.publish_window(now);
@@ -281,6 +308,7 @@ impl Handler<Finished> for AdapterActor {
         }
         if call.failed.is_none() || is_against {
             remember(&mut self.outcomes, now, !is_against);
+            self.tally.add(now, !is_against);
         }
         let signal = match call.failed {
             None => {
@@ -296,9 +324,8 @@ impl Handler<Finished> for AdapterActor {
         if let Some(signal) = signal {
             self.window.signal(now, signal, 0.0);
         }
-        if let Some([estimated, effective, actual]) = call.cost {
-            let observed = self.accuracy.observe(now, estimated, effective, actual);
-            self.series.foreseen(observed.ape);
+        if let Some(cost) = call.cost {
+            self.judge(now, cost, call.is_own_estimate);
         }
         self.publish_gate(now);
         self.publish_window(now);

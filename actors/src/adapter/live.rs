@@ -1,10 +1,11 @@
 //! An endpoint's condition as every arbiter sees it: atomics that the adapter's actor alone decides.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use atp_protocol::adapter::AgentStatus;
 use atp_protocol::error::{Code, Fault, Scope};
+use atp_protocol::estimate::Mape;
 use atp_protocol::units::Millis;
 
 /// Whether calls may go out.
@@ -36,6 +37,48 @@ pub struct Live {
     p95_ms: AtomicU32,
     errors_ppm: AtomicU32,
     surcharge_pct: AtomicU32,
+    calls: Figure,
+    successes: Figure,
+    mape: [Figure; 2],
+    under_rate: Figure,
+    is_downgraded: AtomicBool,
+}
+
+/// A number that may be unknown, to the precision of an `f32`.
+#[derive(Debug)]
+struct Figure(AtomicU32);
+
+impl Figure {
+    fn new(figure: Option<f64>) -> Self {
+        let unknown = Self(AtomicU32::new(0));
+        unknown.set(figure);
+        unknown
+    }
+
+    fn get(&self) -> Option<f64> {
+        let figure = f32::from_bits(self.0.load(Ordering::Relaxed));
+        (!figure.is_nan()).then(|| f64::from(figure))
+    }
+
+    fn set(&self, figure: Option<f64>) {
+        let bits = figure.map_or(f32::NAN, |figure| figure as f32).to_bits();
+        self.0.store(bits, Ordering::Relaxed);
+    }
+}
+
+/// What an endpoint's past says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Past {
+    /// Calls that ended, older ones counting less.
+    pub calls: f64,
+    /// Of these, the ones that succeeded.
+    pub successes: f64,
+    /// Mean error of its estimates, once known.
+    pub mape: Option<Mape>,
+    /// How often it used much more than estimated, once known.
+    pub under_rate: Option<f64>,
+    /// Offered one tier lower.
+    pub is_downgraded: bool,
 }
 
 impl Live {
@@ -51,6 +94,11 @@ impl Live {
             p95_ms: AtomicU32::new(u32::MAX),
             errors_ppm: AtomicU32::new(0),
             surcharge_pct: AtomicU32::new(100),
+            calls: Figure::new(Some(0.0)),
+            successes: Figure::new(Some(0.0)),
+            mape: std::array::from_fn(|_| Figure::new(None)),
+            under_rate: Figure::new(None),
+            is_downgraded: AtomicBool::new(false),
         }
     }
 
@@ -144,6 +192,32 @@ impl Live {
             .store((factor * 100.0) as u32, Ordering::Relaxed);
     }
 
+    /// What its past says of it.
+    #[must_use]
+    pub fn past(&self) -> Past {
+        let [tokens, usd] = &self.mape;
+        Past {
+            calls: self.calls.get().unwrap_or_default(),
+            successes: self.successes.get().unwrap_or_default(),
+            mape: tokens
+                .get()
+                .zip(usd.get())
+                .map(|(tokens, usd)| Mape { tokens, usd }),
+            under_rate: self.under_rate.get(),
+            is_downgraded: self.is_downgraded.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn set_past(&self, past: Past) {
+        let [tokens, usd] = &self.mape;
+        self.calls.set(Some(past.calls));
+        self.successes.set(Some(past.successes));
+        tokens.set(past.mape.map(|mape| mape.tokens));
+        usd.set(past.mape.map(|mape| mape.usd));
+        self.under_rate.set(past.under_rate);
+        self.is_downgraded.store(past.is_downgraded, Ordering::Relaxed);
+    }
+
     /// Takes a place in the window.
     ///
     /// # Errors
@@ -182,6 +256,24 @@ mod tests {
         assert_eq!(live.enter().unwrap_err().code, Code::WindowAgent);
         drop(place);
         assert!(live.enter().is_ok());
+    }
+
+    #[test]
+    fn a_past_is_read_as_it_was_written_and_unknown_before() {
+        let live = Live::new(1);
+        assert_eq!(live.past(), Past::default());
+        let past = Past {
+            calls: 8.0,
+            successes: 6.0,
+            mape: Some(Mape {
+                tokens: 0.5,
+                usd: 0.25,
+            }),
+            under_rate: Some(0.125),
+            is_downgraded: true,
+        };
+        live.set_past(past);
+        assert_eq!(live.past(), past);
     }
 
     #[test]

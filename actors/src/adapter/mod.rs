@@ -5,11 +5,12 @@ mod contract;
 mod endpoint;
 mod live;
 mod name;
+mod tally;
 
 pub(crate) use actor::{AdapterActor, AskProbe, Finished, Said};
 pub use contract::{
     Adapter, AdapterFactory, Call, Form, LaneEvent, LaneFinal, LaneStream, Metered, Partial, Question,
 };
 pub use endpoint::{Directory, Endpoint};
-pub use live::{Gate, Live, Place};
+pub use live::{Gate, Live, Past, Place};
 pub use name::AdapterName;

@@ -7,7 +7,7 @@ use atp_protocol::units::Millis;
 use metrics::{Counter, Recorder};
 
 use super::register::Register;
-use super::{Adapters, Answers, Money, Queue, Requests, Wire};
+use super::{Adapters, Answers, Flow, Money, Queue, Requests, Wire};
 
 /// All series of a node, by what they speak of.
 pub struct Meter {
@@ -24,6 +24,8 @@ pub struct Meter {
     pub answers: Answers,
     /// Adapters.
     pub adapters: Adapters,
+    /// Personas.
+    pub flow: Flow,
     /// Panics caught at the edge of an actor.
     pub panics: Counter,
     /// Inputs that a parallel session had no place for.
@@ -42,6 +44,7 @@ impl Meter {
             queue: Queue::new(&register),
             answers: Answers::new(&register),
             adapters: Adapters::new(&register),
+            flow: Flow::new(&register),
             panics: register.counter("actor_panics_total", &[]),
             ignored: register.counter(
                 "fsm_ignored_events_total",

@@ -8,6 +8,7 @@
 mod adapters;
 mod answers;
 mod capped;
+mod flow;
 mod held;
 mod meter;
 mod money;
@@ -21,6 +22,7 @@ mod wire;
 pub use adapters::{AdapterSeries, Adapters};
 pub use answers::Answers;
 pub use capped::{Capped, LABELS_MAX};
+pub use flow::Flow;
 pub use held::Held;
 pub use meter::Meter;
 pub use money::{Money, TenantSeries};

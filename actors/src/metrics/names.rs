@@ -104,6 +104,7 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "non_compliant_adapters" Gauge "adapters that failed the compliance probe";
     "adapter_health_updates" Counter "health reports of adapters";
     "circuits_open" Gauge "breakers open or half open";
+    "persona_reputation_score" Gauge "what is thought of a persona, 0 to 1, by persona";
     "actor_restarts_total" Counter "actors started anew after they ended, by actor";
     "actor_panics_total" Counter "panics caught at the edge of an actor";
 };

@@ -17,6 +17,7 @@ use super::tables::{self, Stale};
 use super::{Attachment, PolicyInForce, RegistryHandle, Snapshots};
 use crate::adapter::{AdapterActor, AdapterName, Directory, Endpoint, Live};
 use crate::environment::World;
+use crate::persona::Roster;
 
 /// Most adapters of a node.
 pub const ADAPTERS_MAX: usize = 4_096;
@@ -37,6 +38,7 @@ pub struct Registry {
     registrations: u64,
     snapshots: Arc<Snapshots>,
     directory: Arc<Directory>,
+    personas: Arc<Roster>,
     world: World,
     stale: Stale,
 }
@@ -51,16 +53,18 @@ impl Registry {
         };
         let snapshots = Arc::new(Snapshots::new(in_force));
         let directory = Arc::new(Directory::default());
+        let personas = Arc::new(Roster::default());
         let registry = Self {
             policy,
             adapters: BTreeMap::new(),
             snapshots: Arc::clone(&snapshots),
             directory: Arc::clone(&directory),
+            personas: Arc::clone(&personas),
             registrations: 0,
             world,
             stale: Stale::default(),
         };
-        RegistryHandle::new(registry.start(), snapshots, directory)
+        RegistryHandle::new(registry.start(), snapshots, directory, personas)
     }
 
     /// Publishes what changed.
@@ -72,6 +76,8 @@ impl Registry {
         };
         let fibs = tables::rebuilt(&policy.set, &self.adapters, &self.snapshots.fibs(), &stale);
         let routable = tables::routable(&self.adapters, &fibs);
+        self.personas
+            .assign(tables::personas(&policy.set, &self.adapters, &fibs));
         self.snapshots.publish(policy, fibs, routable);
         let endpoints = self.adapters.values().map(|entry| Arc::clone(&entry.endpoint));
         self.directory.replace(endpoints);

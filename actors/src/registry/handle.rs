@@ -11,6 +11,7 @@ use atp_routing::policy::Lint;
 use super::messages::{AdapterView, Claim, List, LoadPolicy, Register, Report, Withdraw};
 use super::{AdapterSpec, Registry, Snapshots};
 use crate::adapter::{AdapterName, Directory, Said};
+use crate::persona::Roster;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -20,14 +21,22 @@ pub struct RegistryHandle {
     pub snapshots: Arc<Snapshots>,
     /// The adapters behind the candidates.
     pub directory: Arc<Directory>,
+    /// The personas of policy and adapters, and how they do.
+    pub personas: Arc<Roster>,
 }
 
 impl RegistryHandle {
-    pub(super) fn new(addr: Addr<Registry>, snapshots: Arc<Snapshots>, directory: Arc<Directory>) -> Self {
+    pub(super) fn new(
+        addr: Addr<Registry>,
+        snapshots: Arc<Snapshots>,
+        directory: Arc<Directory>,
+        personas: Arc<Roster>,
+    ) -> Self {
         Self {
             addr,
             snapshots,
             directory,
+            personas,
         }
     }
 

@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use atp_protocol::ids::{AdapterId, TenantId};
+use atp_protocol::ids::{AdapterId, PersonaId, TenantId};
 use atp_routing::fib::{Fib, Registered, Unroutable};
 use atp_routing::policy::PolicySet;
 
 use super::Fibs;
 use super::entry::Entry;
 use crate::adapter::AdapterName;
+use crate::persona::{PersonaName, Posts};
 
 type Adapters = BTreeMap<AdapterName, Entry>;
 
@@ -85,6 +86,45 @@ pub(super) fn routable(adapters: &Adapters, fibs: &Fibs) -> usize {
         Some(owner) => tenants.get(owner).is_some_and(|served| served.contains(&name.id)),
     };
     adapters.keys().filter(is_served).count()
+}
+
+/// The personas that policy describes or everybody's adapters carry out, and those that a tenant's own agents do: what
+/// these make of a persona is no business of others.
+pub(super) fn personas(set: &PolicySet, adapters: &Adapters, fibs: &Fibs) -> Posts {
+    let position = |id: &PersonaId| {
+        let role = set.persona(id.as_str());
+        role.map_or_else(Vec::new, |role| role.compliance.clone())
+    };
+    let everybodys = fibs.everybodys.candidates().iter();
+    let everybodys = everybodys
+        .flat_map(|candidate| &candidate.personas)
+        .chain(set.personas().map(|(id, _)| id));
+    let tenants = fibs.tenants.iter().flat_map(|(owner, fib)| {
+        let is_own = |id: &AdapterId| {
+            let name = AdapterName {
+                owner: Some(owner.clone()),
+                id: id.clone(),
+            };
+            adapters.contains_key(&name)
+        };
+        let own = fib.candidates().iter();
+        own.filter(move |candidate| is_own(&candidate.adapter))
+            .flat_map(|candidate| &candidate.personas)
+            .map(move |id| (Some(owner.clone()), id))
+    });
+    everybodys
+        .map(|id| (None, id))
+        .chain(tenants)
+        .map(|(owner, id)| {
+            (
+                PersonaName {
+                    owner,
+                    id: id.clone(),
+                },
+                position(id),
+            )
+        })
+        .collect()
 }
 
 /// Why an adapter has no candidates, if it has none.

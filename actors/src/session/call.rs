@@ -31,6 +31,8 @@ pub(super) struct Target {
     /// Expected cost, and what is held for it.
     pub(super) estimate: Estimate,
     pub(super) effective: Amount,
+    /// The estimate is the adapter's own.
+    pub(super) is_own_estimate: bool,
 }
 
 /// What a call tells its session.
@@ -64,6 +66,7 @@ pub(super) struct Running {
     price: Price,
     estimated: Amount,
     effective: Amount,
+    is_own_estimate: bool,
     target_ms: f64,
     seq: u64,
     started: Millis,
@@ -101,6 +104,7 @@ impl Running {
                 usd_micros: to.estimate.usd_micros,
             },
             effective: to.effective,
+            is_own_estimate: to.is_own_estimate,
             target_ms,
             seq: 0,
             started: now,
@@ -334,6 +338,7 @@ impl Running {
                 .usage
                 .filter(|_| failed.is_none())
                 .map(|usage| [self.estimated, self.effective, usage.amount()]),
+            is_own_estimate: self.is_own_estimate,
         };
         // A full mailbox loses a figure, not a call.
         let _ = self.endpoint.actor.try_send(report);

@@ -19,7 +19,7 @@ use super::call::{Running, Signal};
 use super::drain::Drain;
 use super::launch::Launched;
 use super::output::{OUTPUT_MAX, Output};
-use super::{Router, finish};
+use super::{Router, finish, reputation};
 use crate::adapter::{Call, Form};
 use crate::metrics::Held;
 use crate::scheduler::Slot;
@@ -380,6 +380,7 @@ impl Drive {
 
     /// Drains what bills on, settles, and puts the session on record.
     async fn close(mut self) {
+        reputation::tell(&self.launched, &self.router.registry.personas);
         let audit = self
             .launched
             .machine

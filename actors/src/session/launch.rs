@@ -18,14 +18,20 @@ use atp_routing::session::{EscalationPlan, LanePlan, ParallelSession, SessionIds
 use super::call::Target;
 use super::spend::Spend;
 use super::{Explained, Facts, Router, RouterSettings};
-use crate::adapter::{Directory, Form, Gate};
+use crate::adapter::{Directory, Endpoint, Form, Gate};
+use crate::persona::{Attendance, Member, Roster};
 use crate::scheduler::Slot;
+
+/// What the most erratic persona's word counts beside a steady one's.
+const RELIABILITY_MIN: f64 = 0.1;
 
 /// A request that may run.
 pub(super) struct Launched {
     pub(super) request: Arc<AgentRequest>,
     pub(super) targets: Vec<Target>,
     pub(super) prompts: Vec<Option<Arc<str>>>,
+    /// Who the first lanes act for; empty where they act for nobody.
+    pub(super) personas: Vec<Option<Attendance>>,
     /// Every lane's name, escalations last.
     pub(super) lanes: Vec<LaneId>,
     /// Lanes that start at once.
@@ -58,7 +64,23 @@ impl Launched {
 struct Facing<'a> {
     directory: &'a Directory,
     tenant: &'a TenantId,
+    personas: &'a Roster,
     now: Millis,
+}
+
+impl Facing<'_> {
+    /// How the personas a candidate carries out do with it; the mean where it carries out several.
+    fn reputation(&self, endpoint: &Endpoint, candidate: &Candidate) -> Option<f64> {
+        let owner = endpoint.name.owner.as_ref();
+        let members = candidate
+            .personas
+            .iter()
+            .filter_map(|id| self.personas.get(owner, id));
+        let (sum, count) = members
+            .filter_map(|member| member.standing().with(&candidate.adapter))
+            .fold((0.0, 0.0), |(sum, count), score| (sum + score, count + 1.0));
+        (count > 0.0).then(|| sum / count)
+    }
 }
 
 impl Conditions for Facing<'_> {
@@ -70,6 +92,7 @@ impl Conditions for Facing<'_> {
             };
         };
         let live = &endpoint.live;
+        let past = live.past();
         Condition {
             breaker_open_ms: match live.gate() {
                 Gate::Closed | Gate::HalfOpen => None,
@@ -84,6 +107,12 @@ impl Conditions for Facing<'_> {
             p95_samples: 50,
             error_rate: Some(live.error_rate()),
             surcharge: live.surcharge(),
+            mape: past.mape,
+            under_rate: past.under_rate,
+            is_downgraded: past.is_downgraded,
+            successes: past.successes,
+            calls: past.calls,
+            reputation: self.reputation(&endpoint, candidate),
             ..Condition::default()
         }
     }
@@ -105,6 +134,7 @@ pub(super) async fn launch(
     let facing = Facing {
         directory: &router.registry.directory,
         tenant,
+        personas: &router.registry.personas,
         now: accepted,
     };
     let mut input = Input::new(accepted, &router.settings.region, &request);
@@ -224,11 +254,13 @@ fn lay_out(
                 ..Estimate::default()
             },
             effective: need.effective,
+            is_own_estimate: need.is_adapters,
         });
         Some(TargetIx(targets.len() - 1))
     };
     let mut lanes = Vec::with_capacity(plan.lanes.len());
     let mut prompts = Vec::with_capacity(plan.lanes.len());
+    let mut personas: Vec<Option<Attendance>> = Vec::new();
     for lane in &plan.lanes {
         let Some(first) = target(&lane.candidate, &lane.need) else {
             continue;
@@ -237,7 +269,12 @@ fn lay_out(
             .fallbacks_for(lane)
             .filter_map(|spare| target(&spare.candidate, &spare.need))
             .collect();
-        lanes.push(lane_plan(lane, first, fallbacks));
+        let member = persona_of(router, &request.identity.tenant, lane);
+        lanes.push(lane_plan(lane, first, fallbacks, member.as_deref()));
+        if let Some(member) = member {
+            personas.resize_with(lanes.len(), || None);
+            personas[lanes.len() - 1] = Some(Attendance::new(member));
+        }
         let persona = lane
             .persona
             .as_ref()
@@ -273,6 +310,7 @@ fn lay_out(
         request,
         targets,
         prompts,
+        personas,
         lanes: names,
         first_lanes,
         machine,
@@ -285,7 +323,14 @@ fn lay_out(
     })
 }
 
-fn lane_plan(lane: &Lane, target: TargetIx, fallbacks: Vec<TargetIx>) -> LanePlan {
+/// The persona that a lane acts for.
+fn persona_of(router: &Router, tenant: &TenantId, lane: &Lane) -> Option<Arc<Member>> {
+    let id = lane.persona.as_ref()?;
+    let endpoint = router.registry.directory.get(tenant, &lane.candidate.adapter)?;
+    router.registry.personas.get(endpoint.name.owner.as_ref(), id)
+}
+
+fn lane_plan(lane: &Lane, target: TargetIx, fallbacks: Vec<TargetIx>, persona: Option<&Member>) -> LanePlan {
     let id = LaneId {
         persona: lane.persona.clone(),
         clone: (lane.clone > 1).then_some(CloneId(lane.clone)),
@@ -293,6 +338,13 @@ fn lane_plan(lane: &Lane, target: TargetIx, fallbacks: Vec<TargetIx>) -> LanePla
     let mut plan = LanePlan::new(id, lane.tier, target);
     plan.fallbacks = fallbacks;
     plan.weight.base = lane.weight;
+    if let Some(persona) = persona {
+        let standing = persona.standing();
+        plan.weight.reputation = standing.with(&lane.candidate.adapter);
+        // Whoever is asked has some say.
+        let reliability = standing.reputation.map(|reputation| reputation.reliability);
+        plan.weight.reliability = reliability.map_or(1.0, |reliability| reliability.max(RELIABILITY_MIN));
+    }
     plan.is_compliance = lane.is_required;
     plan
 }

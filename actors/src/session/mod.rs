@@ -25,6 +25,7 @@ mod launch;
 mod load;
 mod output;
 mod repeat;
+mod reputation;
 mod router;
 mod shared;
 mod spend;

@@ -5,4 +5,5 @@ mod credentials;
 mod fixture;
 mod metrics;
 mod operators;
+mod personas;
 mod repeats;

@@ -4,11 +4,12 @@ use serde_json::json;
 
 use super::fixture::{TEXT, on_node};
 
-const PATHS: [(&str, &str); 7] = [
+const PATHS: [(&str, &str); 8] = [
     ("GET", "/admin/sessions"),
     ("GET", "/admin/streams/x"),
     ("POST", "/admin/drain"),
     ("GET", "/v1/admin/cluster"),
+    ("GET", "/v1/admin/personas"),
     ("GET", "/admin/fair/weights"),
     ("POST", "/admin/fair/weight?session=s&weight=2"),
     ("GET", "/admin/fair/served"),

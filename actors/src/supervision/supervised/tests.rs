@@ -1,44 +1,7 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use atp_protocol::units::UnixMillis;
+use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::environment::{Clock, Random};
-use crate::metrics::Meter;
-
-#[derive(Default)]
-struct TestClock(AtomicU64);
-
-impl Clock for TestClock {
-    fn micros(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-    fn unix(&self) -> UnixMillis {
-        UnixMillis(self.micros() / 1_000)
-    }
-}
-
-struct Zeros;
-
-impl Random for Zeros {
-    fn fill(&self, out: &mut [u8]) {
-        out.fill(0);
-    }
-}
-
-fn world() -> (World, Arc<TestClock>) {
-    let clock = Arc::new(TestClock::default());
-    let meter = Arc::new(Meter::new(Arc::new(::metrics::NoopRecorder)));
-    (
-        World {
-            clock: Arc::clone(&clock) as _,
-            random: Arc::new(Zeros),
-            meter,
-        },
-        clock,
-    )
-}
+use crate::environment::testing::world;
 
 struct Echo;
 

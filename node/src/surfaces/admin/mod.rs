@@ -6,6 +6,7 @@ mod cluster;
 mod drain;
 mod fair;
 mod keys;
+mod personas;
 mod policy;
 mod routes;
 mod sessions;
@@ -27,6 +28,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(at("/v1/admin/adapters", "GET").route(web::get().to(adapters::list)))
         .service(at("/v1/admin/api-keys", "POST").route(web::post().to(keys::make)))
         .service(at("/v1/admin/cluster", "GET").route(web::get().to(cluster::get)))
+        .service(at("/v1/admin/personas", "GET").route(web::get().to(personas::list)))
         .service(policy)
         .service(at("/v1/admin/routes", "GET").route(web::get().to(routes::table)))
         .service(at("/v1/policies/reload", "POST").route(web::post().to(policy::apply)))
