@@ -3,13 +3,21 @@
 //! One writer appends; any number of readers follow, each at its own pace, and get everything from where they begin. Bounds:
 //! at most `max_bytes` are kept. What the furthest reader has taken gives way first, so that one who is behind it learns of a
 //! gap; what nobody has taken never gives way: the writer finds no [`room`](History::room) and is to wait, which stops
-//! whoever it reads from. With [`Unread::Drop`] it also gives way while there is no reader at all.
+//! whoever it reads from. With [`Unread::Drop`] it also gives way while there is no reader at all. All histories of a node
+//! share a [`Pool`]; when that is used up, each keeps [`FLOOR`] bytes and treats everything above as beyond its bound.
+
+mod pool;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
+
+pub use pool::Pool;
+
+/// Bytes that every history may keep, however many there are.
+pub const FLOOR: usize = 64 << 10;
 
 /// What becomes of items that no reader took, when there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +37,7 @@ pub struct History<T> {
     readers: AtomicUsize,
     max_bytes: usize,
     unread: Unread,
+    pool: Arc<Pool>,
 }
 
 struct Kept<T> {
@@ -66,7 +75,7 @@ pub struct Reader<T> {
 impl<T: Clone> History<T> {
     /// Nothing said. Items count by the bytes their writer says they have.
     #[must_use]
-    pub fn new(max_bytes: usize, unread: Unread) -> Arc<Self> {
+    pub fn new(max_bytes: usize, unread: Unread, pool: &Arc<Pool>) -> Arc<Self> {
         let tail = Tail {
             next: 0,
             is_closed: false,
@@ -84,6 +93,7 @@ impl<T: Clone> History<T> {
             readers: AtomicUsize::new(0),
             max_bytes,
             unread,
+            pool: Arc::clone(pool),
         })
     }
 
@@ -93,17 +103,29 @@ impl<T: Clone> History<T> {
 
     /// Resolves when an item may be appended.
     pub async fn room(&self) {
-        let mut taken = self.taken.subscribe();
+        let (mut taken, mut freed) = (self.taken.subscribe(), self.pool.freed());
         while !self.has_room() {
-            // The sender lives in `self`.
-            let _ = taken.changed().await;
+            // Their senders live in `self`.
+            tokio::select! {
+                biased;
+                _ = taken.changed() => {}
+                _ = freed.changed() => {}
+            }
         }
     }
 
     /// Whether an item may be appended without waiting.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.drops_unread() || self.kept().untaken_bytes < self.max_bytes
+        self.drops_unread() || self.kept().untaken_bytes < self.allowed()
+    }
+
+    /// Bytes it may keep at the moment.
+    fn allowed(&self) -> usize {
+        match self.pool.is_full() {
+            true => self.max_bytes.min(FLOOR),
+            false => self.max_bytes,
+        }
     }
 
     fn drops_unread(&self) -> bool {
@@ -116,16 +138,20 @@ impl<T: Clone> History<T> {
             return;
         }
         let drops_unread = self.drops_unread();
+        self.pool.take(bytes);
+        let allowed = self.allowed();
         let mut kept = self.kept();
         kept.items.push_back((item, bytes));
         kept.bytes += bytes;
         kept.untaken_bytes += bytes;
-        while kept.bytes > self.max_bytes && kept.items.len() > 1 && (drops_unread || kept.first < kept.taken)
-        {
+        let before = kept.bytes;
+        while kept.bytes > allowed && kept.items.len() > 1 && (drops_unread || kept.first < kept.taken) {
             kept.forget_oldest();
         }
+        let forgotten = before - kept.bytes;
         let next = kept.first + kept.items.len() as u64;
         drop(kept);
+        self.pool.give_back(forgotten);
         self.tail.send_modify(|tail| tail.next = next);
     }
 
@@ -190,6 +216,13 @@ impl<T: Clone> History<T> {
             self.taken.send_replace(());
         }
         Some(Read::Item(item))
+    }
+}
+
+impl<T> Drop for History<T> {
+    fn drop(&mut self) {
+        let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.pool.give_back(kept.bytes);
     }
 }
 

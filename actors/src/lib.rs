@@ -29,4 +29,5 @@ pub mod rate;
 pub mod registry;
 pub mod scheduler;
 pub mod session;
+pub mod streams;
 pub mod supervision;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use atp_actors::history::FLOOR;
 use atp_protocol::error::Fault;
 use atp_protocol::ids::AccountId;
 use atp_routing::budget::Limits;
@@ -67,14 +68,17 @@ pub fn bounds(config: &Config) -> String {
     let queued = u64::from(config.sched.max_queued) * 3;
     let repeats = &config.idempotency;
     let repeats = (repeats.max_keys as u64) * PER_KEY + repeats.max_bytes as u64;
-    let total = streams * PER_STREAM + queued * (64 << 10) + repeats + (40 << 20);
+    let resume = &config.resume;
+    let kept = resume.max_bytes as u64 + resume.max_streams as u64 * FLOOR as u64;
+    let total = streams * PER_STREAM + queued * (64 << 10) + repeats + kept + (40 << 20);
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "bounds: {streams} lanes, {queued} waiting requests, {} connections, bodies of {} MiB, {} idempotency keys; \
+        "bounds: {streams} lanes, {queued} waiting requests, {} connections, bodies of {} MiB, {} kept streams, {} idempotency keys; \
          memory at those bounds about {} MiB beside request bodies",
         config.limits.max_connections,
         config.limits.max_body_bytes >> 20,
+        resume.max_streams,
         config.idempotency.max_keys,
         total >> 20,
     );

@@ -10,7 +10,8 @@ use atp_actors::exec::{Ended, Exec};
 use atp_actors::ledger::{Ledger, LedgerHandle};
 use atp_actors::persona;
 use atp_actors::registry::Registry;
-use atp_actors::session::{RepeatSettings, Router, RouterSettings, Shared};
+use atp_actors::session::{RepeatSettings, Router, RouterSettings, Shared, SharedSettings};
+use atp_actors::streams::StreamSettings;
 use atp_protocol::error::Fault;
 use atp_protocol::ids::{AccountId, TenantId};
 use atp_routing::budget::Limits;
@@ -174,7 +175,7 @@ impl Node {
         let (stop, stopping) = watch::channel(false);
         let settings = Arc::new(surface_settings(&config));
         let router_settings = Arc::new(router_settings(&config, exec.len()));
-        let shared = Arc::new(Shared::new(DECISIONS_MAX, repeat_settings(&config)));
+        let shared = Arc::new(Shared::new(shared_settings(&config)));
         let times = HttpTimes {
             head: Duration::from_millis(config.limits.read_timeout_ms),
             keep_alive: Duration::from_secs(75),
@@ -369,11 +370,20 @@ fn router_settings(config: &Config, arbiters: usize) -> RouterSettings {
     }
 }
 
-const fn repeat_settings(config: &Config) -> RepeatSettings {
-    RepeatSettings {
-        ttl_ms: config.idempotency.ttl_ms,
-        keys_max: config.idempotency.max_keys,
-        kept_bytes: config.idempotency.max_bytes,
+const fn shared_settings(config: &Config) -> SharedSettings {
+    SharedSettings {
+        decisions_max: DECISIONS_MAX,
+        history_bytes: config.resume.max_bytes,
+        repeats: RepeatSettings {
+            ttl_ms: config.idempotency.ttl_ms,
+            keys_max: config.idempotency.max_keys,
+            kept_bytes: config.idempotency.max_bytes,
+        },
+        streams: StreamSettings {
+            ttl_ms: config.resume.ttl_ms,
+            buffer_bytes: config.resume.buffer_bytes,
+            streams_max: config.resume.max_streams,
+        },
     }
 }
 

@@ -1,19 +1,16 @@
 //! Streams that the peer opened.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use actix::{AsyncContext, Context, Handler, ResponseFuture};
 use atp_protocol::connection::{Output, StreamKey};
 use atp_protocol::error::{Code, ControlError, Fault};
 use atp_protocol::frame::Frame;
-use atp_protocol::payload::{Body, Request};
-use atp_protocol::request::AgentRequest;
 use atp_protocol::units::Window;
 
 use super::actor::Connection;
 use super::messages::{Admitted, Happened};
-use super::render;
+use super::{asked, render};
 use crate::session::{Opened, Output as Said};
 
 impl Connection {
@@ -24,8 +21,9 @@ impl Connection {
         frame: &Frame<'static>,
         context: &mut Context<Self>,
     ) -> Vec<Output> {
-        let admitted = self.settings.rate.admit(&self.router.world);
-        let request = match admitted.and_then(|()| self.request(&key, frame)) {
+        let (world, ms) = (&self.router.world, self.settings.request_ms);
+        let admitted = self.settings.rate.admit(world);
+        let request = match admitted.and_then(|()| asked::request(world, &self.identity, ms, frame)) {
             Ok(request) => request,
             Err(fault) => return self.refuse(&key, &fault),
         };
@@ -45,48 +43,6 @@ impl Connection {
         self.router.world.meter.error(fault.code, fault.scope);
         let now = self.now();
         self.machine.fail(now, key, fault)
-    }
-
-    fn request(&self, key: &StreamKey, frame: &Frame<'static>) -> Result<AgentRequest, Fault> {
-        let asked: Request = match Body::read(&frame.payload)? {
-            Body::Request(asked) => *asked,
-            Body::Dispatch(dispatch) => dispatch
-                .content
-                .ok_or_else(|| Fault::new(Code::BadInput, "agent.dispatch: content is missing"))?,
-            _ => {
-                let detail = format!(
-                    "a stream is opened with agent.request, not {}",
-                    frame.payload.name
-                );
-                return Err(Fault::new(Code::Proto, detail));
-            }
-        };
-        let tier = frame.qos.unwrap_or_else(|| Request::tier(asked.content.quality));
-        if tier < self.identity.tier_max {
-            let detail = format!("this key may ask for {} at best", self.identity.tier_max);
-            return Err(Fault::new(Code::Policy, detail));
-        }
-        let world = &self.router.world;
-        let meta = frame.meta.as_ref();
-        Ok(AgentRequest {
-            id: world.request_id(),
-            identity: self.identity.as_ref().clone(),
-            session: key.session.clone(),
-            stream: key.stream.clone(),
-            tier,
-            window: frame.window,
-            meta: meta.map(|meta| meta.task()).unwrap_or_default(),
-            content: Arc::new(asked.content),
-            native: None,
-            wants_stream: asked.stream.unwrap_or(true),
-            choices: 1,
-            max_cost_usd_micros: asked.max_cost_usd_micros,
-            deadline_ms: meta
-                .and_then(|meta| meta.deadline_ms())
-                .unwrap_or(self.settings.request_ms),
-            latency_slo_ms: asked.latency_slo_ms,
-            correlation_id: world.mint("cor_").into(),
-        })
     }
 
     /// The peer has given the stream up, or it is over.

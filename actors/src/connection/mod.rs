@@ -10,12 +10,13 @@
 
 mod actor;
 mod agent;
+pub(crate) mod asked;
 mod client;
 mod counting;
 mod dialled;
 mod egress;
 mod messages;
-mod render;
+pub(crate) mod render;
 
 pub use actor::{Connection, ConnectionSettings};
 pub use egress::{Egress, Wire, egress};

@@ -10,7 +10,7 @@ fn read(reader: &mut Reader<u32>) -> Vec<Read<u32>> {
 
 #[test]
 fn every_reader_gets_everything_from_where_it_begins() {
-    let history = History::new(100, Unread::Keep);
+    let history = History::new(100, Unread::Keep, &Pool::new(1_000));
     history.push(1, 10);
     let mut early = history.reader(0, ALL).unwrap();
     history.push(2, 10);
@@ -27,7 +27,7 @@ fn every_reader_gets_everything_from_where_it_begins() {
 
 #[test]
 fn what_nobody_took_is_kept_and_the_writer_waits() {
-    let history = History::new(30, Unread::Keep);
+    let history = History::new(30, Unread::Keep, &Pool::new(1_000));
     for item in 0..3 {
         history.push(item, 10);
     }
@@ -41,7 +41,7 @@ fn what_nobody_took_is_kept_and_the_writer_waits() {
 
 #[test]
 fn a_slow_reader_learns_what_it_lost() {
-    let history = History::new(30, Unread::Keep);
+    let history = History::new(30, Unread::Keep, &Pool::new(1_000));
     let mut fast = history.reader(0, ALL).unwrap();
     let mut slow = history.reader(0, ALL).unwrap();
     for item in 0..5 {
@@ -56,7 +56,7 @@ fn a_slow_reader_learns_what_it_lost() {
 
 #[test]
 fn without_readers_the_oldest_give_way_where_that_is_wanted() {
-    let history = History::new(30, Unread::Drop);
+    let history = History::new(30, Unread::Drop, &Pool::new(1_000));
     for item in 0..5 {
         assert!(history.has_room());
         history.push(item, 10);
@@ -70,8 +70,35 @@ fn without_readers_the_oldest_give_way_where_that_is_wanted() {
 }
 
 #[test]
+fn a_full_pool_leaves_every_history_its_floor_and_wakes_who_waits_for_more() {
+    let pool = Pool::new(2 * FLOOR);
+    let greedy = History::new(4 * FLOOR, Unread::Keep, &pool);
+    let modest = History::new(4 * FLOOR, Unread::Keep, &pool);
+    greedy.push(1, 2 * FLOOR);
+    assert!(!greedy.has_room(), "the pool is used up");
+    assert!(modest.has_room(), "it has not had its floor");
+    modest.push(1, FLOOR);
+    let mut room = Box::pin(modest.room());
+    assert!((&mut room).now_or_never().is_none());
+    drop(greedy);
+    assert!((&mut room).now_or_never().is_some());
+}
+
+#[test]
+fn with_a_full_pool_what_was_read_gives_way_first() {
+    let pool = Pool::new(FLOOR);
+    let history = History::new(4 * FLOOR, Unread::Keep, &pool);
+    let mut reader = history.reader(0, ALL).unwrap();
+    for item in 0..3 {
+        history.push(item, FLOOR);
+        assert_eq!(read(&mut reader), [Read::Item(item)]);
+    }
+    assert_eq!(history.snapshot(), (2, vec![2]));
+}
+
+#[test]
 fn readers_are_counted() {
-    let history = History::<u32>::new(30, Unread::Keep);
+    let history = History::<u32>::new(30, Unread::Keep, &Pool::new(1_000));
     let reader = history.reader(0, 1).unwrap();
     assert!(history.reader(0, 1).is_none());
     drop(reader);

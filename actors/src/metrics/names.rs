@@ -54,6 +54,8 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "streams_active" Gauge "streams live, by state";
     "parallel_sessions_active" Gauge "parallel sessions not yet ended";
     "dispatch_targets_total" Counter "lanes sent to adapters";
+    "resumes_total" Counter "streams that a client came back to";
+    "resume_failures_total" Counter "clients that came back in vain: the token is unknown, used or expired";
     "idempotent_replays_total" Counter "requests answered from the one before under the same idempotency key";
     "rate_limit_dropped_total" Counter "calls refused for coming too often, by scope";
     "budget_remaining_tokens" Gauge "tokens that a tenant's account has left, by tenant";

@@ -40,6 +40,10 @@ pub struct Requests {
     pub parallel_sessions: Gauge,
     /// Lanes sent to adapters.
     pub targets: Counter,
+    /// Streams that a client came back to.
+    pub resumes: Counter,
+    /// Clients that came back in vain.
+    pub resume_failures: Counter,
     /// Requests answered from the one before under the same idempotency key.
     pub repeats: Counter,
     /// Calls refused because a credential made too many.
@@ -62,6 +66,8 @@ impl Requests {
             streams: register.gauge("streams_active", &[("state", "open")]),
             parallel_sessions: register.gauge("parallel_sessions_active", &[]),
             targets: register.counter("dispatch_targets_total", &[]),
+            resumes: register.counter("resumes_total", &[]),
+            resume_failures: register.counter("resume_failures_total", &[]),
             repeats: register.counter("idempotent_replays_total", &[]),
             rate_limited: register.counter("rate_limit_dropped_total", &[("scope", "credential")]),
         }

@@ -37,5 +37,5 @@ pub use load::Load;
 pub use output::{Answer, Consensus, Facts, OUTPUT_MAX, Opened, Output, Repeat, Telemetry};
 pub use repeat::RepeatSettings;
 pub use router::{Router, RouterSettings};
-pub use shared::Shared;
+pub use shared::{Shared, SharedSettings};
 pub use table::{SessionView, Sessions, StreamView};

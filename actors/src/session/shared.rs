@@ -4,6 +4,21 @@ use std::sync::Arc;
 
 use super::repeat::Repeats;
 use super::{Decisions, Fairness, Load, RepeatSettings, Sessions};
+use crate::history::Pool;
+use crate::streams::{StreamSettings, Streams};
+
+/// How much a node remembers.
+#[derive(Debug, Clone, Copy)]
+pub struct SharedSettings {
+    /// Decisions kept for `explain`.
+    pub decisions_max: usize,
+    /// Bytes of output kept for readers that come back, of all streams together.
+    pub history_bytes: usize,
+    /// Requests under idempotency keys.
+    pub repeats: RepeatSettings,
+    /// Streams that outlive their connection.
+    pub streams: StreamSettings,
+}
 
 /// One of each per node.
 pub struct Shared {
@@ -17,18 +32,22 @@ pub struct Shared {
     pub fairness: Fairness,
     /// Requests by idempotency key.
     pub(super) repeats: Arc<Repeats>,
+    /// Streams that outlive their connection.
+    pub streams: Arc<Streams>,
 }
 
 impl Shared {
-    /// Nothing running. `decisions_max` decisions are kept for `explain`.
+    /// Nothing running.
     #[must_use]
-    pub fn new(decisions_max: usize, repeats: RepeatSettings) -> Self {
+    pub fn new(settings: SharedSettings) -> Self {
+        let pool = Pool::new(settings.history_bytes);
         Self {
             load: Arc::default(),
-            decisions: Arc::new(Decisions::new(decisions_max)),
+            decisions: Arc::new(Decisions::new(settings.decisions_max)),
             sessions: Arc::default(),
             fairness: Fairness::default(),
-            repeats: Repeats::new(repeats),
+            repeats: Repeats::new(settings.repeats, &pool),
+            streams: Streams::new(settings.streams, &pool),
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Config {
     pub budget: BudgetConfig,
     /// Slots and queues.
     pub sched: SchedulerConfig,
+    /// Streams that outlive their connection.
+    pub resume: ResumeConfig,
     /// Answers kept for repeated requests.
     pub idempotency: IdempotencyConfig,
     /// Input limits.
@@ -300,6 +302,31 @@ impl Default for SchedulerConfig {
             max_concurrent: 16_384,
             max_queued: 4_096,
             queue_timeout_ms: [2_000, 5_000, 2_000],
+        }
+    }
+}
+
+/// `[resume]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResumeConfig {
+    /// How long a stream is kept for who comes back, and a token is good, in milliseconds.
+    pub ttl_ms: u64,
+    /// Bytes kept of one stream.
+    pub buffer_bytes: usize,
+    /// Streams kept, ended ones included.
+    pub max_streams: usize,
+    /// Bytes kept of all streams.
+    pub max_bytes: usize,
+}
+
+impl Default for ResumeConfig {
+    fn default() -> Self {
+        Self {
+            ttl_ms: 300_000,
+            buffer_bytes: 4 << 20,
+            max_streams: 4_096,
+            max_bytes: 256 << 20,
         }
     }
 }

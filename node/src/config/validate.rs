@@ -33,6 +33,30 @@ impl Config {
                 "must lie between 1024 and 268435456",
             ));
         }
+        self.validate_kept()
+    }
+
+    /// What is kept for clients that come back.
+    fn validate_kept(&self) -> Result<(), ConfigError> {
+        let resume = &self.resume;
+        if !(1_000..=86_400_000).contains(&resume.ttl_ms) {
+            let hint = "must lie between 1000 and 86400000";
+            return Err(ConfigError::invalid("resume.ttl_ms", hint));
+        }
+        if resume.buffer_bytes < 64 << 10 {
+            return Err(ConfigError::invalid(
+                "resume.buffer_bytes",
+                "must be at least 65536",
+            ));
+        }
+        if resume.max_bytes < resume.buffer_bytes {
+            let hint = format!("is less than resume.buffer_bytes, {}", resume.buffer_bytes);
+            return Err(ConfigError::invalid("resume.max_bytes", hint));
+        }
+        if resume.max_streams == 0 {
+            let hint = "0 would refuse every stream over HTTP; write at least 1";
+            return Err(ConfigError::invalid("resume.max_streams", hint));
+        }
         Ok(())
     }
 

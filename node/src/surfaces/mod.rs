@@ -17,6 +17,7 @@ mod providers;
 mod reply;
 mod request;
 mod state;
+mod streams;
 mod verify_frame;
 mod ws;
 
@@ -37,6 +38,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(providers::routes)
         .configure(accounting::routes)
         .configure(verify_frame::routes)
+        .configure(streams::routes)
         .configure(explain::routes)
         .configure(admin::routes)
         .service(at("/healthz", "GET").route(web::get().to(health::alive)))

@@ -7,3 +7,4 @@ mod metrics;
 mod operators;
 mod personas;
 mod repeats;
+mod streams;

@@ -14,6 +14,8 @@ pub struct Config {
     pub closes_idle: bool,
     /// Bytes a stream may have sent and not acknowledged, or buffer while its peer is away.
     pub send_buffer_bytes: usize,
+    /// Streams outlive the connection even where no hello agreed on it.
+    pub has_resume: bool,
     /// Wait for the peer's FIN.
     pub fin_wait_ms: u64,
     /// How long an ended stream's id is not to be used again.
@@ -33,6 +35,7 @@ impl Config {
             session,
             closes_idle: true,
             send_buffer_bytes: 4 * 1024 * 1024,
+            has_resume: false,
             fin_wait_ms: 10_000,
             tombstone_ms: 60_000,
             drain_timeout_ms: 30_000,

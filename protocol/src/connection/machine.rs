@@ -1,6 +1,6 @@
 //! The machine: frames and time in, outputs and the next deadline out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::deadlines::Deadlines;
@@ -27,6 +27,7 @@ pub struct Connection {
     pub(super) config: Config,
     pub(super) profile: Profile,
     pub(super) streams: BTreeMap<StreamKey, Stream>,
+    pub(super) carried: BTreeSet<StreamKey>,
     pub(super) ended: Ended,
     pub(super) draining_since: Option<Millis>,
     pub(super) session: SessionId,
@@ -52,6 +53,7 @@ impl Connection {
             config,
             profile,
             streams: BTreeMap::new(),
+            carried: BTreeSet::new(),
             draining_since: None,
             handshake: Handshake::None,
             pulse: Pulse::new(now, timing),
@@ -147,6 +149,23 @@ impl Connection {
         out
     }
 
+    /// A stream goes over this connection that is kept elsewhere, so that it may go on over another: it counts for limits, idle
+    /// time and drain, and nothing else of it is known here.
+    pub fn carry(&mut self, key: StreamKey) {
+        self.carried.insert(key);
+    }
+
+    /// The stream no longer goes over this connection.
+    pub fn uncarry(&mut self, now: Millis, key: &StreamKey) -> Vec<Output> {
+        self.carried.remove(key);
+        self.pulse.touch(now);
+        self.close_if_drained(now)
+    }
+
+    pub(super) fn has_no_streams(&self) -> bool {
+        self.streams.is_empty() && self.carried.is_empty()
+    }
+
     /// The peer waits for work: a connection without streams is kept.
     pub const fn keep_when_idle(&mut self) {
         self.config.closes_idle = false;
@@ -187,7 +206,7 @@ impl Connection {
         for key in self.deadlines.due(now) {
             out.extend(self.with(now, &key, |stream, _| stream.tick(now, jitter)));
         }
-        if !self.streams.is_empty() || !self.config.closes_idle {
+        if !self.has_no_streams() || !self.config.closes_idle {
             self.pulse.touch(now);
         }
         match self.pulse.tick(now) {
@@ -331,7 +350,7 @@ impl Connection {
     fn close_if_drained(&mut self, now: Millis) -> Vec<Output> {
         let is_over = |since: Millis| now.since(since) >= self.config.drain_timeout_ms;
         match self.draining_since {
-            Some(since) if self.streams.is_empty() || is_over(since) => self.close(Close::LEAVING),
+            Some(since) if self.has_no_streams() || is_over(since) => self.close(Close::LEAVING),
             _ => Vec::new(),
         }
     }

@@ -194,7 +194,11 @@ impl Connection {
         self.with(now, key, |stream, room| stream.receive(now, frame, room))
     }
 
-    fn check_open(&self, key: &StreamKey, frame: &Frame<'_>) -> Result<(), Fault> {
+    /// Whether the peer may open a stream with this frame.
+    ///
+    /// # Errors
+    /// `EDRAINING`, `EWINDOW` at a limit, `EPROTO` for a frame that opens nothing.
+    pub fn check_open(&self, key: &StreamKey, frame: &Frame<'_>) -> Result<(), Fault> {
         if self.draining_since.is_some() {
             return Err(
                 Fault::new(Code::Draining, "the node is leaving; reconnect to another").retry_after(0),
@@ -212,12 +216,9 @@ impl Connection {
 
     fn check_room(&self, key: &StreamKey) -> Result<(), Fault> {
         let limits = &self.profile.limits;
-        let of_session = self
-            .streams
-            .keys()
-            .filter(|open| open.session == key.session)
-            .count();
-        if self.streams.len() >= limits.streams_per_connection || of_session >= limits.streams_per_session {
+        let open = || self.streams.keys().chain(&self.carried);
+        let of_session = open().filter(|open| open.session == key.session).count();
+        if open().count() >= limits.streams_per_connection || of_session >= limits.streams_per_session {
             return Err(Fault::new(
                 Code::Window,
                 "too many open streams; finish one first",

@@ -11,6 +11,7 @@ use crate::stream::Profile;
 pub(super) fn baseline(config: &Config) -> (Profile, Timing) {
     let profile = Profile {
         send_buffer_bytes: config.send_buffer_bytes,
+        has_resume: config.has_resume,
         fin_wait_ms: config.fin_wait_ms,
         ..Profile::legacy(config.limits)
     };
@@ -32,7 +33,7 @@ pub(super) fn agreed(config: &Config, ack: &HelloAck) -> (Profile, Timing) {
         is_legacy: false,
         is_cbor: ack.encoding == "cbor",
         has_nack: has(Feature::Nack),
-        has_resume: has(Feature::Resume),
+        has_resume: config.has_resume || has(Feature::Resume),
         has_checksum: has(Feature::Checksum),
         has_merkle: has(Feature::Merkle),
         marking: if is_legacy_marked {

@@ -17,6 +17,7 @@ mod state;
 mod tally;
 
 pub use machine::Stream;
+pub use outbound::{fragments, weight};
 pub use output::{Close, Event, Output, StreamKey};
 pub use profile::Profile;
 pub use resumption::Resumption;

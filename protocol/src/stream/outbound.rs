@@ -11,6 +11,7 @@ use crate::ids::LaneId;
 use crate::lane::Sequencer;
 use crate::payload::{Kind, Payload};
 use crate::units::{Tier, Window};
+use crate::value::Value;
 
 /// What every frame of a stream carries.
 #[derive(Debug, Clone)]
@@ -174,6 +175,41 @@ impl Outbound {
         let is_full = !self.buffer.has_credit();
         (is_full != std::mem::replace(&mut self.was_full, is_full)).then_some(is_full)
     }
+}
+
+/// Cuts a whole message for a connection, as one that was made for it is cut: what is kept of a stream is whole, because who
+/// reads it next may have agreed on something else.
+///
+/// # Errors
+/// `ETOOBIG` for a message of too many fragments.
+pub fn fragments(mut frame: Frame<'static>, profile: &Profile) -> Result<Vec<Frame<'static>>, Fault> {
+    if !frame.payload.kind.is_some_and(Kind::is_sequenced) {
+        return Ok(vec![frame]);
+    }
+    let tier = frame.qos.unwrap_or(Tier::Silver);
+    let empty = Payload::new(Kind::Heartbeat, Value::Null);
+    let payloads = content::cut(std::mem::replace(&mut frame.payload, empty), tier, profile)?;
+    for marker in [Flag::More, Flag::Frag, Flag::Last] {
+        frame.flags.remove(marker);
+    }
+    let count = payloads.len();
+    let cut = payloads.into_iter().enumerate().map(|(at, payload)| {
+        let mut frame = Frame {
+            frag_seq: at as u32,
+            payload,
+            ..frame.clone()
+        };
+        profile.mark(&mut frame.flags, at, count);
+        frame
+    });
+    Ok(cut.collect())
+}
+
+/// Bytes a frame takes up in a buffer, roughly.
+#[must_use]
+pub fn weight(frame: &Frame<'_>) -> usize {
+    const BASE: usize = 256;
+    BASE + content::size(&frame.payload)
 }
 
 /// Results that are one of many may be lost when nobody takes them; everything else may not.

@@ -5,7 +5,7 @@
 //! answer.
 //!
 //! Bounds: [`RepeatSettings`]; beyond them a new key is refused with `ERATE`, because forgetting a live one would let its
-//! request run twice. [`RUN_BYTES`] of output of a running request, see [`crate::history`]; an answer larger than that is not
+//! request run twice. [`RUN_BYTES`] of output of a running request, from the pool of [`crate::history`]; an answer larger than that is not
 //! kept, and its repeats are refused with `EIDEM`. [`FOLLOWERS_MAX`] clients a request; another is refused with `EWINDOW`.
 
 mod key;

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::outcome::{self, Outcome};
 use super::table::Running;
 use super::{FOLLOWERS_MAX, RUN_BYTES, lost};
-use crate::history::{History, Read, Reader, Unread};
+use crate::history::{History, Pool, Read, Reader, Unread};
 use crate::session::{Facts, OUTPUT_MAX, Opened, Output, Repeat, Router};
 
 /// A request that runs.
@@ -23,16 +23,15 @@ pub(super) struct Run {
     admitted: watch::Sender<Option<Result<Facts, Fault>>>,
 }
 
-impl Default for Run {
-    fn default() -> Self {
+impl Run {
+    /// Not admitted, nothing said.
+    pub(super) fn new(pool: &Arc<Pool>) -> Self {
         Self {
-            history: History::new(RUN_BYTES, Unread::Drop),
+            history: History::new(RUN_BYTES, Unread::Drop, pool),
             admitted: watch::Sender::new(None),
         }
     }
-}
 
-impl Run {
     /// Resolves when it is known whether the request was admitted.
     ///
     /// # Errors

@@ -11,12 +11,14 @@ use atp_protocol::units::UnixMillis;
 use super::outcome::Outcome;
 use super::run::Run;
 use super::{RepeatSettings, lost};
+use crate::history::Pool;
 
 /// Requests of a node by key.
 pub(in crate::session) struct Repeats {
     inner: Mutex<Inner>,
     kept_bytes_max: usize,
     kept_bytes: Arc<AtomicUsize>,
+    pool: Arc<Pool>,
 }
 
 struct Inner {
@@ -32,7 +34,7 @@ pub(super) enum Next {
 }
 
 impl Repeats {
-    pub(in crate::session) fn new(settings: RepeatSettings) -> Arc<Self> {
+    pub(in crate::session) fn new(settings: RepeatSettings, pool: &Arc<Pool>) -> Arc<Self> {
         let inner = Inner {
             table: IdempotencyTable::new(settings.ttl_ms, settings.keys_max),
             running: BTreeMap::new(),
@@ -41,6 +43,7 @@ impl Repeats {
             inner: Mutex::new(inner),
             kept_bytes_max: settings.kept_bytes,
             kept_bytes: Arc::default(),
+            pool: Arc::clone(pool),
         })
     }
 
@@ -74,7 +77,7 @@ impl Repeats {
                 Err(Fault::new(Code::Rate, detail))
             }
             Begin::Run => {
-                let run = Arc::new(Run::default());
+                let run = Arc::new(Run::new(&self.pool));
                 running.insert(key.clone(), Arc::clone(&run));
                 Ok(Next::Run(Running {
                     repeats: Arc::clone(self),
@@ -129,11 +132,12 @@ mod tests {
     }
 
     fn repeats() -> Arc<Repeats> {
-        Repeats::new(RepeatSettings {
+        let settings = RepeatSettings {
             ttl_ms: 1_000,
             keys_max: 8,
             kept_bytes: 10,
-        })
+        };
+        Repeats::new(settings, &Pool::new(1_000))
     }
 
     #[test]
