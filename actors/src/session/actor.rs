@@ -69,9 +69,10 @@ impl Handler<Open> for Session {
             let presence = router.shared.sessions.enter(&router.world.clock, &request)?;
             let running = router.shared.load.enter(&router.world.meter);
             let (facts, launched) = launch(&router, request).await?;
-            let (drive, events) = Drive::new(router, launched);
+            let (mut drive, events) = Drive::new(router, launched);
             tokio::task::spawn_local(async move {
                 drive.run().await;
+                drive.close().await;
                 drop((running, presence, leave));
             });
             Ok(Opened {

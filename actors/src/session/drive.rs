@@ -50,10 +50,10 @@ enum Woken {
 }
 
 impl Drive {
-    pub(super) fn new(router: Rc<Router>, launched: Launched) -> (Self, mpsc::Receiver<Output>) {
+    pub(super) fn new(router: Rc<Router>, launched: Launched) -> (Box<Self>, mpsc::Receiver<Output>) {
         let (out, events) = mpsc::channel(OUTPUT_MAX);
         let _counted = Held::by(&router.world.meter.requests.parallel_sessions);
-        let drive = Self {
+        let drive = Box::new(Self {
             router,
             launched,
             calls: Vec::new(),
@@ -67,12 +67,12 @@ impl Drive {
             is_finished: false,
             was_shown_early: false,
             _counted,
-        };
+        });
         (drive, events)
     }
 
-    /// Runs to the end, settlement included.
-    pub(super) async fn run(mut self) {
+    /// Runs to the last word. Borrows: a future that owned a stream would hold it twice.
+    pub(super) async fn run(&mut self) {
         self.pending.push_back(Input::Start);
         // The hold covers every lane, so all of them are admitted together.
         let lanes = 0..self.launched.first_lanes;
@@ -99,7 +99,6 @@ impl Drive {
                 Woken::Time => self.pending.push_back(Input::Tick),
             }
         }
-        self.close().await;
     }
 
     /// Waits for the next thing to happen. Lanes first: what has arrived counts before what has expired.
@@ -379,13 +378,8 @@ impl Drive {
     }
 
     /// Drains what bills on, settles, and puts the session on record.
-    async fn close(mut self) {
+    pub(super) async fn close(mut self: Box<Self>) {
         reputation::tell(&self.launched, &self.router.registry.personas);
-        let audit = self
-            .launched
-            .machine
-            .audit()
-            .map(|audit| serde_json::json!(audit));
         finish::count(&self);
         // The reader need not wait for what follows.
         drop(self.out);
@@ -394,8 +388,10 @@ impl Drive {
         }
         finish::count_cost(&self.router, &self.launched);
         self.launched.spend.settle().await;
-        if let Some(audit) = audit {
-            self.router.decisions.ended(&self.launched.request.id, audit);
+        if let Some(audit) = self.launched.machine.audit() {
+            self.router
+                .decisions
+                .ended(&self.launched.request.id, Arc::clone(audit));
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use atp_protocol::ids::{RequestId, TenantId};
 use atp_routing::plan::Decision;
+use atp_routing::session::AuditRecord;
 
 /// How one request was decided, and what became of it.
 #[derive(Clone)]
@@ -16,7 +17,7 @@ pub struct Explained {
     /// The decision; written out when asked for.
     pub decision: Arc<Decision>,
     /// Lanes with their outcomes and timings, once it ended.
-    pub audit: Option<Arc<serde_json::Value>>,
+    pub audit: Option<Arc<AuditRecord>>,
 }
 
 /// The last decisions of a node; the oldest is forgotten first.
@@ -43,14 +44,14 @@ impl Decisions {
         recent.push_back(explained);
     }
 
-    pub(super) fn ended(&self, request: &RequestId, audit: serde_json::Value) {
+    pub(super) fn ended(&self, request: &RequestId, audit: Arc<AuditRecord>) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = recent
             .iter_mut()
             .rev()
             .find(|explained| explained.request == *request)
         {
-            found.audit = Some(Arc::new(audit));
+            found.audit = Some(audit);
         }
     }
 

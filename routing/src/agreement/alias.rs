@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use atp_protocol::finding::Finding;
 
@@ -26,6 +27,13 @@ impl Default for Aliases {
 }
 
 impl Aliases {
+    /// The built-in table, made once.
+    #[must_use]
+    pub fn built_in() -> Arc<Self> {
+        static TABLE: LazyLock<Arc<Aliases>> = LazyLock::new(Arc::default);
+        Arc::clone(&TABLE)
+    }
+
     /// Makes `alias` another word for the type `to`; a later entry replaces an earlier one.
     pub fn add(&mut self, alias: &str, to: &str) {
         self.0.insert(alias.trim().to_lowercase(), to.to_owned());

@@ -1,5 +1,7 @@
 //! What is put on record about a session (atp.md 19.5). Times are milliseconds since its start.
 
+use std::sync::Arc;
+
 use atp_protocol::adapter::Usage;
 use atp_protocol::error::Code;
 use atp_protocol::ids::LaneId;
@@ -103,8 +105,8 @@ pub struct AuditRecord {
 impl ParallelSession {
     /// The record of the session, once it has ended.
     #[must_use]
-    pub fn audit(&self) -> Option<&AuditRecord> {
-        self.audit.as_deref()
+    pub fn audit(&self) -> Option<&Arc<AuditRecord>> {
+        self.audit.as_ref()
     }
 
     /// Writes the record.
@@ -119,7 +121,7 @@ impl ParallelSession {
             .iter()
             .filter_map(|lane| lane.usage)
             .fold(0, |sum, usage| sum.saturating_add(usage.usd_micros));
-        self.audit = Some(Box::new(AuditRecord {
+        self.audit = Some(Arc::new(AuditRecord {
             ids: self.params.ids.clone(),
             lanes,
             strategy: self.params.strategy,

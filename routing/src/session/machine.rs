@@ -1,5 +1,7 @@
 //! The session: takes an input, lets the rules decide, and returns what is to be done.
 
+use std::sync::Arc;
+
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::units::Millis;
 
@@ -52,7 +54,7 @@ pub struct ParallelSession {
     pub(super) decisions: Vec<Decision>,
     pub(super) decisions_left_out: u32,
     pub(super) ignored: u32,
-    pub(super) audit: Option<Box<AuditRecord>>,
+    pub(super) audit: Option<Arc<AuditRecord>>,
     actions: Actions,
 }
 

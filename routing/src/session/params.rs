@@ -252,7 +252,7 @@ impl SessionParams {
             max_text_bytes: 16 * 1024 * 1024,
             reorder_tokens: 256,
             flush_bytes: 16 * 1024,
-            aliases: Arc::new(Aliases::default()),
+            aliases: Aliases::built_in(),
             seed: 0,
         }
     }
