@@ -7,7 +7,7 @@
 //!   AdapterActor ────┘      surface ── open ──► Router (one per arbiter)
 //!        ▲  decides Live (atomics)                  │ starts
 //!        │                                          ▼
-//!        └──────────── Finished ──────────────── Session ── hold, settle ──► Ledger ── append ──► LedgerLog
+//!        └──────────── Finished, Heed ────────── Session ── hold, settle ──► Ledger ── append ──► LedgerLog
 //!                                                   └── Turned ──► Persona ── publishes ──► Roster, read by scoring
 //! ```
 //!

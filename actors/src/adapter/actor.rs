@@ -1,8 +1,8 @@
 //! Decides the condition of one adapter: breaker, window, accuracy of its estimates, measured latency, health polls.
 //!
-//! Receives  `Finished` from sessions, `Said` from the adapter's connection; its own tick
+//! Receives  `Heed` from sessions, which says that `Finished` are waiting; `Said` from the adapter's connection; its own tick
 //! Sends     `Report` to the registry
-//! When full `Finished` is dropped and counted: a figure is lost, no call is
+//! When full `Finished` is dropped: a figure is lost, no call is
 //! Ends      when its endpoint is replaced or withdrawn
 
 use std::collections::VecDeque;
@@ -17,16 +17,18 @@ use atp_protocol::estimate::{Accuracy, Observed};
 use atp_protocol::flow::{Aimd, AimdConfig, Signal, StatusConfig, StatusTracker, Work};
 use atp_protocol::units::{Amount, Millis};
 use atp_routing::breaker::{self, Breaker, Permit, State};
+use tokio::sync::mpsc;
 use tracing::{info, warn};
 
+use super::reports::{FINISHED_MAX, Finished, Heed, Reports};
 use super::tally::Tally;
 use super::{Adapter, Gate, Live, Past};
 use crate::environment::World;
 use crate::metrics::AdapterSeries;
 use crate::registry::{AdapterSpec, Attachment, Claim, Registry, Report};
 
-/// Reports waiting.
-const MAILBOX: usize = 4_096;
+/// Messages waiting.
+const MAILBOX: usize = 1_024;
 /// How often figures are published.
 const TICK: Duration = Duration::from_secs(1);
 /// How often a configured adapter is polled, and how long it may take.
@@ -39,24 +41,6 @@ const RECENT: usize = 256;
 const RECENT_MS: u64 = 30_000;
 /// Calls that make a figure; before that the breaker alone judges.
 const SAMPLES_MIN: usize = 10;
-
-/// How a call ended, as far as the adapter is concerned.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Finished {
-    /// It was let through by [`AskProbe`].
-    pub(crate) is_probe: bool,
-    /// The code of its failure.
-    pub(crate) failed: Option<Code>,
-    /// Time to its first chunk, or to its end if there was none.
-    pub(crate) first_chunk_ms: f64,
-    /// The request's own target.
-    pub(crate) target_ms: f64,
-    /// Estimated, reserved and actual cost, when the call succeeded.
-    pub(crate) cost: Option<[Amount; 3]>,
-    /// The estimate was the adapter's own.
-    pub(crate) is_own_estimate: bool,
-}
 
 /// Asks for a probe while the breaker is half open.
 #[derive(Debug, Message)]
@@ -82,6 +66,7 @@ pub(crate) struct AdapterActor {
     live: Arc<Live>,
     series: Arc<AdapterSeries>,
     registry: Addr<Registry>,
+    finished: mpsc::Receiver<Finished>,
     world: World,
     is_polled: bool,
     breaker: Breaker,
@@ -102,7 +87,7 @@ impl AdapterActor {
         live: Arc<Live>,
         registry: Addr<Registry>,
         world: World,
-    ) -> Addr<Self> {
+    ) -> (Addr<Self>, Reports) {
         let window = AimdConfig {
             base: spec.window,
             max_cap: spec.window,
@@ -110,12 +95,14 @@ impl AdapterActor {
             high_water: 1.0,
             ..AimdConfig::default()
         };
-        Self {
+        let (sender, finished) = mpsc::channel(FINISHED_MAX);
+        let actor = Self {
             claim: spec.claim(),
             adapter: spec.factory.build(),
             live,
             series: world.meter.adapters.named.of(spec.capability.adapter_id.as_str()),
             registry,
+            finished,
             world,
             is_polled: spec.attachment == Attachment::Configured,
             breaker: Breaker::new(breaker::Settings::default()),
@@ -128,7 +115,9 @@ impl AdapterActor {
             latencies: VecDeque::with_capacity(RECENT),
             outcomes: VecDeque::with_capacity(RECENT),
         }
-        .start()
+        .start();
+        let reports = Reports::new(sender, actor.clone());
+        (actor, reports)
     }
 
     fn publish_gate(&self, now: Millis) {
@@ -194,7 +183,60 @@ impl AdapterActor {
         self.series.foreseen(observed.ape);
     }
 
+    /// Takes in what sessions reported, in their order.
+    fn take_in(&mut self) {
+        let mut is_changed = false;
+        while let Ok(call) = self.finished.try_recv() {
+            self.count(&call);
+            is_changed = true;
+        }
+        if is_changed {
+            let now = self.world.now();
+            self.publish_gate(now);
+            self.publish_window(now);
+        }
+    }
+
+    fn count(&mut self, call: &Finished) {
+        let now = call.at;
+        let outcome = call
+            .failed
+            .map_or(breaker::Outcome::Success, breaker::Outcome::of);
+        let is_against = matches!(outcome, breaker::Outcome::Failure(_));
+        let permit = match call.is_probe {
+            true => self.probes.pop_front(),
+            // A call let through while the circuit was closed says nothing about one that has opened since.
+            false if self.breaker.state() == State::Closed => self.breaker.allow(now).ok(),
+            false => None,
+        };
+        if let Some(permit) = permit {
+            self.breaker.record(now, permit, outcome);
+        }
+        if call.failed.is_none() || is_against {
+            remember(&mut self.outcomes, now, !is_against);
+            self.tally.add(now, !is_against);
+        }
+        let signal = match call.failed {
+            None => {
+                remember(&mut self.latencies, now, call.first_chunk_ms);
+                Some(Signal::Success {
+                    latency_ms: call.first_chunk_ms,
+                    target_ms: Some(call.target_ms),
+                })
+            }
+            Some(Code::WindowAgent) => Some(Signal::Failure),
+            Some(_) => is_against.then_some(Signal::Failure),
+        };
+        if let Some(signal) = signal {
+            self.window.signal(now, signal, 0.0);
+        }
+        if let Some(cost) = call.cost {
+            self.judge(now, cost, call.is_own_estimate);
+        }
+    }
+
     fn tick(&mut self) {
+        self.take_in();
         let now = self.world.now();
         self.publish_past(now);
         self.publish_gate(now);
@@ -288,47 +330,11 @@ impl Actor for AdapterActor {
     }
 }
 
-impl Handler<Finished> for AdapterActor {
+impl Handler<Heed> for AdapterActor {
     type Result = ();
 
-    fn handle(&mut self, call: Finished, _: &mut Context<Self>) {
-        let now = self.world.now();
-        let outcome = call
-            .failed
-            .map_or(breaker::Outcome::Success, breaker::Outcome::of);
-        let is_against = matches!(outcome, breaker::Outcome::Failure(_));
-        let permit = match call.is_probe {
-            true => self.probes.pop_front(),
-            // A call let through while the circuit was closed says nothing about one that has opened since.
-            false if self.breaker.state() == State::Closed => self.breaker.allow(now).ok(),
-            false => None,
-        };
-        if let Some(permit) = permit {
-            self.breaker.record(now, permit, outcome);
-        }
-        if call.failed.is_none() || is_against {
-            remember(&mut self.outcomes, now, !is_against);
-            self.tally.add(now, !is_against);
-        }
-        let signal = match call.failed {
-            None => {
-                remember(&mut self.latencies, now, call.first_chunk_ms);
-                Some(Signal::Success {
-                    latency_ms: call.first_chunk_ms,
-                    target_ms: Some(call.target_ms),
-                })
-            }
-            Some(Code::WindowAgent) => Some(Signal::Failure),
-            Some(_) => is_against.then_some(Signal::Failure),
-        };
-        if let Some(signal) = signal {
-            self.window.signal(now, signal, 0.0);
-        }
-        if let Some(cost) = call.cost {
-            self.judge(now, cost, call.is_own_estimate);
-        }
-        self.publish_gate(now);
-        self.publish_window(now);
+    fn handle(&mut self, _: Heed, _: &mut Context<Self>) {
+        self.take_in();
     }
 }
 
@@ -336,6 +342,7 @@ impl Handler<AskProbe> for AdapterActor {
     type Result = bool;
 
     fn handle(&mut self, _: AskProbe, _: &mut Context<Self>) -> bool {
+        self.take_in();
         let now = self.world.now();
         let permit = self.breaker.allow(now);
         let is_allowed = permit.is_ok();

@@ -9,7 +9,7 @@ use atp_protocol::adapter::Capability;
 use atp_protocol::ids::{AdapterId, TenantId};
 
 use super::actor::AdapterActor;
-use super::{AdapterFactory, AdapterName, Live};
+use super::{AdapterFactory, AdapterName, Live, Reports};
 use crate::metrics::AdapterSeries;
 
 /// An adapter: what it declared, its condition, how to build an instance of it, and the actor that decides its condition.
@@ -29,6 +29,8 @@ pub struct Endpoint {
     pub(crate) actor: Addr<AdapterActor>,
     /// Its figures.
     pub(crate) series: Arc<AdapterSeries>,
+    /// Where calls to it are reported.
+    pub(crate) reports: Reports,
 }
 
 /// All adapters of the node. Replaced whole when one comes or goes.

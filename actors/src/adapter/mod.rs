@@ -5,12 +5,14 @@ mod contract;
 mod endpoint;
 mod live;
 mod name;
+mod reports;
 mod tally;
 
-pub(crate) use actor::{AdapterActor, AskProbe, Finished, Said};
+pub(crate) use actor::{AdapterActor, AskProbe, Said};
 pub use contract::{
     Adapter, AdapterFactory, Call, Form, LaneEvent, LaneFinal, LaneStream, Metered, Partial, Question,
 };
 pub use endpoint::{Directory, Endpoint};
 pub use live::{Gate, Live, Past, Place};
 pub use name::AdapterName;
+pub(crate) use reports::{Finished, Reports};

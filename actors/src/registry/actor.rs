@@ -169,7 +169,8 @@ impl Handler<Register> for Registry {
         self.admit(&name, spec.attachment == Attachment::Dialled)?;
         self.supersede(&name);
         let live = Arc::new(Live::new(spec.window));
-        let actor = AdapterActor::launch(&spec, Arc::clone(&live), context.address(), self.world.clone());
+        let (actor, reports) =
+            AdapterActor::launch(&spec, Arc::clone(&live), context.address(), self.world.clone());
         self.registrations += 1;
         let endpoint = Arc::new(Endpoint {
             name: name.clone(),
@@ -180,6 +181,7 @@ impl Handler<Register> for Registry {
             cancel_stops_billing: spec.cancel_stops_billing,
             actor,
             series: self.world.meter.adapters.named.of(name.id.as_str()),
+            reports,
         });
         info!(adapter = %name.id, owner = name.owner.as_ref().map(tracing::field::display), "adapter registered");
         self.stale.add(name.owner.as_ref());

@@ -329,7 +329,8 @@ impl Running {
     fn finish(&mut self, now: Millis, failed: Option<Code>) {
         self.state = State::Over;
         self.place = None;
-        let report = Finished {
+        self.endpoint.reports.report(Finished {
+            at: now,
             is_probe: self.is_probe && failed != Some(Code::Circuit),
             failed,
             first_chunk_ms: self.waited_ms(now),
@@ -339,9 +340,7 @@ impl Running {
                 .filter(|_| failed.is_none())
                 .map(|usage| [self.estimated, self.effective, usage.amount()]),
             is_own_estimate: self.is_own_estimate,
-        };
-        // A full mailbox loses a figure, not a call.
-        let _ = self.endpoint.actor.try_send(report);
+        });
     }
 
     /// The stream, to be drained to its usage; what is left of the call is over.
