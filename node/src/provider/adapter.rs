@@ -11,11 +11,9 @@ use atp_protocol::estimate::Estimate;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, ready};
-use http::header::CONTENT_TYPE;
 use http::uri::PathAndQuery;
 
 use super::endpoint::{Endpoint, no_estimate};
-use super::feed::Feed;
 use super::run::{self, Listener, ReadWhole};
 
 /// What is sent for a call, and how its answer is taken.
@@ -74,7 +72,7 @@ impl<P: Protocol + 'static> Adapter for HttpAdapter<P> {
             let feed = endpoint.post(&call, path, body, is_stream).await?;
             let refusal = endpoint.refusal().clone();
             match take {
-                Take::Stream(_) if !may_be_stream(&feed) => Err(refusal.fault(
+                Take::Stream(_) if !feed.may_be_events() => Err(refusal.fault(
                     Code::Adapter,
                     "answered in one piece where a stream was asked for",
                 )),
@@ -108,12 +106,6 @@ impl<P: Protocol + 'static> Adapter for HttpAdapter<P> {
         }
         .boxed_local()
     }
-}
-
-/// Servers that name no type are given the benefit of the doubt.
-fn may_be_stream(feed: &Feed) -> bool {
-    let declared = feed.headers().and_then(|headers| headers.get(CONTENT_TYPE));
-    declared.is_none_or(|value| value.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// Most models taken from a provider's list.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use atp_protocol::error::{Code, Fault};
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use tokio::time::{Instant, timeout_at};
 
 use super::http::Reply;
@@ -19,6 +19,7 @@ pub(super) struct Feed {
     due: Instant,
     deadline: Instant,
     is_stream: bool,
+    may_be_events: bool,
     refusal: Refusal,
 }
 
@@ -38,16 +39,21 @@ impl Feed {
             due,
             deadline,
             is_stream,
+            may_be_events: false,
             refusal,
         }
     }
 
-    pub(super) fn attach(&mut self, reply: Reply) {
+    /// Reads this reply from here on. Its head is let go: each value in it would keep the buffer it was read into.
+    pub(super) fn attach(&mut self, mut reply: Reply) {
+        let declared = reply.take_headers().remove(CONTENT_TYPE);
+        self.may_be_events = declared.is_none_or(|value| value.as_bytes().starts_with(b"text/event-stream"));
         self.reply = Some(reply);
     }
 
-    pub(super) fn headers(&self) -> Option<&HeaderMap> {
-        self.reply.as_ref().map(Reply::headers)
+    /// Whether server-sent events may follow. Servers that name no type are given the benefit of the doubt.
+    pub(super) const fn may_be_events(&self) -> bool {
+        self.may_be_events
     }
 
     /// Waits for what precedes the first piece.
@@ -94,10 +100,11 @@ impl Feed {
 
     /// Reads on to the end of the transfer, which frees the connection for the next call; gives up soon.
     pub(super) async fn end(&mut self) {
-        if let Some(mut reply) = self.reply.take() {
+        if let Some(reply) = &mut self.reply {
             let reading = async { while let Ok(Some(_)) = reply.piece().await {} };
             let _ = timeout_at(now() + self.waits.end, reading).await;
         }
+        self.reply = None;
     }
 
     fn late(&self) -> Fault {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
 use tower_service::Service;
@@ -78,7 +78,11 @@ impl Dial for HttpDial {
         let mut connector = self.connector.clone();
         async move {
             let io = connector.call(origin).await.map_err(io::Error::other)?;
-            Ok(Box::new(io) as Box<dyn Io>)
+            // A plain stream is not to take the room of a TLS session.
+            Ok(match io {
+                MaybeHttpsStream::Http(tcp) => Box::new(tcp) as Box<dyn Io>,
+                MaybeHttpsStream::Https(tls) => Box::new(tls),
+            })
         }
         .boxed()
     }

@@ -61,6 +61,11 @@ impl Reply {
         &self.headers
     }
 
+    /// The headers, to be let go of.
+    pub(crate) fn take_headers(&mut self) -> HeaderMap {
+        std::mem::take(&mut self.headers)
+    }
+
     /// The next piece of the body as it came off the wire; `None` at its end.
     pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>, Cut> {
         poll_fn(|cx| self.poll_piece(cx)).await
