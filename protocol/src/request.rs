@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::ids::{AccountId, PersonaId, RequestId, SessionId, StreamId, TenantId};
@@ -221,7 +222,7 @@ pub enum Role {
 }
 
 /// What a turn says.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum MessageContent {
     /// Plain text.
@@ -230,6 +231,24 @@ pub enum MessageContent {
     Parts(Box<RawValue>),
     /// No text, as on assistant turns that only call tools.
     None(()),
+}
+
+impl<'de> Deserialize<'de> for MessageContent {
+    /// By its first byte: an untagged enum would be buffered, from which raw JSON cannot be taken. JSON only, in which turns are
+    /// written.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        match raw.get().as_bytes().first() {
+            Some(b'"') => serde_json::from_str(raw.get())
+                .map(Self::Text)
+                .map_err(D::Error::custom),
+            Some(b'[') => Ok(Self::Parts(raw)),
+            Some(b'n') => Ok(Self::None(())),
+            _ => Err(D::Error::custom(
+                "content must be a string, a list of parts or null",
+            )),
+        }
+    }
 }
 
 impl Content {
@@ -259,5 +278,36 @@ impl Content {
                 MessageContent::None(()) => 0,
             })
             .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_of_every_shape_is_read_back_as_it_was_written() {
+        let turns = [
+            r#"{"role":"user","content":"a \"b\""}"#,
+            r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"x"}}]}"#,
+            r#"{"role":"assistant","content":null,"tool_calls":[{"id":"1"}]}"#,
+        ];
+        for turn in turns {
+            let read: Message = serde_json::from_str(turn).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), turn);
+        }
+        let shapes = turns.map(|turn| serde_json::from_str::<Message>(turn).unwrap().content);
+        assert!(matches!(
+            &shapes,
+            [
+                MessageContent::Text(text),
+                MessageContent::Parts(_),
+                MessageContent::None(())
+            ] if text == "a \"b\""
+        ));
+        for content in ["1", "true", "{}"] {
+            let turn = format!(r#"{{"role":"user","content":{content}}}"#);
+            assert!(serde_json::from_str::<Message>(&turn).is_err(), "{content}");
+        }
     }
 }
