@@ -89,8 +89,8 @@ impl Fib {
         table
     }
 
-    /// The candidates that answer to `name`, best first and at most [`CANDIDATES_MAX`]: an adapter, agent, persona,
-    /// provider model, `adapter/model`, candidate id or agent prefix (`reviewer` or `reviewer.*`), or any glob.
+    /// The candidates that answer to `name`, best first and at most [`CANDIDATES_MAX`]: an adapter (one that has a model of
+    /// its own name: that model), agent, persona, provider model, `adapter/model`, candidate id or agent prefix (`reviewer` or `reviewer.*`), or any glob.
     #[must_use]
     pub fn lookup(&self, name: &str) -> impl ExactSizeIterator<Item = &Arc<Candidate>> {
         let slots = self.slots(name).into_owned();
@@ -168,8 +168,18 @@ impl Fib {
 
     fn name_all(&mut self, policies: &PolicySet) {
         let mut names: BTreeMap<Arc<str>, Vec<Slot>> = BTreeMap::new();
+        // An adapter that has a model of its own name is asked for that model by it, and for the others by theirs.
+        let namesakes: BTreeSet<&AdapterId> = self
+            .candidates
+            .iter()
+            .filter(|candidate| candidate.agent.is_none() && *candidate.model == *candidate.adapter.as_str())
+            .map(|candidate| &candidate.adapter)
+            .collect();
         for (slot, candidate) in (0..).zip(&self.candidates) {
-            for_each_name(candidate, |name| match names.get_mut(name) {
+            let is_other = candidate.agent.is_none()
+                && namesakes.contains(&candidate.adapter)
+                && *candidate.model != *candidate.adapter.as_str();
+            for_each_name(candidate, is_other, |name| match names.get_mut(name) {
                 Some(slots) => slots.push(slot),
                 None => {
                     names.insert(name.into(), vec![slot]);
@@ -224,23 +234,26 @@ impl Fib {
     }
 }
 
-/// Calls `take` with every name of a candidate, some perhaps twice.
-fn for_each_name(candidate: &Candidate, mut take: impl FnMut(&str)) {
+/// Calls `take` with every name of a candidate, some perhaps twice. `is_other`: the adapter's name means another of its models.
+fn for_each_name(candidate: &Candidate, is_other: bool, mut take: impl FnMut(&str)) {
     take(&candidate.id);
     take(&format!("{}/{}", candidate.name(), candidate.model));
-    take_dotted(candidate.name(), &mut take);
+    if !is_other {
+        take(candidate.name());
+    }
+    take_prefixes(candidate.name(), &mut take);
     // Who names the model means whoever serves it, not every role played with it.
     if candidate.agent.is_none() {
         take(&candidate.model);
     }
     for persona in &candidate.personas {
-        take_dotted(persona.as_str(), &mut take);
+        take(persona.as_str());
+        take_prefixes(persona.as_str(), &mut take);
     }
 }
 
-/// A dotted name and the agent prefixes it lies under: `a.b.c`, `a.*`, `a.b.*`.
-fn take_dotted(name: &str, take: &mut impl FnMut(&str)) {
-    take(name);
+/// The agent prefixes a dotted name lies under: of `a.b.c` they are `a.*` and `a.b.*`.
+fn take_prefixes(name: &str, take: &mut impl FnMut(&str)) {
     for (at, _) in name.match_indices('.').take(PREFIXES_MAX) {
         take(&format!("{}.*", &name[..at]));
     }

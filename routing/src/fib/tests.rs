@@ -237,3 +237,21 @@ fn a_tenants_table_adds_its_own_and_gives_way_to_everybodys() {
     assert_ne!(own.hash(), everybodys.hash());
     assert_eq!(everybodys.with(&set, &[]).hash(), everybodys.hash());
 }
+
+#[test]
+fn a_name_that_is_an_adapters_and_its_models_means_the_model() {
+    let set = policies("agents: {}");
+    let fib = Fib::build(
+        &set,
+        &[
+            registered("echo.one", &["echo.one", "echo-large"]),
+            registered("other", &["a", "b"]),
+        ],
+    );
+    let large = "echo.one/echo-large@eu-west";
+    let own = "echo.one/echo.one@eu-west";
+    assert_eq!(ids(&fib, "echo.one"), [own]);
+    assert_eq!(ids(&fib, "echo-large"), [large]);
+    assert_eq!(ids(&fib, "echo.*"), [large, own]);
+    assert_eq!(ids(&fib, "other").len(), 2);
+}
