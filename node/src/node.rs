@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use atp_actors::adapter::Watch;
 use atp_actors::environment::{Clock, World};
 use atp_actors::exec::{Ended, Exec};
 use atp_actors::ledger::{Ledger, LedgerHandle};
@@ -14,6 +15,7 @@ use atp_actors::session::{RepeatSettings, Router, RouterSettings, Shared, Shared
 use atp_actors::streams::StreamSettings;
 use atp_protocol::error::Fault;
 use atp_protocol::ids::{AccountId, TenantId};
+use atp_routing::breaker;
 use atp_routing::budget::Limits;
 use atp_routing::policy::{Lint, PolicySet, PolicyStore};
 use atp_routing::scheduler;
@@ -158,9 +160,9 @@ impl Node {
             })
             .await?;
         let ledger = LedgerHandle::new(ledger);
-        let registry_world = world.clone();
+        let (registry_world, watch) = (world.clone(), watch(&config));
         let registry = exec
-            .run(0, move || Registry::launch(policy, registry_world))
+            .run(0, move || Registry::launch(policy, watch, registry_world))
             .await?;
         accounts(&config, &ledger).await?;
         adapters::attach(&config, &registry, &world).await?;
@@ -348,6 +350,22 @@ fn surface_settings(config: &Config) -> Settings {
     }
 }
 
+/// How adapters are watched.
+fn watch(config: &Config) -> Watch {
+    let breaker = &config.breaker;
+    let defaults = breaker::Settings::default();
+    Watch {
+        health_poll: Duration::from_millis(config.timeouts.health_poll_ms),
+        breaker: breaker::Settings {
+            fail_threshold: breaker.fail_threshold,
+            reset_timeout_ms: breaker.reset_timeout_ms,
+            half_open_successes: breaker.half_open_successes,
+            reset_backoff: breaker.reset_backoff,
+            reset_timeout_max_ms: defaults.reset_timeout_max_ms.max(breaker.reset_timeout_ms),
+        },
+    }
+}
+
 fn router_settings(config: &Config, arbiters: usize) -> RouterSettings {
     let slots = (config.sched.max_concurrent as usize).div_ceil(arbiters);
     let mut scheduler = scheduler::Settings {
@@ -365,6 +383,7 @@ fn router_settings(config: &Config, arbiters: usize) -> RouterSettings {
         drain_bytes: config.budget.drain_bytes,
         scheduler,
         write_stall_ms: config.limits.write_stall_ms,
+        estimate_ms: config.timeouts.estimate_ms,
         first_chunk_ms: config.timeouts.first_chunk_ms,
         idle_ms: config.timeouts.idle_ms,
     }

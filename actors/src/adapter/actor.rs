@@ -31,8 +31,7 @@ use crate::registry::{AdapterSpec, Attachment, Claim, Registry, Report};
 const MAILBOX: usize = 1_024;
 /// How often figures are published.
 const TICK: Duration = Duration::from_secs(1);
-/// How often a configured adapter is polled, and how long it may take.
-const POLL: Duration = Duration::from_secs(10);
+/// How long a poll may take.
 const POLL_TIMEOUT: Duration = Duration::from_secs(1);
 /// Calls the measured figures are made of, at most,
 const RECENT: usize = 256;
@@ -59,6 +58,29 @@ pub(crate) struct Said {
     pub(crate) retry_after_ms: Option<u64>,
 }
 
+/// How adapters are watched, from the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Watch {
+    /// Between two polls of a configured adapter's health.
+    pub health_poll: Duration,
+    /// When their circuits open and close.
+    pub breaker: breaker::Settings,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self {
+            health_poll: Duration::from_secs(10),
+            breaker: breaker::Settings::default(),
+        }
+    }
+}
+
+/// What is known of the adapter's health.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Heard(pub(crate) HealthStatus);
+
 /// One adapter.
 pub(crate) struct AdapterActor {
     claim: Claim,
@@ -68,7 +90,8 @@ pub(crate) struct AdapterActor {
     registry: Addr<Registry>,
     finished: mpsc::Receiver<Finished>,
     world: World,
-    is_polled: bool,
+    /// Time between polls; `None` for one that is not polled.
+    poll: Option<Duration>,
     breaker: Breaker,
     /// Permits of probes that are out, oldest first.
     probes: VecDeque<Permit>,
@@ -87,6 +110,7 @@ impl AdapterActor {
         live: Arc<Live>,
         registry: Addr<Registry>,
         world: World,
+        watch: &Watch,
     ) -> (Addr<Self>, Reports) {
         let window = AimdConfig {
             base: spec.window,
@@ -104,8 +128,8 @@ impl AdapterActor {
             registry,
             finished,
             world,
-            is_polled: spec.attachment == Attachment::Configured,
-            breaker: Breaker::new(breaker::Settings::default()),
+            poll: (spec.attachment == Attachment::Configured).then_some(watch.health_poll),
+            breaker: Breaker::new(watch.breaker),
             probes: VecDeque::new(),
             window: Aimd::new(window),
             status: StatusTracker::new(StatusConfig::default()),
@@ -317,9 +341,9 @@ impl Actor for AdapterActor {
                 false => context.stop(),
             }
         });
-        if self.is_polled {
+        if let Some(every) = self.poll {
             self.poll(context);
-            context.run_interval(POLL, |actor, context| actor.poll(context));
+            context.run_interval(every, |actor, context| actor.poll(context));
         }
     }
 
@@ -371,6 +395,15 @@ impl Handler<Said> for AdapterActor {
             let wait = Duration::from_millis(due.since(now));
             context.run_later(wait, |actor, _| actor.publish_status(actor.world.now()));
         }
+    }
+}
+
+impl Handler<Heard> for AdapterActor {
+    type Result = ();
+
+    fn handle(&mut self, Heard(health): Heard, _: &mut Context<Self>) {
+        self.status.health(health == HealthStatus::Healthy);
+        self.publish_status(self.world.now());
     }
 }
 

@@ -8,7 +8,8 @@ mod name;
 mod reports;
 mod tally;
 
-pub(crate) use actor::{AdapterActor, AskProbe, Said};
+pub use actor::Watch;
+pub(crate) use actor::{AdapterActor, AskProbe, Heard, Said};
 pub use contract::{
     Adapter, AdapterFactory, Call, Form, LaneEvent, LaneFinal, LaneStream, Metered, Partial, Question,
 };

@@ -22,6 +22,7 @@ use atp_protocol::units::{Millis, Tier, UnixMillis, Window};
 use super::agent::Pending;
 use super::egress::{EgressSender, Queues, Wire};
 use super::messages::{Drain, Gone, Incoming};
+use super::questions::Questions;
 use crate::metrics::{Held, Holding, Sent};
 use crate::rate::RateLimit;
 use crate::registry::Claim;
@@ -66,6 +67,7 @@ pub struct Connection {
     /// How often it did.
     pub(super) declarations: u64,
     pub(super) calls_made: u64,
+    pub(super) questions: Questions,
     limits: Limits,
     queues: Queues,
     role: Role,
@@ -120,6 +122,7 @@ impl Connection {
             adapter: None,
             declarations: 0,
             calls_made: 0,
+            questions: Questions::default(),
             limits,
             queues: out.0,
             role: Role::Client,

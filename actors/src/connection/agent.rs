@@ -47,14 +47,19 @@ impl Connection {
                 self.say(&status);
                 Ok(())
             }
-            Ok(Body::Estimate(_) | Body::StatusChange(_) | Body::WindowUpdate(_) | Body::Heartbeat(_)) => {
+            Ok(Body::Estimate(answer)) => {
+                self.questions.answered(*answer);
                 Ok(())
             }
+            Ok(Body::StatusChange(_) | Body::WindowUpdate(_) | Body::Heartbeat(_)) => Ok(()),
             Ok(_) => Err(Fault::new(
                 Code::Unsupported,
                 format!("{} is not taken here", frame.payload.name),
             )),
-            Err(fault) => Err(fault),
+            Err(fault) => {
+                self.questions.botched(&frame.payload, &fault);
+                Err(fault)
+            }
         };
         match told {
             Ok(()) => Vec::new(),

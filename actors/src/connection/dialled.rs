@@ -16,11 +16,11 @@ use atp_protocol::request::{AgentRequest, Content, Identity, TaskMeta};
 use atp_protocol::units::{Amount, Tier};
 use futures_util::future::LocalBoxFuture;
 use futures_util::{Stream, StreamExt};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 use super::actor::Connection;
-use super::messages::{Abandon, Dispatch, Superseded};
+use super::messages::{Abandon, AskEstimate, Dispatch, Superseded};
 use crate::adapter::{Adapter, AdapterFactory, Call, Form, LaneEvent, LaneStream};
 use crate::registry::AdapterSpec;
 use crate::session::Router;
@@ -65,11 +65,16 @@ impl Adapter for Dialled {
         Arc::clone(&self.capability)
     }
 
-    fn estimate(&self, _: &Call) -> LocalBoxFuture<'static, Result<Estimate, Fault>> {
-        Box::pin(std::future::ready(Err(Fault::new(
-            Code::Unsupported,
-            "the router estimates for this agent",
-        ))))
+    fn estimate(&self, call: &Call) -> LocalBoxFuture<'static, Result<Estimate, Fault>> {
+        let (reply, answer) = oneshot::channel();
+        let call = call.clone();
+        // A connection that is behind has no time for questions.
+        let asked = self.connection.try_send(AskEstimate { call, reply });
+        let unasked = || Fault::new(Code::WindowAgent, "the agent could not be asked");
+        Box::pin(async move {
+            asked.map_err(|_| unasked())?;
+            answer.await.map_err(|_| unasked())?
+        })
     }
 
     fn stream(&self, call: Call) -> LocalBoxFuture<'static, Result<LaneStream, Fault>> {

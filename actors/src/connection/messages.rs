@@ -3,8 +3,9 @@
 use actix::Message;
 use atp_protocol::connection::StreamKey;
 use atp_protocol::error::Fault;
+use atp_protocol::estimate::Estimate;
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::adapter::{Call, LaneEvent};
 use crate::session::{Opened, Output};
@@ -71,6 +72,14 @@ pub(super) struct Happened {
 pub(super) struct Dispatch {
     pub(super) call: Call,
     pub(super) reply: mpsc::Sender<Result<LaneEvent, Fault>>,
+}
+
+/// What would this call cost the agent? Without an answer `reply` is dropped.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct AskEstimate {
+    pub(super) call: Call,
+    pub(super) reply: oneshot::Sender<Result<Estimate, Fault>>,
 }
 
 /// Nobody waits for a call any more.

@@ -1,11 +1,12 @@
 //! Drives one ATP connection: a client's, or that of an agent that dialled in to work.
 //!
-//! Receives  `Incoming`, `Drain` and `Gone` from the transport; `Event`s of its streams' sessions; `Dispatch` from whoever calls its
-//!           agent; its own timer
+//! Receives  `Incoming`, `Drain` and `Gone` from the transport; `Event`s of its streams' sessions; `Dispatch` and `AskEstimate` from
+//!           whoever calls its agent; its own timer
 //! Sends     encoded messages to the transport, control before data; requests to its router; `Register`, `Withdraw` and
 //!           `Report` to the registry
 //! When full the data queue makes a stream's pump wait, so its session stops polling its lanes; a full control queue closes
-//!           the connection with 1013; a call whose caller does not read is failed with `EWINDOW_AGENT`
+//!           the connection with 1013; a call whose caller does not read is failed with `EWINDOW_AGENT`;
+//!           an estimate beyond those that are asked for is not asked for
 //! Ends      with its transport; streams are cancelled, its adapter is withdrawn
 
 mod actor;
@@ -16,6 +17,7 @@ mod counting;
 mod dialled;
 mod egress;
 mod messages;
+mod questions;
 pub(crate) mod render;
 
 pub use actor::{Connection, ConnectionSettings};

@@ -11,7 +11,7 @@ use super::register::Register;
 pub struct AdapterSeries {
     first_chunk: [Histogram; 3],
     mape: [Histogram; 2],
-    /// Estimates made without asking it.
+    /// Estimates asked of it and not given in time.
     pub estimate_fallbacks: Counter,
 }
 

@@ -78,7 +78,7 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "router_estimate_under_rate_usd_total" Counter "requests that cost more than estimated";
     "adapter_estimate_mape_tokens" Histogram "error of a lane's token estimate, by adapter";
     "adapter_estimate_mape_usd" Histogram "error of a lane's cost estimate, by adapter";
-    "estimate_fallback_total" Counter "estimates made without the adapter, by adapter";
+    "estimate_fallback_total" Counter "estimates asked of an adapter and not given in time, by adapter";
     "fair_q_depth_gold" Gauge "gold requests waiting for a slot";
     "fair_q_depth_silver" Gauge "silver requests waiting for a slot";
     "fair_q_depth_bronze" Gauge "bronze requests waiting for a slot";

@@ -15,7 +15,7 @@ use super::entry::Entry;
 use super::messages::{AdapterView, List, LoadPolicy, Register, Report, Withdraw};
 use super::tables::{self, Stale};
 use super::{Attachment, PolicyInForce, RegistryHandle, Snapshots};
-use crate::adapter::{AdapterActor, AdapterName, Directory, Endpoint, Live};
+use crate::adapter::{AdapterActor, AdapterName, Directory, Endpoint, Heard, Live, Watch};
 use crate::environment::World;
 use crate::persona::Roster;
 
@@ -36,6 +36,7 @@ pub struct Registry {
     policy: PolicyStore,
     adapters: BTreeMap<AdapterName, Entry>,
     registrations: u64,
+    watch: Watch,
     snapshots: Arc<Snapshots>,
     directory: Arc<Directory>,
     personas: Arc<Roster>,
@@ -46,7 +47,7 @@ pub struct Registry {
 impl Registry {
     /// Starts on the calling arbiter.
     #[must_use]
-    pub fn launch(policy: PolicyStore, world: World) -> RegistryHandle {
+    pub fn launch(policy: PolicyStore, watch: Watch, world: World) -> RegistryHandle {
         let in_force = PolicyInForce {
             set: Arc::clone(policy.current()),
             version: policy.version(),
@@ -61,6 +62,7 @@ impl Registry {
             directory: Arc::clone(&directory),
             personas: Arc::clone(&personas),
             registrations: 0,
+            watch,
             world,
             stale: Stale::default(),
         };
@@ -169,8 +171,13 @@ impl Handler<Register> for Registry {
         self.admit(&name, spec.attachment == Attachment::Dialled)?;
         self.supersede(&name);
         let live = Arc::new(Live::new(spec.window));
-        let (actor, reports) =
-            AdapterActor::launch(&spec, Arc::clone(&live), context.address(), self.world.clone());
+        let (actor, reports) = AdapterActor::launch(
+            &spec,
+            Arc::clone(&live),
+            context.address(),
+            self.world.clone(),
+            &self.watch,
+        );
         self.registrations += 1;
         let endpoint = Arc::new(Endpoint {
             name: name.clone(),
@@ -219,6 +226,8 @@ impl Handler<Report> for Registry {
         if let Some(health) = report.health {
             self.world.meter.adapters.health_updates.increment(1);
             entry.liveness = Liveness::Reported { health, at: now };
+            // An actor that is behind hears the next one.
+            let _ = entry.endpoint.actor.try_send(Heard(health.status));
         }
         if let Some(models) = report.models {
             let capability = entry.endpoint.capability.load_full();

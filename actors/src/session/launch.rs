@@ -16,6 +16,7 @@ use atp_routing::scheduler::Item;
 use atp_routing::session::{EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx};
 
 use super::call::Target;
+use super::estimates::Estimates;
 use super::spend::Spend;
 use super::{Explained, Facts, Router, RouterSettings};
 use crate::adapter::{Directory, Endpoint, Form, Gate};
@@ -65,6 +66,7 @@ struct Facing<'a> {
     directory: &'a Directory,
     tenant: &'a TenantId,
     personas: &'a Roster,
+    estimates: &'a Estimates,
     now: Millis,
 }
 
@@ -116,6 +118,10 @@ impl Conditions for Facing<'_> {
             ..Condition::default()
         }
     }
+
+    fn estimate(&self, candidate: &Candidate) -> Option<&Estimate> {
+        self.estimates.of(candidate)
+    }
 }
 
 /// Admits `request`.
@@ -131,10 +137,11 @@ pub(super) async fn launch(
     let policy = snapshots.policy();
     let tenant = &request.identity.tenant;
     let fib = snapshots.fib(tenant);
-    let facing = Facing {
+    let mut facing = Facing {
         directory: &router.registry.directory,
         tenant,
         personas: &router.registry.personas,
+        estimates: &Estimates::default(),
         now: accepted,
     };
     let mut input = Input::new(accepted, &router.settings.region, &request);
@@ -155,6 +162,11 @@ pub(super) async fn launch(
         .decision_us
         .record((router.world.clock.micros() - begun) as f64);
 
+    let estimates = Estimates::ask(router, &request, &decision).await;
+    if !estimates.is_empty() {
+        facing.estimates = &estimates;
+        decision = decide(&input, &policy.set, &fib, &facing);
+    }
     let mut spend = hold(router, &request, &decision).await;
     if matches!(&spend, Err(fault) if fault.code == Code::Budget)
         && decision.outcome.as_ref().is_ok_and(|plan| plan.lanes.len() > 1)

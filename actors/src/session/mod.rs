@@ -18,6 +18,7 @@ mod actor;
 mod call;
 mod drain;
 mod drive;
+mod estimates;
 mod explain;
 mod fairness;
 mod finish;

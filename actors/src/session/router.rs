@@ -34,6 +34,8 @@ pub struct RouterSettings {
     pub scheduler: scheduler::Settings,
     /// A client that takes nothing for so many milliseconds has left.
     pub write_stall_ms: u64,
+    /// How long adapters that estimate are waited for before the plan of a request is settled, in milliseconds; 0 asks none.
+    pub estimate_ms: u64,
     /// An adapter that sends nothing of a streamed answer for so many milliseconds has failed.
     pub first_chunk_ms: u64,
     /// The same between two pieces.

@@ -1,7 +1,5 @@
 //! A [`Task`] as an adapter.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,32 +9,19 @@ use atp_actors::adapter::{
 use atp_actors::cpu::Cpu;
 use atp_protocol::adapter::{Capability, Health, UsageSource};
 use atp_protocol::error::{Code, Fault};
-use atp_protocol::estimate::{Estimate, Variance};
-use atp_protocol::ids::RequestId;
+use atp_protocol::estimate::Estimate;
 use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt, stream};
 use tokio::sync::oneshot;
 
 use super::task::{Answer, Brief, Task, tokens};
 
-/// Answers kept between a request's estimate and its lanes.
-const KEPT: usize = 8;
-
 /// One task as an adapter, on one arbiter.
-///
-/// An estimate does the work and keeps the answer, of the last eight requests, for the lanes that follow it.
 pub struct Builtin<T> {
     task: Arc<T>,
     capability: Arc<Capability>,
     cpu: Arc<dyn Cpu>,
-    kept: Rc<RefCell<Kept>>,
 }
-
-/// What an answer depends on: the request, which is immutable under its id, and the limit.
-type Key = (RequestId, Option<u64>);
-
-/// The latest answers, newest first.
-type Kept = VecDeque<(Key, Arc<Answer>)>;
 
 impl<T: Task> Builtin<T> {
     /// An adapter that runs `task` on `cpu`.
@@ -45,25 +30,20 @@ impl<T: Task> Builtin<T> {
             capability: Arc::new(task.capability()),
             task,
             cpu,
-            kept: Rc::default(),
         }
     }
 
-    /// The answer to a call, worked out unless it is kept.
-    fn answer(&self, call: &Call) -> LocalBoxFuture<'static, Result<Arc<Answer>, Fault>> {
+    /// Works the answer to a call out.
+    fn answer(&self, call: &Call) -> LocalBoxFuture<'static, Result<Answer, Fault>> {
         let max_tokens = match (call.request.content.max_tokens, call.max_output_tokens) {
             (Some(asked), Some(paid)) => Some(asked.min(paid)),
             (asked, paid) => asked.or(paid),
         };
-        let key = (call.request.id.clone(), max_tokens);
-        if let Some((_, answer)) = self.kept.borrow().iter().find(|(kept, _)| *kept == key) {
-            return std::future::ready(Ok(answer.clone())).boxed_local();
-        }
         let brief = Brief {
             content: call.request.content.clone(),
             max_tokens,
         };
-        let (task, cpu, kept) = (self.task.clone(), self.cpu.clone(), self.kept.clone());
+        let (task, cpu) = (self.task.clone(), self.cpu.clone());
         async move {
             let (report, answer) = oneshot::channel();
             cpu.run(Box::new(move || {
@@ -72,17 +52,12 @@ impl<T: Task> Builtin<T> {
                     let _ = report.send(task.run(&brief));
                 }
             }));
-            let answer = answer.await.map_err(|_| {
+            answer.await.map_err(|_| {
                 Fault::new(
                     Code::WindowAgent,
                     "the local CPU queue is full; retry in a moment",
                 )
-            })??;
-            let answer = Arc::new(answer);
-            let mut kept = kept.borrow_mut();
-            kept.truncate(KEPT - 1);
-            kept.push_front((key, answer.clone()));
-            Ok(answer)
+            })?
         }
         .boxed_local()
     }
@@ -93,22 +68,10 @@ impl<T: Task> Adapter for Builtin<T> {
         self.capability.clone()
     }
 
-    fn estimate(&self, call: &Call) -> LocalBoxFuture<'static, Result<Estimate, Fault>> {
-        let in_tokens = tokens(call.request.content.text_bytes());
-        let answer = self.answer(call);
-        async move {
-            let out_tokens = tokens(answer.await?.pieces.iter().map(String::len).sum());
-            Ok(Estimate {
-                in_tokens,
-                out_tokens,
-                p95_tokens: Some(in_tokens + out_tokens),
-                variance: Some(Variance::default()),
-                confidence: Some(1.0),
-                assumptions: vec!["one token is four bytes, rounded up".to_owned()],
-                ..Estimate::default()
-            })
-        }
-        .boxed_local()
+    fn estimate(&self, _: &Call) -> LocalBoxFuture<'static, Result<Estimate, Fault>> {
+        // To know what the answer takes is to work it out, and nothing is held for that yet.
+        let fault = Fault::new(Code::Unsupported, "the router estimates for built-ins");
+        std::future::ready(Err(fault)).boxed_local()
     }
 
     fn stream(&self, call: Call) -> LocalBoxFuture<'static, Result<LaneStream, Fault>> {

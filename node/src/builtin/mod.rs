@@ -11,8 +11,8 @@
 //! the [`Cpu`] seam, counts their tokens and streams what they say.
 //!
 //! **Bounds.** A conversation over [`MAX_TEXT_BYTES`] is refused with `ECONTEXT`. A full CPU queue is `EWINDOW_AGENT`.
-//! **Tokens.** One token is four bytes, rounded up, of all text in the request and of all text in the answer; since the
-//! work is done to estimate it, estimates are exact.
+//! **Tokens.** One token is four bytes, rounded up, of all text in the request and of all text in the answer.
+//! **Estimates.** The router's own stand: to estimate better would be to do the work before anything is held for it.
 //! **Form.** Built-ins have no provider protocol, so a call that asks for bytes to forward is answered as text and data.
 
 mod adapter;
@@ -71,6 +71,6 @@ fn capability(id: &str, skills: &[&str]) -> Capability {
         safety_domains: Vec::new(),
         personas: Vec::new(),
         usage_mode: UsageMode::Cumulative,
-        estimate: true,
+        estimate: false,
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{Config, LogFormat, PriceConfig, ProviderConfig, ProviderKind, SecretRef};
+use super::{BUILTINS, Config, LogFormat, PriceConfig, ProviderConfig, ProviderKind, SecretRef};
 
 /// What the command line of `atp-node dev` says.
 #[derive(Debug, Clone)]
@@ -24,12 +24,7 @@ impl Config {
         config.node.data_dir.clone_from(&options.data_dir);
         config.telemetry.log_format = LogFormat::Text;
         config.telemetry.log = "warn".to_owned();
-        for id in [
-            "summarizer.local",
-            "keywords.local",
-            "reviewer.local",
-            "replay.local",
-        ] {
+        for id in BUILTINS {
             config.builtins.push(id.to_owned());
             config.prices.insert(id.to_owned(), FREE);
         }

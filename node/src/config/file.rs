@@ -40,6 +40,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Timeouts towards adapters.
     pub timeouts: TimeoutsConfig,
+    /// Circuit breakers of adapters.
+    pub breaker: BreakerConfig,
     /// Older clients.
     pub compat: CompatConfig,
     /// Figures.
@@ -387,6 +389,10 @@ impl Default for LimitsConfig {
 pub struct TimeoutsConfig {
     /// Dialling an adapter.
     pub connect_ms: u64,
+    /// Its estimate of a request, where it gives any; 0 asks for none.
+    pub estimate_ms: u64,
+    /// Between two polls of a configured adapter's health.
+    pub health_poll_ms: u64,
     /// Its first chunk.
     pub first_chunk_ms: u64,
     /// Between chunks.
@@ -399,9 +405,36 @@ impl Default for TimeoutsConfig {
     fn default() -> Self {
         Self {
             connect_ms: 1_000,
+            estimate_ms: 500,
+            health_poll_ms: 10_000,
             first_chunk_ms: 10_000,
             idle_ms: 15_000,
             request_ms: 120_000,
+        }
+    }
+}
+
+/// `[breaker]`, atp.md section 23: of every adapter alike.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BreakerConfig {
+    /// Failures, less successes, at which a circuit opens.
+    pub fail_threshold: u32,
+    /// How long it stays open, in milliseconds.
+    pub reset_timeout_ms: u64,
+    /// What that is multiplied by each time a probe fails, up to five minutes or itself if it is longer.
+    pub reset_backoff: f64,
+    /// Successes of probes that close it, and most probes out at once.
+    pub half_open_successes: u32,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self {
+            fail_threshold: 5,
+            reset_timeout_ms: 30_000,
+            reset_backoff: 1.0,
+            half_open_successes: 2,
         }
     }
 }

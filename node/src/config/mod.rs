@@ -13,11 +13,19 @@ mod validate;
 pub use dev::DevOptions;
 pub use error::ConfigError;
 pub use file::{
-    AccountConfig, AuthConfig, AuthStyle, BudgetConfig, CompatConfig, Config, KeyConfig, LimitsConfig,
-    LogFormat, NodeConfig, PolicyConfig, PriceConfig, ProviderConfig, ProviderKind, SchedulerConfig,
-    TelemetryConfig, TimeoutsConfig, TlsConfig,
+    AccountConfig, AuthConfig, AuthStyle, BreakerConfig, BudgetConfig, CompatConfig, Config, KeyConfig,
+    LimitsConfig, LogFormat, NodeConfig, PolicyConfig, PriceConfig, ProviderConfig, ProviderKind,
+    SchedulerConfig, TelemetryConfig, TimeoutsConfig, TlsConfig,
 };
 pub use reference::SecretRef;
+
+/// Built-in adapters there are, by the names `builtins` may list.
+pub const BUILTINS: [&str; 4] = [
+    "summarizer.local",
+    "keywords.local",
+    "reviewer.local",
+    "replay.local",
+];
 
 /// Looks up a variable of the process.
 #[expect(

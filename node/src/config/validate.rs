@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use atp_protocol::ids::{AccountId, AdapterId, TenantId};
 
-use super::{Config, ConfigError, ProviderConfig};
+use super::{BUILTINS, Config, ConfigError, ProviderConfig};
 
 impl Config {
     /// Checks ranges and references between sections.
@@ -15,6 +15,8 @@ impl Config {
         self.validate_exposure()?;
         self.validate_accounts()?;
         self.validate_providers()?;
+        self.validate_builtins()?;
+        self.validate_watch()?;
         if self.sched.max_concurrent == 0 {
             return Err(ConfigError::invalid(
                 "sched.max_concurrent",
@@ -56,6 +58,48 @@ impl Config {
         if resume.max_streams == 0 {
             let hint = "0 would refuse every stream over HTTP; write at least 1";
             return Err(ConfigError::invalid("resume.max_streams", hint));
+        }
+        Ok(())
+    }
+
+    fn validate_builtins(&self) -> Result<(), ConfigError> {
+        let Some(unknown) = self
+            .builtins
+            .iter()
+            .find(|name| !BUILTINS.contains(&name.as_str()))
+        else {
+            return Ok(());
+        };
+        let nearest = BUILTINS
+            .into_iter()
+            .min_by_key(|name| strsim::damerau_levenshtein(name, unknown))
+            .expect("there are built-ins");
+        let message = format!(
+            "there is no built-in `{unknown}`; did you mean `{nearest}`? There are {}",
+            BUILTINS.join(", ")
+        );
+        Err(ConfigError::invalid("builtins", message))
+    }
+
+    fn validate_watch(&self) -> Result<(), ConfigError> {
+        let breaker = &self.breaker;
+        let positive = [
+            ("timeouts.health_poll_ms", self.timeouts.health_poll_ms),
+            ("breaker.fail_threshold", u64::from(breaker.fail_threshold)),
+            ("breaker.reset_timeout_ms", breaker.reset_timeout_ms),
+            (
+                "breaker.half_open_successes",
+                u64::from(breaker.half_open_successes),
+            ),
+        ];
+        if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+            return Err(ConfigError::invalid(key, "must be at least 1"));
+        }
+        if !(1.0..=10.0).contains(&breaker.reset_backoff) {
+            return Err(ConfigError::invalid(
+                "breaker.reset_backoff",
+                "must lie between 1 and 10",
+            ));
         }
         Ok(())
     }
@@ -151,6 +195,44 @@ impl Config {
                 ),
             )),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = Config::default();
+        change(&mut config);
+        config.validate().expect_err("it cannot work").to_string()
+    }
+
+    #[test]
+    fn an_unknown_built_in_is_an_error_with_the_nearest_name() {
+        let message = refusal(|config| config.builtins.push("sumarizer.local".to_owned()));
+        assert!(message.starts_with("builtins: "), "{message}");
+        assert!(message.contains("did you mean `summarizer.local`?"), "{message}");
+    }
+
+    #[test]
+    fn a_breaker_that_could_not_work_is_an_error() {
+        for (key, message) in [
+            (
+                "breaker.fail_threshold",
+                refusal(|config| config.breaker.fail_threshold = 0),
+            ),
+            (
+                "breaker.reset_backoff",
+                refusal(|config| config.breaker.reset_backoff = f64::NAN),
+            ),
+            (
+                "timeouts.health_poll_ms",
+                refusal(|config| config.timeouts.health_poll_ms = 0),
+            ),
+        ] {
+            assert!(message.starts_with(key), "{message}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::fixture::{Agent, Manners, client, on_node, request};
+use crate::fixture::{ADMIN, Agent, Manners, client, on_node, on_node_with, request};
 
 #[test]
 fn an_agent_gets_no_work_before_it_passed_its_probe() {
@@ -275,4 +275,42 @@ fn an_agent_that_stalls_is_cut_at_the_deadline() {
         assert_eq!(peer.error().await, "ETIMEOUT");
         setup.settled().await;
     });
+}
+
+#[test]
+fn a_circuit_opens_and_closes_as_configured() {
+    on_node_with(
+        |config| {
+            config.breaker.fail_threshold = 1;
+            config.breaker.half_open_successes = 1;
+            config.breaker.reset_timeout_ms = 400;
+        },
+        async |setup| {
+            let circuit = async || setup.get("/v1/admin/adapters", ADMIN).await.1;
+            let circuit = async || {
+                let all = circuit().await;
+                let mut all = all.as_array().expect("a list").iter();
+                let echo = all.find(|of| of["id"] == "echo").expect("it is there");
+                echo["circuit"].as_str().expect("a word").to_owned()
+            };
+            let mut agent = Agent::ready(&setup, "echo").await;
+            let mut peer = client(&setup).await;
+            peer.send(request("a", "echo", "fail")).await;
+            let asked = agent.asked().await;
+            let error = json!({ "error": "out of memory" });
+            agent.say(&asked, "agent.result.error", error).await;
+            peer.error().await;
+            assert_eq!(circuit().await, "open");
+            while circuit().await == "open" {
+                tokio::task::yield_now().await;
+            }
+            peer.send(request("b", "echo", "again")).await;
+            let asked = agent.asked().await;
+            agent.echo(&asked).await;
+            peer.answer().await;
+            while circuit().await != "closed" {
+                tokio::task::yield_now().await;
+            }
+        },
+    );
 }

@@ -3,6 +3,7 @@
 mod agents;
 mod dialects;
 mod encodings;
+mod estimates;
 mod faults;
 mod fixture;
 mod leaving;

@@ -38,6 +38,8 @@ pub enum Work {
 pub struct StatusTracker {
     config: StatusConfig,
     report: Option<Report>,
+    /// Its health is fine, as far as anybody said.
+    is_well: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +54,11 @@ impl StatusTracker {
     /// An agent that has not reported: READY.
     #[must_use]
     pub const fn new(config: StatusConfig) -> Self {
-        Self { config, report: None }
+        Self {
+            config,
+            report: None,
+            is_well: true,
+        }
     }
 
     /// Takes a report. Returns the previous status if this is a change (`agent_status_changes_total`, `agent.status`);
@@ -87,22 +93,16 @@ impl StatusTracker {
         is_change.then_some(previous)
     }
 
-    /// Keeps BUSY or PAUSE in force although it would lapse, because health says so.
-    pub fn hold(&mut self, now: Millis) {
-        let lapse_ms = self.config.lapse_ms;
-        if let Some(Report {
-            lapses: Some(lapses), ..
-        }) = &mut self.report
-        {
-            *lapses = (*lapses).max(now.plus(lapse_ms));
-        }
+    /// Takes what is known of the agent's health: BUSY and PAUSE lapse only while it is fine.
+    pub const fn health(&mut self, is_fine: bool) {
+        self.is_well = is_fine;
     }
 
     /// The status in force.
     #[must_use]
     pub fn status(&self, now: Millis) -> AgentStatus {
         match self.report {
-            Some(report) if report.lapses.is_none_or(|lapses| now < lapses) => report.status,
+            Some(report) if !self.is_well || report.lapses.is_none_or(|lapses| now < lapses) => report.status,
             _ => AgentStatus::Ready,
         }
     }
@@ -198,9 +198,17 @@ mod tests {
             agent.report(Millis(300), AgentStatus::Busy, None),
             Some(AgentStatus::Ready)
         );
-        agent.hold(Millis(50_000));
-        assert_eq!(agent.status(Millis(60_400)), AgentStatus::Busy);
-        assert_eq!(agent.status(Millis(110_000)), AgentStatus::Ready);
+        assert_eq!(agent.status(Millis(60_300)), AgentStatus::Ready);
+    }
+
+    #[test]
+    fn a_status_lapses_only_while_health_is_fine() {
+        let mut agent = tracker();
+        agent.report(Millis(0), AgentStatus::Busy, Some(200));
+        agent.health(false);
+        assert_eq!(agent.status(Millis(70_000)), AgentStatus::Busy);
+        agent.health(true);
+        assert_eq!(agent.status(Millis(70_000)), AgentStatus::Ready);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! champion ([`challenger`]), what is thought of a persona ([`reputation()`]).
 //!
 //! Bounds: 256 candidates a name, 16 personas, 8 clones of each, 4 lanes of a fan-out, 2 steps of escalation, 12 calls a
-//! request; a request over the first two of its own is refused, a plan over the others is cut and says so.
+//! request, 16 adapters asked for estimates; a request over the first two of its own is refused, a plan over the others is cut and says so.
 
 mod asked;
 mod challenger;
@@ -15,6 +15,7 @@ mod choose;
 mod consider;
 mod decide;
 mod escalate;
+mod estimators;
 mod explain;
 mod filter;
 mod fit;

@@ -74,43 +74,30 @@ fn pieces_are_partials_with_running_usage_and_a_final_ends_them() {
 }
 
 #[test]
-fn an_estimate_is_exact_and_its_work_is_not_done_twice() {
-    let adapter = echo(Inline);
-    let call = sample::call("one two three");
-    let estimate = adapter.estimate(&call).now_or_never().unwrap().unwrap();
-    assert_eq!(
-        (estimate.in_tokens, estimate.out_tokens, estimate.p95_tokens),
-        (4, 4, Some(8))
-    );
-    events(&adapter, call.clone());
-    events(&adapter, call.clone());
-    assert_eq!(adapter.task.0.load(Ordering::Relaxed), 1);
-
-    let mut tighter = call;
-    tighter.max_output_tokens = Some(1);
-    let events = events(&adapter, tighter);
+fn the_tighter_of_two_limits_counts() {
+    let mut call = sample::call("one two three");
+    call.max_output_tokens = Some(1);
+    let events = events(&echo(Inline), call);
     let Some(LaneEvent::Final(end)) = events.last() else {
         panic!("no final")
     };
     assert_eq!(end.finish_reason.as_deref(), Some("length"));
-    assert_eq!(adapter.task.0.load(Ordering::Relaxed), 2);
 }
 
 #[test]
-fn only_the_last_answers_are_kept() {
+fn nothing_is_worked_out_for_an_estimate() {
     let adapter = echo(Inline);
-    for _ in 0..3 * KEPT {
-        let _ = events(&adapter, sample::call("x"));
-    }
-    assert_eq!(adapter.kept.borrow().len(), KEPT);
+    let refused = adapter.estimate(&sample::call("one two three")).now_or_never();
+    assert_eq!(refused.unwrap().unwrap_err().code, Code::Unsupported);
+    assert_eq!(adapter.task.0.load(Ordering::Relaxed), 0);
 }
 
 #[test]
 fn a_full_queue_is_the_agents_window_and_bad_input_is_refused() {
     let full = echo(Full).stream(sample::call("x")).now_or_never().unwrap();
     assert_eq!(full.err().unwrap().code, Code::WindowAgent);
-    let empty = echo(Inline).estimate(&sample::call("")).now_or_never().unwrap();
-    assert_eq!(empty.unwrap_err().code, Code::BadInput);
+    let empty = echo(Inline).stream(sample::call("")).now_or_never().unwrap();
+    assert_eq!(empty.err().unwrap().code, Code::BadInput);
 }
 
 #[test]
@@ -142,17 +129,9 @@ fn every_builtin_declares_itself_under_its_own_name() {
         assert_eq!(capability.adapter_type, "builtin");
         assert_eq!(
             (capability.usage_mode, capability.estimate),
-            (UsageMode::Cumulative, true)
+            (UsageMode::Cumulative, false)
         );
         ids.push(capability.adapter_id.to_string());
     }
-    assert_eq!(
-        ids,
-        [
-            "summarizer.local",
-            "keywords.local",
-            "reviewer.local",
-            "replay.local"
-        ]
-    );
+    assert_eq!(ids, crate::config::BUILTINS);
 }

@@ -305,3 +305,22 @@ fn an_adapter_that_fell_silent_is_unhealthy() {
     };
     assert_eq!(reason("", silent, |_| {}).as_deref(), Some("unhealthy"));
 }
+
+#[test]
+fn those_that_estimate_and_may_be_chosen_are_asked() {
+    let estimating = |id: &str| Adapter::new(id).declares(|of| of.estimate = true);
+    let lame = estimating("lame").declares(|of| of.capabilities = Vec::new());
+    let world = World::with_default(
+        "constraints: { max_cost_usd: 0.002, capabilities_all: [chat] }",
+        vec![
+            estimating("a"),
+            estimating("dear").costs(100),
+            lame,
+            Adapter::new("silent"),
+        ],
+    );
+    let asked = world.decide(&ask()).estimators();
+    let asked: Vec<_> = asked.iter().map(|of| of.adapter.as_str()).collect();
+    // Too dear as far as the router can tell, which it may be wrong about; lame whatever it costs.
+    assert_eq!(asked, ["a", "dear"]);
+}
