@@ -6,6 +6,7 @@ use atp_protocol::ids::RequestId;
 use atp_protocol::units::{Millis, UnixMillis};
 
 use crate::metrics::Meter;
+use crate::spans::Traces;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -39,6 +40,8 @@ pub struct World {
     pub random: Arc<dyn Random>,
     /// Figures.
     pub meter: Arc<Meter>,
+    /// Spans that come from elsewhere and go on there.
+    pub traces: Arc<dyn Traces>,
 }
 
 impl World {

@@ -29,5 +29,6 @@ pub mod rate;
 pub mod registry;
 pub mod scheduler;
 pub mod session;
+pub mod spans;
 pub mod streams;
 pub mod supervision;

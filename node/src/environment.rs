@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use atp_actors::environment::{Clock, Random};
+use atp_actors::spans::{Traces, Untraced};
 use atp_protocol::units::UnixMillis;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -22,6 +23,8 @@ pub struct Environment {
     pub random: Arc<dyn Random>,
     /// Sockets.
     pub network: Arc<dyn Network>,
+    /// Spans that come from elsewhere and go on there.
+    pub traces: Arc<dyn Traces>,
     /// Threads of the node; `None` runs everything on the caller's.
     pub arbiters: Option<usize>,
 }
@@ -35,6 +38,7 @@ impl Environment {
             clock: Arc::new(SystemClock::default()),
             random: Arc::new(SystemEntropy(SystemRandom::new())),
             network: Arc::new(TcpNetwork),
+            traces: Arc::new(Untraced),
             arbiters: Some(if workers == 0 { cores } else { workers }),
         }
     }

@@ -126,6 +126,7 @@ impl Node {
             clock: Arc::clone(&environment.clock),
             random: Arc::clone(&environment.random),
             meter: Arc::clone(&exposition.meter),
+            traces: Arc::clone(&environment.traces),
         };
         let (log, ledger, applied) = LedgerJournal::open(&config.node.data_dir)?;
         let recovered = Recovered::open(&config.node.data_dir, keys(&config, admin)?)?;

@@ -26,6 +26,7 @@ use super::{Adapter, Gate, Live, Past};
 use crate::environment::World;
 use crate::metrics::AdapterSeries;
 use crate::registry::{AdapterSpec, Attachment, Claim, Registry, Report};
+use crate::spans;
 
 /// Messages waiting.
 const MAILBOX: usize = 1_024;
@@ -252,7 +253,11 @@ impl AdapterActor {
             Some(_) => is_against.then_some(Signal::Failure),
         };
         if let Some(signal) = signal {
+            let before = self.window.current();
             self.window.signal(now, signal, 0.0);
+            let windows = (before, self.window.current());
+            let (id, is_ok) = (self.claim.name.id.as_str(), call.failed.is_none());
+            spans::connection::aimd(id, windows, call.first_chunk_ms, is_ok);
         }
         if let Some(cost) = call.cost {
             self.judge(now, cost, call.is_own_estimate);

@@ -69,6 +69,8 @@ pub struct Call {
     pub max_output_tokens: Option<u64>,
     /// The same on every attempt, so that an upstream that knows idempotency does the work once.
     pub idempotency_key: Arc<str>,
+    /// W3C `traceparent` to go on below: of this call's span, else the client's own.
+    pub traceparent: Option<Arc<str>>,
     /// Varies clones of one persona.
     pub diversity_seed: Option<u64>,
 }

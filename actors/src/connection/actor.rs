@@ -18,6 +18,7 @@ use atp_protocol::payload::Kind;
 use atp_protocol::replay::{NonceStore, ReplayConfig};
 use atp_protocol::request::Identity;
 use atp_protocol::units::{Millis, Tier, UnixMillis, Window};
+use tracing::Span;
 
 use super::agent::Pending;
 use super::egress::{EgressSender, Queues, Wire};
@@ -27,6 +28,7 @@ use crate::metrics::{Held, Holding, Sent};
 use crate::rate::RateLimit;
 use crate::registry::Claim;
 use crate::session::Router;
+use crate::spans;
 
 /// Messages waiting; the transport and pumps wait beyond.
 const MAILBOX: usize = 64;
@@ -82,6 +84,9 @@ pub struct Connection {
     named_session: Option<SessionId>,
     armed: Option<Millis>,
     pub(super) holding: Holding,
+    pub(super) span: Span,
+    /// When a message came last.
+    pub(super) heard: Millis,
     _counted: Held,
 }
 
@@ -110,6 +115,8 @@ impl Connection {
         };
         let machine = connection::Connection::new(router.world.now(), config);
         let holding = router.world.meter.wire.holding();
+        let span = spans::connection::connection(identity.tenant.as_str());
+        let heard = router.world.now();
         let _counted = Held::by(&router.world.meter.requests.connections);
         Self {
             is_cbor: settings.is_cbor,
@@ -134,6 +141,8 @@ impl Connection {
             named_session: None,
             armed: None,
             holding,
+            span,
+            heard,
             _counted,
         }
     }
@@ -174,9 +183,13 @@ impl Connection {
         let received = frame::ingress(unix, message, &policy, &mut store);
         let outputs = match received {
             Ok(received) => {
-                self.dialect.get_or_insert(received.dialect);
+                if self.dialect.is_none() {
+                    self.dialect = Some(received.dialect);
+                    spans::connection::speaks(&self.span, received.dialect);
+                }
                 let frame = received.frame.into_owned();
                 self.count_received(&frame, received.is_cbor, bytes);
+                self.trace_received(&frame);
                 if frame.payload.kind == Some(Kind::Hello) && frame.session_id.as_str() != "-" {
                     self.named_session = Some(frame.session_id.clone());
                 }
@@ -206,6 +219,9 @@ impl Connection {
                 Output::Transmit(frame) => self.transmit(Arc::unwrap_or_clone(frame), &mut waiting, context),
                 Output::Deliver(event) => outputs.extend(self.deliver(event, context)),
                 Output::Close(close) => {
+                    if close == connection::Close::IDLE {
+                        spans::connection::idle(&self.span, self.silent_s());
+                    }
                     self.control(Wire::Close(close), context);
                     context.stop();
                 }
@@ -219,6 +235,7 @@ impl Connection {
     fn transmit(&mut self, frame: Frame<'static>, waiting: &mut Vec<Wire>, context: &mut Context<Self>) {
         let is_control = frame.payload.kind.is_none_or(|kind| !kind.is_sequenced());
         let (kind, tier) = (Sent::of(&frame), frame.qos);
+        self.trace_sent(kind, &frame);
         let encoded = match self.dialect {
             Some(Some(dialect)) => {
                 dialect::reply(dialect, &frame, self.router.world.clock.unix()).map(Encoded::Text)
@@ -283,6 +300,7 @@ impl Connection {
                 self.machine.fail(self.now(), &key, &fault)
             }
             Event::Agreed(ack) => {
+                spans::connection::agreed(&self.span, &ack);
                 // The answer went out as the hello came; what a subprotocol fixed stays.
                 self.is_cbor = self.settings.is_cbor || ack.encoding == "cbor";
                 self.is_lean = ack.features.has("lean");

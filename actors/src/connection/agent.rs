@@ -11,6 +11,7 @@ use atp_protocol::frame::{Frame, Meta};
 use atp_protocol::ids::{SessionId, StreamId, TenantId};
 use atp_protocol::limits::Limits;
 use atp_protocol::payload::{AdapterHealth, AgentFinal, Body, CostEst, EndStatus, Kind, Payload, Status};
+use atp_protocol::request::TaskMeta;
 use atp_protocol::units::Window;
 use atp_protocol::value;
 use tokio::sync::mpsc;
@@ -248,7 +249,11 @@ impl Connection {
             stream: StreamId::new(&stream).expect("a request id and a number are visible ASCII"),
         };
         let payload = Payload::new(Kind::AgentRequest, content(call)?).in_lane(&call.lane);
-        let meta = Meta::from_task(&request.meta, call.deadline_ms);
+        let task = TaskMeta {
+            traceparent: call.traceparent.as_deref().map(str::to_owned),
+            ..request.meta.clone()
+        };
+        let meta = Meta::from_task(&task, call.deadline_ms);
         let window = Window {
             max_parallel: 1,
             max_tokens: call.budget.tokens.min(Window::MAX.max_tokens),

@@ -1,4 +1,4 @@
-//! What a connection counts (atp.md 27.1).
+//! What a connection counts and traces (atp.md 27.1 and 27.2).
 
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::frame::{self, Encoded, Flag, Frame};
@@ -7,6 +7,7 @@ use atp_protocol::units::Tier;
 
 use super::actor::Connection;
 use crate::metrics::Sent;
+use crate::spans;
 
 impl Connection {
     pub(super) fn count_received(&self, frame: &Frame<'_>, is_cbor: bool, bytes: usize) {
@@ -32,6 +33,27 @@ impl Connection {
         }
     }
 
+    pub(super) fn trace_received(&mut self, frame: &Frame<'_>) {
+        self.heard = self.now();
+        if frame.payload.kind == Some(Kind::Ack) {
+            spans::connection::acknowledged(&self.span, frame);
+        }
+    }
+
+    pub(super) fn trace_sent(&self, kind: Sent, frame: &Frame<'_>) {
+        match (kind, frame.payload.kind) {
+            (Sent::Heartbeat, _) => spans::connection::beat(&self.span, self.silent_s()),
+            (_, Some(Kind::WindowUpdate)) => spans::connection::window(&self.span, frame),
+            (Sent::Error, _) => spans::connection::retransmit(&self.span, frame),
+            _ => {}
+        }
+    }
+
+    /// Seconds since a message came.
+    pub(super) fn silent_s(&self) -> f64 {
+        self.now().since(self.heard) as f64 / 1_000.0
+    }
+
     pub(super) fn count_sent(&self, kind: Sent, tier: Option<Tier>, encoded: &Encoded) {
         let wire = &self.router.world.meter.wire;
         let (is_cbor, bytes) = match encoded {
@@ -47,6 +69,9 @@ impl Connection {
     /// What the streams did since this was last called, and what they hold.
     pub(super) fn count_streams(&mut self) {
         let tally = self.machine.take_tally();
+        for (stream, joined) in &tally.joined {
+            spans::connection::reassembled(&self.span, stream, joined);
+        }
         if !tally.is_empty() {
             self.router.world.meter.wire.count(&tally);
         }

@@ -216,6 +216,7 @@ fn probe_call(router: &Router, spec: &AdapterSpec) -> Call {
         },
         max_output_tokens: Some(1),
         idempotency_key: id.as_str().into(),
+        traceparent: None,
         diversity_seed: None,
     }
 }

@@ -182,8 +182,8 @@ impl Wire {
         for _ in 0..tally.whole_messages {
             self.fragments.record(1.0);
         }
-        for fragments in &tally.joined {
-            self.fragments.record(f64::from(*fragments));
+        for (_, joined) in &tally.joined {
+            self.fragments.record(f64::from(joined.parts));
         }
         for waited in &tally.hole_waits_ms {
             self.hole_waits.record(*waited as f64);

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
 use atp_protocol::error::{Code, Fault};
-use atp_protocol::ids::RequestId;
+use atp_protocol::ids::{RequestId, SessionId};
 use atp_protocol::units::Tier;
 use atp_routing::scheduler::{self, Admission, Event, Grant, Item, Refused, Settings};
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use crate::environment::World;
 use crate::metrics::Standing;
+use crate::spans;
 
 /// Messages waiting; senders wait beyond.
 const MAILBOX: usize = 4_096;
@@ -28,19 +30,26 @@ pub(crate) type Preempted = oneshot::Receiver<()>;
 /// Ask for a slot.
 #[derive(Message)]
 #[rtype(result = "Result<Preempted, Fault>")]
-pub(crate) struct Acquire(pub(crate) Item);
+pub(crate) struct Acquire(pub(crate) Item, pub(crate) Span);
 
 /// Give a slot back, or stop waiting for one.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Release(pub(crate) RequestId);
 
+/// Somebody in the queue.
+struct Waiting {
+    told: oneshot::Sender<Result<Preempted, Fault>>,
+    session: SessionId,
+    span: Span,
+}
+
 /// The slots of one arbiter.
 pub struct Scheduler {
     scheduler: scheduler::Scheduler,
     standing: Standing,
     world: World,
-    waiting: BTreeMap<RequestId, oneshot::Sender<Result<Preempted, Fault>>>,
+    waiting: BTreeMap<RequestId, Waiting>,
     running: BTreeMap<RequestId, oneshot::Sender<()>>,
 }
 
@@ -73,6 +82,13 @@ impl Scheduler {
     fn tell(&mut self, events: Vec<Event>) {
         self.standing
             .tell(Tier::ALL.map(|tier| self.scheduler.waiting(tier)));
+        let victims = events
+            .iter()
+            .filter(|event| matches!(event, Event::Preempt { .. }))
+            .count();
+        if victims > 0 {
+            spans::request::preempt(victims);
+        }
         for event in events {
             match event {
                 Event::Granted(grant) => self.grant_waiter(&grant),
@@ -101,10 +117,10 @@ impl Scheduler {
 
     fn grant_waiter(&mut self, grant: &Grant) {
         let preempted = self.granted(grant);
-        let is_taken = self
-            .waiting
-            .remove(&grant.id)
-            .is_some_and(|waiter| waiter.send(Ok(preempted)).is_ok());
+        let is_taken = self.waiting.remove(&grant.id).is_some_and(|waiting| {
+            spans::request::select(&waiting.span, waiting.session.as_str(), grant);
+            waiting.told.send(Ok(preempted)).is_ok()
+        });
         if !is_taken {
             // Its session stopped waiting in the same moment.
             self.release(&grant.id);
@@ -112,8 +128,8 @@ impl Scheduler {
     }
 
     fn refuse_waiter(&mut self, id: &RequestId, tier: Tier, waited_ms: u64) {
-        if let Some(waiter) = self.waiting.remove(id) {
-            let _ = waiter.send(Err(Event::timed_out_fault(tier, waited_ms)));
+        if let Some(waiting) = self.waiting.remove(id) {
+            let _ = waiting.told.send(Err(Event::timed_out_fault(tier, waited_ms)));
         }
     }
 
@@ -144,16 +160,18 @@ impl Actor for Scheduler {
 impl Handler<Acquire> for Scheduler {
     type Result = ResponseFuture<Result<Preempted, Fault>>;
 
-    fn handle(&mut self, Acquire(item): Acquire, _: &mut Context<Self>) -> Self::Result {
-        let (id, tier) = (item.id.clone(), item.tier);
+    fn handle(&mut self, Acquire(item, span): Acquire, _: &mut Context<Self>) -> Self::Result {
+        let (id, tier, session) = (item.id.clone(), item.tier, item.session.clone());
         match self.scheduler.enqueue(self.world.now(), item) {
             Ok(Admission::Granted(grant)) => {
+                span.record("fair.fast_path", true);
                 let preempted = self.granted(&grant);
                 Box::pin(std::future::ready(Ok(preempted)))
             }
             Ok(Admission::Queued) => {
-                let (waiter, granted) = oneshot::channel();
-                self.waiting.insert(id, waiter);
+                span.record("fair.fast_path", false);
+                let (told, granted) = oneshot::channel();
+                self.waiting.insert(id, Waiting { told, session, span });
                 self.world.meter.queue.enqueued(tier);
                 self.tell(Vec::new());
                 Box::pin(async move {

@@ -4,6 +4,7 @@ use actix::Addr;
 use atp_protocol::error::Fault;
 use atp_protocol::ids::RequestId;
 use atp_routing::scheduler::{Item, Settings};
+use tracing::Span;
 
 use super::actor::{Acquire, Preempted, Release, Scheduler};
 use crate::environment::World;
@@ -28,11 +29,11 @@ impl SchedulerHandle {
         }))
     }
 
-    /// Waits for a slot.
+    /// Waits for a slot; `span` lasts as long.
     ///
     /// # Errors
     /// `EWINDOW` when the queue is full or the wait too long.
-    pub(crate) async fn acquire(&self, item: Item) -> Result<Slot, Fault> {
+    pub(crate) async fn acquire(&self, item: Item, span: Span) -> Result<Slot, Fault> {
         let scheduler = self.0.addr()?;
         // Made first, so that a caller that stops waiting leaves the queue.
         let mut slot = Slot {
@@ -40,7 +41,7 @@ impl SchedulerHandle {
             id: item.id.clone(),
             preempted: None,
         };
-        slot.preempted = Some(self.0.ask(Acquire(item)).await??);
+        slot.preempted = Some(self.0.ask(Acquire(item, span)).await??);
         Ok(slot)
     }
 }

@@ -14,8 +14,10 @@ use atp_protocol::request::AgentRequest;
 
 use super::drive::Drive;
 use super::launch::launch;
+use super::log;
 use super::{Opened, Repeat, Router};
 use crate::metrics::Held;
+use crate::spans;
 
 /// Start a stream.
 #[derive(Message)]
@@ -68,7 +70,17 @@ impl Handler<Open> for Session {
         Box::pin(async move {
             let presence = router.shared.sessions.enter(&router.world.clock, &request)?;
             let running = router.shared.load.enter(&router.world.meter);
-            let (facts, launched) = launch(&router, request).await?;
+            let span = spans::request::ask(&request);
+            if let Some(parent) = &request.meta.traceparent {
+                router.world.traces.adopt(&span, parent);
+            }
+            let accepted = router.world.now();
+            let launched = launch(&router, Arc::clone(&request), &span).await;
+            let (facts, launched) = launched.inspect_err(|fault| {
+                spans::request::fail(&span, fault);
+                let elapsed = router.world.now().since(accepted);
+                log::ended(&request, Some(fault.code), elapsed);
+            })?;
             let (mut drive, events) = Drive::new(router, launched);
             tokio::task::spawn_local(async move {
                 drive.run().await;

@@ -16,10 +16,12 @@ use atp_routing::reconcile;
 use atp_routing::session::{Call as CallId, Chunk, LaneEnd, Piece};
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Sleep;
+use tracing::Span;
 
 use crate::adapter::{
     Adapter, AskProbe, Call, Endpoint, Finished, Gate, LaneEvent, LaneFinal, LaneStream, Metered, Place,
 };
+use crate::spans;
 
 /// Somebody a lane can be sent to.
 pub(super) struct Target {
@@ -75,6 +77,7 @@ pub(super) struct Running {
     seen_tokens: u64,
     /// The adapter has said its last word, on usage too.
     is_ended: bool,
+    pub(super) span: Span,
 }
 
 impl Running {
@@ -83,7 +86,7 @@ impl Running {
         target: usize,
         to: &Target,
         adapter: Rc<dyn Adapter>,
-        call: Call,
+        (call, span): (Call, Span),
         delay_ms: u64,
         now: Millis,
     ) -> Self {
@@ -112,6 +115,7 @@ impl Running {
             usage: None,
             seen_tokens: 0,
             is_ended: false,
+            span,
         };
         if delay_ms == 0 {
             running.begin();
@@ -261,6 +265,7 @@ impl Running {
 
     fn end(&mut self, last: LaneFinal) -> LaneEnd {
         self.is_ended = true;
+        self.span.record("confidence", last.confidence);
         if let Some(metered) = last.usage {
             self.usage = Some(priced(self.price, metered));
         } else if let Some(text) = &last.text {
@@ -329,6 +334,8 @@ impl Running {
     fn finish(&mut self, now: Millis, failed: Option<Code>) {
         self.state = State::Over;
         self.place = None;
+        let latency_ms = now.since(self.started);
+        spans::request::call_ended(&self.span, self.usage, latency_ms, failed);
         self.endpoint.reports.report(Finished {
             at: now,
             is_probe: self.is_probe && failed != Some(Code::Circuit),

@@ -14,6 +14,7 @@ use atp_protocol::units::{Amount, Millis};
 use atp_routing::session::{Action, Call as CallId, CancelReason, Input, LaneIx, Piece, Step};
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep, timeout};
+use tracing::Span;
 
 use super::call::{Running, Signal};
 use super::drain::Drain;
@@ -23,6 +24,7 @@ use super::{Router, finish, reputation};
 use crate::adapter::{Call, Form};
 use crate::metrics::Held;
 use crate::scheduler::Slot;
+use crate::spans;
 
 /// A stream on its way.
 pub(super) struct Drive {
@@ -38,6 +40,9 @@ pub(super) struct Drive {
     has_left: bool,
     is_finished: bool,
     was_shown_early: bool,
+    /// Around its lanes, and around the merging of several.
+    dispatching: Span,
+    pub(super) merging: Span,
     _counted: Held,
 }
 
@@ -52,6 +57,13 @@ enum Woken {
 impl Drive {
     pub(super) fn new(router: Rc<Router>, launched: Launched) -> (Box<Self>, mpsc::Receiver<Output>) {
         let (out, events) = mpsc::channel(OUTPUT_MAX);
+        let strategy = launched.strategy.as_str();
+        let (request, lanes) = (&launched.request, launched.first_lanes);
+        let dispatching = spans::request::dispatch(&launched.span, request, lanes, strategy);
+        let merging = match lanes > 1 {
+            true => spans::request::reconciliation(&launched.span, request, lanes, strategy),
+            false => Span::none(),
+        };
         let _counted = Held::by(&router.world.meter.requests.parallel_sessions);
         let drive = Box::new(Self {
             router,
@@ -66,6 +78,8 @@ impl Drive {
             has_left: false,
             is_finished: false,
             was_shown_early: false,
+            dispatching,
+            merging,
             _counted,
         });
         (drive, events)
@@ -146,7 +160,12 @@ impl Drive {
         let call = self.calls[at].id;
         let input = match signal {
             Signal::Accepted => Input::DispatchOk { call },
-            Signal::Chunk(chunk) => Input::Chunk { call, chunk },
+            Signal::Chunk(chunk) => {
+                let (lane, bytes) = (&self.launched.lanes[call.lane.0], chunk.piece.len());
+                let request = &self.launched.request;
+                spans::request::buffer(&self.calls[at].span, request, lane, chunk.seq, bytes);
+                Input::Chunk { call, chunk }
+            }
             Signal::Status(status) => Input::AgentStatus {
                 lane: call.lane,
                 status,
@@ -235,6 +254,7 @@ impl Drive {
             Step::EmitProvisional(provisional) => {
                 if provisional.is_incremental && !std::mem::replace(&mut self.was_shown_early, true) {
                     self.router.world.meter.answers.streamed.increment(1);
+                    spans::request::streaming(&self.merging, &self.launched.request);
                 }
                 let output = finish::provisional(self, *provisional);
                 self.emit(output).await;
@@ -259,7 +279,7 @@ impl Drive {
                 // With nothing left to drain the charge is on record before the client knows the answer, so that a
                 // node that dies in between never forgets an answer it gave.
                 if self.drains.is_empty() {
-                    self.launched.spend.settle().await;
+                    self.launched.spend.settle(&self.launched.request).await;
                 }
                 let output = finish::output(self, *result);
                 self.emit(output).await;
@@ -272,8 +292,9 @@ impl Drive {
         let launched = &self.launched;
         let to = &launched.targets[target];
         let request = &launched.request;
-        let call = Call {
+        let mut call = Call {
             request: Arc::clone(request),
+            traceparent: None,
             lane: launched.lanes[id.lane.0].clone(),
             model: Arc::clone(&to.model),
             persona_prompt: launched.prompts[id.lane.0].clone(),
@@ -289,8 +310,13 @@ impl Drive {
         };
         self.router.world.meter.requests.targets.increment(1);
         let adapter = self.router.adapter(&to.endpoint);
+        let span = spans::request::adapter(&self.dispatching, &call, id.lane.0, to.endpoint.name.id.as_str());
+        call.traceparent = match self.router.world.traces.carry(&span) {
+            Some(ours) => Some(ours.into()),
+            None => request.meta.traceparent.as_deref().map(Into::into),
+        };
         self.calls
-            .push(Running::new(id, target, to, adapter, call, delay_ms, now));
+            .push(Running::new(id, target, to, adapter, (call, span), delay_ms, now));
     }
 
     fn cancel(&mut self, id: CallId, reason: CancelReason) {
@@ -387,7 +413,7 @@ impl Drive {
             self.launched.spend.count(drain.run().await);
         }
         finish::count_cost(&self.router, &self.launched);
-        self.launched.spend.settle().await;
+        self.launched.spend.settle(&self.launched.request).await;
         if let Some(audit) = self.launched.machine.audit() {
             self.router
                 .decisions

@@ -68,6 +68,7 @@ async fn one(router: &Rc<Router>, request: &Arc<AgentRequest>, candidate: &Candi
         budget: Amount::ZERO,
         max_output_tokens: None,
         idempotency_key: request.id.as_str().into(),
+        traceparent: request.meta.traceparent.as_deref().map(Into::into),
         diversity_seed: None,
     };
     let asked = router.adapter(&endpoint).estimate(&call);

@@ -8,24 +8,34 @@ use atp_routing::session::{Event, Failure, FinalAnswer, Provisional, Status};
 use super::Router;
 use super::drive::Drive;
 use super::launch::Launched;
+use super::log;
 use super::output::{Answer, Consensus, Output, Telemetry};
 use crate::metrics::Outcome;
+use crate::spans;
 
 /// The last event of a stream.
 pub(super) fn output(drive: &Drive, result: Result<FinalAnswer, Failure>) -> Output {
     match result {
         Ok(last) => {
             count_answer(drive, &last);
-            Output::Final(Box::new(answer(drive, last)))
+            let answer = answer(drive, last);
+            spans::request::took(&drive.launched.span, &answer.telemetry);
+            spans::request::answered(&drive.launched.span, &answer);
+            Output::Final(Box::new(answer))
         }
-        Err(failure) => Output::Failed {
-            fault: failure.fault,
-            partial: failure
-                .partial
-                .map(|partial| partial.text)
-                .filter(|text| !text.is_empty()),
-            telemetry: Box::new(telemetry(drive, None)),
-        },
+        Err(failure) => {
+            let telemetry = Box::new(telemetry(drive, None));
+            spans::request::took(&drive.launched.span, &telemetry);
+            spans::request::fail(&drive.launched.span, &failure.fault);
+            Output::Failed {
+                fault: failure.fault,
+                partial: failure
+                    .partial
+                    .map(|partial| partial.text)
+                    .filter(|text| !text.is_empty()),
+                telemetry,
+            }
+        }
     }
 }
 
@@ -166,6 +176,11 @@ fn count_answer(drive: &Drive, last: &FinalAnswer) {
     if consensus.strategy != drive.launched.strategy {
         answers.switches.increment(1);
     }
+    if drive.launched.lanes.len() > 1 {
+        let (strategy, agreement) = (consensus.strategy.as_str(), consensus.agreement);
+        let request = &drive.launched.request;
+        spans::request::consensus(&drive.merging, request, strategy, agreement, last.confidence);
+    }
     if let Some(agreement) = consensus.agreement {
         answers.agreed(agreement, consensus.mode, consensus.uncertainties.len());
         if let Some(confidence) = last.confidence {
@@ -196,12 +211,14 @@ pub(super) fn count(drive: &Drive) {
     let launched = &drive.launched;
     let ignored = launched.machine.audit().map_or(0, |audit| audit.ignored);
     drive.router.world.meter.ignored.increment(u64::from(ignored));
-    let outcome = match launched.machine.audit().and_then(|audit| audit.failure) {
+    let failed = launched.machine.audit().and_then(|audit| audit.failure);
+    let outcome = match failed {
         None => Outcome::Ok,
         Some(Code::Cancel) => Outcome::Cancelled,
         Some(_) => Outcome::Error,
     };
     let elapsed = drive.router.world.now().since(launched.accepted);
+    log::ended(&launched.request, failed, elapsed);
     drive
         .router
         .world

@@ -14,6 +14,7 @@ use atp_routing::policy::PolicySet;
 use atp_routing::reconcile::Strategy;
 use atp_routing::scheduler::Item;
 use atp_routing::session::{EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx};
+use tracing::Span;
 
 use super::call::Target;
 use super::estimates::Estimates;
@@ -22,6 +23,7 @@ use super::{Explained, Facts, Router, RouterSettings};
 use crate::adapter::{Directory, Endpoint, Form, Gate};
 use crate::persona::{Attendance, Member, Roster};
 use crate::scheduler::Slot;
+use crate::spans;
 
 /// What the most erratic persona's word counts beside a steady one's.
 const RELIABILITY_MIN: f64 = 0.1;
@@ -45,6 +47,7 @@ pub(super) struct Launched {
     /// What all lanes together are expected to use.
     pub(super) estimated: Amount,
     pub(super) accepted: Millis,
+    pub(super) span: Span,
 }
 
 impl Launched {
@@ -131,6 +134,7 @@ impl Conditions for Facing<'_> {
 pub(super) async fn launch(
     router: &Rc<Router>,
     request: Arc<AgentRequest>,
+    span: &Span,
 ) -> Result<(Facts, Launched), Fault> {
     let accepted = router.world.now();
     let snapshots = &router.registry.snapshots;
@@ -154,6 +158,7 @@ pub(super) async fn launch(
         input.required = &["embeddings"];
     }
     let begun = router.world.clock.micros();
+    let evaluating = spans::request::policy(span, &request);
     let mut decision = decide(&input, &policy.set, &fib, &facing);
     router
         .world
@@ -161,20 +166,24 @@ pub(super) async fn launch(
         .requests
         .decision_us
         .record((router.world.clock.micros() - begun) as f64);
+    spans::request::decided(&evaluating, &decision);
+    drop(evaluating);
 
     let estimates = Estimates::ask(router, &request, &decision).await;
     if !estimates.is_empty() {
         facing.estimates = &estimates;
+        let evaluating = spans::request::policy(span, &request);
         decision = decide(&input, &policy.set, &fib, &facing);
+        spans::request::decided(&evaluating, &decision);
     }
-    let mut spend = hold(router, &request, &decision).await;
+    let mut spend = hold(router, &request, &decision, span).await;
     if matches!(&spend, Err(fault) if fault.code == Code::Budget)
         && decision.outcome.as_ref().is_ok_and(|plan| plan.lanes.len() > 1)
     {
         // The fan-out does not fit: the primary alone may.
         input.lanes_max = 1;
         decision = decide(&input, &policy.set, &fib, &facing);
-        spend = hold(router, &request, &decision).await;
+        spend = hold(router, &request, &decision, span).await;
     }
     let route_reason: Arc<str> = decision.route_reason().into();
     let decision = Arc::new(decision);
@@ -197,17 +206,22 @@ pub(super) async fn launch(
     };
     let fairness = &router.shared.fairness;
     let item = item(&request, plan, fairness.weight(&request.session), accepted);
-    let slot = match router.scheduler.acquire(item).await {
+    let slot = match router
+        .scheduler
+        .acquire(item, spans::request::acquire(span, &request))
+        .await
+    {
         Ok(slot) => {
             fairness.granted(&request, plan.effective());
             slot
         }
         Err(fault) => {
-            spend.release().await;
+            spend.release(&request).await;
             return Err(fault);
         }
     };
-    let launched = lay_out(router, request, plan, &policy.set, (spend, slot), accepted)?;
+    let mut launched = lay_out(router, request, plan, &policy.set, (spend, slot), accepted)?;
+    launched.span = span.clone();
     Ok((facts, launched))
 }
 
@@ -228,16 +242,25 @@ fn item(request: &AgentRequest, plan: &Plan, weight: f64, now: Millis) -> Item {
 }
 
 /// One hold for all lanes, on the account and all its ancestors.
-async fn hold(router: &Router, request: &AgentRequest, decision: &Decision) -> Result<Spend, Fault> {
+async fn hold(
+    router: &Router,
+    request: &AgentRequest,
+    decision: &Decision,
+    span: &Span,
+) -> Result<Spend, Fault> {
     let plan = decision.outcome.as_ref().map_err(|refusal| refusal.fault())?;
     let Some(account) = &request.identity.account else {
         return Ok(Spend::unaccounted());
     };
+    let wanted = plan.effective();
+    let check = spans::request::budget(span, request, wanted);
     let held = router
         .ledger
-        .hold(request.id.clone(), account.clone(), plan.effective())
-        .await?;
-    Ok(Spend::held_by(held))
+        .hold(request.id.clone(), account.clone(), wanted)
+        .await;
+    check.record("budget.ok", held.is_ok());
+    held.map(Spend::held_by)
+        .inspect_err(|fault| spans::request::budget_denied(span, request, wanted, fault))
 }
 
 fn lay_out(
@@ -332,6 +355,7 @@ fn lay_out(
         strategy: plan.strategy,
         estimated,
         accepted,
+        span: Span::none(),
     })
 }
 

@@ -24,6 +24,7 @@ mod fairness;
 mod finish;
 mod launch;
 mod load;
+mod log;
 mod output;
 mod repeat;
 mod reputation;

@@ -2,9 +2,10 @@
 
 use atp_protocol::adapter::{Usage, UsageSource};
 use atp_protocol::error::Fault;
+use atp_protocol::request::AgentRequest;
 use atp_protocol::units::Amount;
-use tracing::warn;
 
+use super::log;
 use crate::ledger::HeldBudget;
 
 /// How much of a hold may be used before it is topped up.
@@ -116,20 +117,20 @@ impl Spend {
     }
 
     /// Ends the hold without a charge: nothing was sent.
-    pub(super) async fn release(&mut self) {
+    pub(super) async fn release(&mut self, request: &AgentRequest) {
         let Some(hold) = self.hold.take() else { return };
         if let Err(fault) = hold.release().await {
-            warn!(%fault, "a hold could not be released; it expires by itself");
+            log::at!(warn, request, %fault, "a hold could not be released; it expires by itself");
         }
     }
 
     /// Ends the hold; the charge is in the journal when this returns. A second call has no effect.
-    pub(super) async fn settle(&mut self) {
+    pub(super) async fn settle(&mut self, request: &AgentRequest) {
         let Some(hold) = self.hold.take() else { return };
         let result: Result<(), Fault> = hold.settle(self.settled.amount(), self.settled.source).await;
         if let Err(fault) = result {
             // The hold stays and is charged whole when it expires: too much rather than too little.
-            warn!(%fault, "a request could not be settled");
+            log::at!(warn, request, %fault, "a request could not be settled");
         }
     }
 }

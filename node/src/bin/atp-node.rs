@@ -16,7 +16,7 @@ use atp_node::dev::{self, Dev};
 use atp_node::environment::Environment;
 use atp_node::node::{Node, NodeHandle, StartError};
 use atp_node::secret::Secret;
-use atp_node::telemetry::{self, Exposition};
+use atp_node::telemetry::{self, Exposition, Tracing};
 use clap::{Args, Parser, Subcommand};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -151,15 +151,19 @@ fn serve(
     admin: Option<Secret>,
     ready: impl AsyncFnOnce(&NodeHandle) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    telemetry::init_logs(&config.telemetry)?;
+    let tracing = Tracing::start(&config.telemetry, &config.node.name)?;
+    telemetry::init(&config.telemetry, &tracing)?;
     let exposition = Arc::new(Exposition::new().with_aliases(config.metrics.aliases));
     telemetry::report_panics(Arc::clone(&exposition.meter));
-    let environment = Environment::real(config.node.workers);
+    let environment = Environment {
+        traces: tracing.context(),
+        ..Environment::real(config.node.workers)
+    };
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
         .context("no runtime")?;
-    LocalSet::new().block_on(&runtime, async move {
+    let served = LocalSet::new().block_on(&runtime, async move {
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
         let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
         eprint!("{}", dev::bounds(&config));
@@ -171,7 +175,9 @@ fn serve(
         }
         node.stop().await;
         Ok(())
-    })
+    });
+    tracing.finish();
+    served
 }
 
 #[expect(clippy::disallowed_methods, reason = "a program reads its environment once")]

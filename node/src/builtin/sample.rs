@@ -45,6 +45,7 @@ pub(crate) fn call(text: &str) -> Call {
         budget: Amount::ZERO,
         max_output_tokens: None,
         idempotency_key: "key".into(),
+        traceparent: None,
         diversity_seed: None,
     }
 }

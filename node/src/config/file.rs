@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::SecretRef;
+use super::telemetry::{MetricsConfig, TelemetryConfig};
 
 /// Everything an operator can say.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -460,49 +461,6 @@ impl Default for CompatConfig {
             query_api_key: None,
             budget_429: false,
             verify_frame: true,
-        }
-    }
-}
-
-/// `[metrics]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MetricsConfig {
-    /// Export series that have two names under both.
-    pub aliases: bool,
-}
-
-impl Default for MetricsConfig {
-    fn default() -> Self {
-        Self { aliases: true }
-    }
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// For people.
-    Text,
-}
-
-/// `[telemetry]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TelemetryConfig {
-    /// Filter in the form of `tracing`'s env filter, e.g. `info,atp_node=debug`.
-    pub log: String,
-    /// Line format.
-    pub log_format: LogFormat,
-}
-
-impl Default for TelemetryConfig {
-    fn default() -> Self {
-        Self {
-            log: "info".to_owned(),
-            log_format: LogFormat::Json,
         }
     }
 }

@@ -8,16 +8,18 @@ mod error;
 mod file;
 mod overrides;
 mod reference;
+mod telemetry;
 mod validate;
 
 pub use dev::DevOptions;
 pub use error::ConfigError;
 pub use file::{
     AccountConfig, AuthConfig, AuthStyle, BreakerConfig, BudgetConfig, CompatConfig, Config, KeyConfig,
-    LimitsConfig, LogFormat, NodeConfig, PolicyConfig, PriceConfig, ProviderConfig, ProviderKind,
-    SchedulerConfig, TelemetryConfig, TimeoutsConfig, TlsConfig,
+    LimitsConfig, NodeConfig, PolicyConfig, PriceConfig, ProviderConfig, ProviderKind, SchedulerConfig,
+    TimeoutsConfig, TlsConfig,
 };
 pub use reference::SecretRef;
+pub use telemetry::{LogFormat, MetricsConfig, TelemetryConfig};
 
 /// Built-in adapters there are, by the names `builtins` may list.
 pub const BUILTINS: [&str; 4] = [

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use atp_protocol::ids::{AccountId, AdapterId, TenantId};
 
 use super::{BUILTINS, Config, ConfigError, ProviderConfig};
+use crate::telemetry::Rates;
 
 impl Config {
     /// Checks ranges and references between sections.
@@ -17,6 +18,8 @@ impl Config {
         self.validate_providers()?;
         self.validate_builtins()?;
         self.validate_watch()?;
+        Rates::parse(&self.telemetry.sampling)
+            .map_err(|error| ConfigError::invalid("telemetry.sampling", error.to_string()))?;
         if self.sched.max_concurrent == 0 {
             return Err(ConfigError::invalid(
                 "sched.max_concurrent",

@@ -51,8 +51,8 @@ pub(super) fn headers(call: &Call, own: &HeaderMap) -> HeaderMap {
     let request = &call.request;
     let tenant = HeaderValue::from_str(request.identity.tenant.as_str());
     headers.extend(tenant.map(|value| (HeaderName::from_static("x-tenant-id"), value)));
-    // A client's traceparent is only passed on if a header can carry it.
-    let trace = request.meta.traceparent.as_deref().map(HeaderValue::from_str);
+    // A client's own is only passed on if a header can carry it.
+    let trace = call.traceparent.as_deref().map(HeaderValue::from_str);
     headers.extend(
         trace
             .and_then(Result::ok)
@@ -149,10 +149,10 @@ mod tests {
         request.meta = TaskMeta {
             task_type: Some("code_review".to_owned()),
             languages: vec!["rust".to_owned()],
-            traceparent: Some("00-1-2-01".to_owned()),
             other: vec![("origin".to_owned(), json!("ci"))],
             ..TaskMeta::default()
         };
+        call.traceparent = Some("00-1-2-01".into());
         call.persona_prompt = Some("You review.".into());
         call.max_output_tokens = Some(64);
         call.budget = Amount {

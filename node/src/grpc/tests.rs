@@ -133,7 +133,7 @@ async fn request_metadata_and_credential_reach_the_adapter() {
     };
     let seen = remote.seen.clone();
     let mut call = call();
-    Arc::make_mut(&mut call.request).meta.traceparent = Some("00-1-2-01".to_owned());
+    call.traceparent = Some("00-1-2-01".into());
     serve(remote, None, async |addr| {
         collect(adapter(addr).stream(call).await).await
     })

@@ -152,10 +152,17 @@ impl Endpoint {
         is_stream: bool,
     ) -> Result<Feed, Fault> {
         let key = HeaderValue::from_str(&call.idempotency_key).ok();
+        let trace = call
+            .traceparent
+            .as_deref()
+            .and_then(|trace| HeaderValue::from_str(trace).ok());
         let request = || {
             let mut request = self.request(Method::POST, path.clone(), body.clone());
-            if let Some(key) = &key {
-                request.headers_mut().insert("idempotency-key", key.clone());
+            let headers = [("idempotency-key", &key), ("traceparent", &trace)];
+            for (name, value) in headers {
+                if let Some(value) = value {
+                    request.headers_mut().insert(name, value.clone());
+                }
             }
             request
         };

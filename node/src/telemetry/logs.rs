@@ -1,34 +1,38 @@
 //! Log lines on standard error: one JSON object each, or text for people.
 
-use tracing_subscriber::layer::SubscriberExt;
+use atp_actors::spans::TARGET;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt};
 
+use super::Tracing;
+use super::lines::Lines;
 use crate::config::{ConfigError, LogFormat, TelemetryConfig};
 
-/// Installs the process's log output. Called once, by `main`.
+/// Installs the process's log output and, where `tracing` has a collector, its spans. Called once, by `main`.
 ///
 /// # Errors
 /// When `telemetry.log` is not a filter.
-pub fn init(config: &TelemetryConfig) -> Result<(), ConfigError> {
+pub fn init(config: &TelemetryConfig, tracing: &Tracing) -> Result<(), ConfigError> {
     let invalid = |error: String| ConfigError::Invalid {
         key: "telemetry.log".to_owned(),
         message: error,
     };
-    let filter = EnvFilter::try_new(&config.log).map_err(|error| invalid(error.to_string()))?;
-    let registry = Registry::default().with(filter);
-    match config.log_format {
-        LogFormat::Json => registry
-            .with(
-                fmt::layer()
-                    .json()
-                    .flatten_event(true)
-                    .with_writer(std::io::stderr),
-            )
-            .try_init(),
-        LogFormat::Text => registry
-            .with(fmt::layer().compact().with_writer(std::io::stderr))
-            .try_init(),
-    }
-    .map_err(|error| invalid(error.to_string()))
+    // Spans are for collectors alone: a wide filter of logs does not make anybody pay for them.
+    let no_spans = format!("{TARGET}=off").parse().expect("a directive");
+    let filter = EnvFilter::try_new(&config.log)
+        .map_err(|error| invalid(error.to_string()))?
+        .add_directive(no_spans);
+    let logs = match config.log_format {
+        LogFormat::Json => fmt::layer()
+            .event_format(Lines)
+            .with_writer(std::io::stderr)
+            .boxed(),
+        LogFormat::Text => fmt::layer().compact().with_writer(std::io::stderr).boxed(),
+    };
+    Registry::default()
+        .with(logs.with_filter(filter))
+        .with(tracing.layer())
+        .try_init()
+        .map_err(|error| invalid(error.to_string()))
 }

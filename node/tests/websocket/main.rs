@@ -9,4 +9,5 @@ mod fixture;
 mod leaving;
 mod metrics;
 mod requests;
+mod spans;
 mod tenants;

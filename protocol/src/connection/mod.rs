@@ -20,7 +20,7 @@ mod streams;
 mod strikes;
 mod terms;
 
-pub use crate::stream::{Close, Event, Footprint, Output, StreamKey, Tally};
+pub use crate::stream::{Close, Event, Footprint, Joined, Output, StreamKey, Tally};
 pub use config::Config;
 pub use machine::Connection;
 

@@ -85,7 +85,7 @@ impl Stream {
 
     /// What happened since this was last called.
     pub(crate) fn take_tally(&mut self) -> Tally {
-        self.inbound.take_tally()
+        self.inbound.take_tally(&self.head.key)
     }
 
     pub(crate) fn on(&mut self, input: Input) -> bool {

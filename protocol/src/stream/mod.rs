@@ -22,6 +22,6 @@ pub use output::{Close, Event, Output, StreamKey};
 pub use profile::Profile;
 pub use resumption::Resumption;
 pub use state::{Input, Refusal, State};
-pub use tally::{Footprint, Tally};
+pub use tally::{Footprint, Joined, Tally};
 
 pub(crate) use opening::{Opening, idempotency_key};

@@ -1,12 +1,25 @@
 //! What happened since it was last asked, for whoever counts (atp.md 27.1): machines have no meters.
 
+use super::StreamKey;
+
+/// A message whose last fragment came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Joined {
+    /// Which, of its lane.
+    pub msg_seq: u64,
+    /// Fragments it had.
+    pub parts: u32,
+    /// Bytes of its content.
+    pub bytes: usize,
+}
+
 /// Facts about what was received and answered, summed over the streams of a connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Messages that came in one piece.
     pub whole_messages: u32,
-    /// Fragments of each message that was joined, one entry a message.
-    pub joined: Vec<u32>,
+    /// Messages that were joined from fragments.
+    pub joined: Vec<(StreamKey, Joined)>,
     /// Messages dropped because they had come before.
     pub duplicate_messages: u32,
     /// Fragments dropped because their message was over.

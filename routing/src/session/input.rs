@@ -31,6 +31,23 @@ pub enum Piece {
     Forward(Bytes),
 }
 
+impl Piece {
+    /// Bytes of text, or of the provider's stream.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Read { text, .. } => text.len(),
+            Self::Forward(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// A piece of an answer and what came with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chunk {

@@ -97,6 +97,7 @@ pub(in crate::provider) fn call(
         budget: Amount::ZERO,
         max_output_tokens: None,
         idempotency_key: "k-1".into(),
+        traceparent: None,
         diversity_seed: None,
     }
 }

@@ -28,7 +28,12 @@ fn what_is_received_is_counted_once() {
     wire.router.receive(wire.now, frames[1].clone());
     wire.router.receive(wire.now, frames[2].clone());
     let tally = wire.router.take_tally();
-    assert_eq!((tally.joined.as_slice(), tally.acknowledged), (&[3][..], 3));
+    let [(of, joined)] = tally.joined.as_slice() else {
+        panic!("{tally:?}");
+    };
+    assert_eq!((of, joined.msg_seq, joined.parts), (&key("a"), 1, 3));
+    assert!(joined.bytes >= 30_000, "{joined:?}");
+    assert_eq!(tally.acknowledged, 3);
     assert!(wire.router.take_tally().is_empty());
     assert_eq!(
         wire.router.footprint(),

@@ -10,7 +10,7 @@ use crate::ids::LaneId;
 use crate::lane::Position;
 use crate::payload::Kind;
 use crate::sign::fragment::Checksum;
-use crate::stream::{Profile, content};
+use crate::stream::{Joined, Profile, content};
 use crate::units::Millis;
 use crate::value::Value;
 
@@ -151,7 +151,11 @@ impl Inbound {
         }
         let charged = self.charge(key, &frame);
         let last_fragment = pieces.len() as u32 - 1;
-        self.tally.joined.push(pieces.len() as u32);
+        self.joined.push(Joined {
+            msg_seq: key.1,
+            parts: pieces.len() as u32,
+            bytes: pieces.iter().map(Body::len).sum(),
+        });
         self.deliver(now, key, Ready::new(frame, charged), last_fragment, profile, out);
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use lane::LaneIn;
 
-use super::{Footprint, Profile, Tally};
+use super::{Footprint, Joined, Profile, StreamKey, Tally};
 use crate::ack::Arrived;
 use crate::error::{Code, Fault, Scope};
 use crate::fragment::{Key, Overdue, Reassembler};
@@ -45,6 +45,7 @@ pub(super) struct Inbound {
     ahead_bytes: usize,
     /// What happened since it was taken.
     tally: Tally,
+    joined: Vec<Joined>,
 }
 
 impl Inbound {
@@ -54,6 +55,7 @@ impl Inbound {
             reassembler: Reassembler::new(profile.reassembly),
             ahead_bytes: 0,
             tally: Tally::default(),
+            joined: Vec::new(),
         }
     }
 
@@ -67,8 +69,10 @@ impl Inbound {
     }
 
     /// What happened since this was last called.
-    pub(super) fn take_tally(&mut self) -> Tally {
+    pub(super) fn take_tally(&mut self, key: &StreamKey) -> Tally {
         self.tally.missing = self.reassembler.take_missing();
+        let joined = self.joined.drain(..).map(|joined| (key.clone(), joined));
+        self.tally.joined.extend(joined);
         std::mem::take(&mut self.tally)
     }
 

@@ -8,7 +8,7 @@ use syn::{Fields, GenericArgument, Item, PathArguments, Type};
 use super::source::{files, report};
 use super::workspace::root;
 
-const STRUCTS: &str = "node/src/config/file.rs";
+const STRUCTS: &[&str] = &["node/src/config/file.rs", "node/src/config/telemetry.rs"];
 const PAGE: &str = "docs/configuration.md";
 
 /// Keys whose only effect is that a configuration is accepted or refused.
@@ -22,8 +22,9 @@ fn read(path: &str) -> String {
 }
 
 fn structs() -> Structs {
-    let file = syn::parse_file(&read(STRUCTS)).expect("the sources are Rust");
-    let named = file.items.into_iter().filter_map(|item| match item {
+    let parse = |path: &&str| syn::parse_file(&read(path)).expect("the sources are Rust");
+    let items = STRUCTS.iter().flat_map(|path| parse(path).items);
+    let named = items.filter_map(|item| match item {
         Item::Struct(item) => match item.fields {
             Fields::Named(fields) => Some((item.ident.to_string(), fields.named)),
             Fields::Unnamed(_) | Fields::Unit => None,

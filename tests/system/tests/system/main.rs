@@ -13,3 +13,4 @@ mod fanout;
 mod fixture;
 mod hostile;
 mod openai;
+mod telemetry;

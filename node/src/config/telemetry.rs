@@ -1,0 +1,55 @@
+//! What a node tells of itself: `[metrics]` and `[telemetry]`.
+
+use serde::Deserialize;
+
+/// `[metrics]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsConfig {
+    /// Export series that have two names under both.
+    pub aliases: bool,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { aliases: true }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// `[telemetry]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetryConfig {
+    /// Filter in the form of `tracing`'s env filter, e.g. `info,atp_node=debug`.
+    pub log: String,
+    /// Line format.
+    pub log_format: LogFormat,
+    /// OpenTelemetry collector that takes OTLP over HTTP, e.g. `http://127.0.0.1:4318`; absent means no spans are made.
+    pub otlp_endpoint: Option<String>,
+    /// Shares of traces that are kept, by tier.
+    pub sampling: String,
+    /// Keep spans of every chunk, frame and acknowledgement like all others.
+    pub trace_verbose: bool,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self {
+            log: "info".to_owned(),
+            log_format: LogFormat::Json,
+            otlp_endpoint: None,
+            sampling: "gold:1.0,silver:0.5,bronze:0.1".to_owned(),
+            trace_verbose: false,
+        }
+    }
+}
