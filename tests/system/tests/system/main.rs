@@ -8,6 +8,7 @@ mod anthropic;
 mod backpressure;
 mod budget;
 mod clients;
+mod ctl;
 mod drain;
 mod fanout;
 mod fixture;
