@@ -11,17 +11,18 @@ use atp_protocol::container::compressed::Algorithm;
 use atp_protocol::dialect::{self, Dialect, Endpoint, Mode};
 use atp_protocol::error::{Code, Fault, Scope};
 use atp_protocol::frame::{self, Encoded, Frame, Outbound, Policy, Required, Wrapping};
-use atp_protocol::hello::{Greeting, Level, Offer, Role, negotiate};
+use atp_protocol::hello::Role;
 use atp_protocol::ids::{KeyId, SessionId};
 use atp_protocol::limits::Limits;
 use atp_protocol::payload::Kind;
 use atp_protocol::replay::{NonceStore, ReplayConfig};
 use atp_protocol::request::Identity;
-use atp_protocol::units::{Millis, Tier, UnixMillis, Window};
+use atp_protocol::units::{Millis, UnixMillis};
 use tracing::Span;
 
 use super::agent::Pending;
 use super::egress::{EgressSender, Queues, Wire};
+use super::kept::{Kept, Routed};
 use super::messages::{Drain, Gone, Incoming};
 use super::questions::Questions;
 use crate::metrics::{Held, Holding, Sent};
@@ -64,24 +65,25 @@ pub struct Connection {
     pub(super) machine: connection::Connection,
     pub(super) clients: BTreeMap<StreamKey, tokio::task::AbortHandle>,
     pub(super) calls: BTreeMap<StreamKey, Pending>,
+    pub(super) kept: BTreeMap<StreamKey, Kept>,
     /// The adapter that the peer declared itself to be.
     pub(super) adapter: Option<Claim>,
     /// How often it did.
     pub(super) declarations: u64,
     pub(super) calls_made: u64,
     pub(super) questions: Questions,
-    limits: Limits,
+    pub(super) limits: Limits,
     queues: Queues,
-    role: Role,
+    pub(super) role: Role,
     dialect: Option<Option<Dialect>>,
-    is_cbor: bool,
-    is_lean: bool,
+    pub(super) is_cbor: bool,
+    pub(super) is_lean: bool,
     /// What seals every frame, both ways.
-    required: Required,
-    compression: Option<Algorithm>,
+    pub(super) required: Required,
+    pub(super) compression: Option<Algorithm>,
     nonces: NonceStore,
     /// The session a hello came with.
-    named_session: Option<SessionId>,
+    pub(super) named_session: Option<SessionId>,
     armed: Option<Millis>,
     pub(super) holding: Holding,
     pub(super) span: Span,
@@ -126,6 +128,7 @@ impl Connection {
             machine,
             clients: BTreeMap::new(),
             calls: BTreeMap::new(),
+            kept: BTreeMap::new(),
             adapter: None,
             declarations: 0,
             calls_made: 0,
@@ -151,7 +154,7 @@ impl Connection {
         self.router.world.now()
     }
 
-    fn receive(&mut self, message: frame::Incoming<'_>, context: &mut Context<Self>) -> Vec<Wire> {
+    fn receive(&mut self, message: frame::Incoming<'_>, context: &mut Context<Self>) -> ResponseFuture<()> {
         let endpoint = Endpoint {
             session_id: self.settings.session_id.as_deref(),
             dialect: self.settings.dialect.as_deref(),
@@ -193,21 +196,27 @@ impl Connection {
                 if frame.payload.kind == Some(Kind::Hello) && frame.session_id.as_str() != "-" {
                     self.named_session = Some(frame.session_id.clone());
                 }
-                let mut outputs = Vec::new();
                 if let Some(Some(dialect)) = self.dialect
                     && let Some(text) = dialect::registered(dialect, &frame, unix)
                 {
                     self.control(Wire::Message(Encoded::Text(text)), context);
                 }
-                outputs.extend(self.machine.receive(now, frame));
-                outputs
+                match self.route(frame, context) {
+                    Routed::Other(frame) => self.machine.receive(now, *frame),
+                    Routed::Refused(outputs) => outputs,
+                    Routed::Taken(taking) => {
+                        self.machine.heard(now);
+                        return taking;
+                    }
+                }
             }
             Err(fault) => {
                 self.count_refused(&fault);
                 self.machine.reject(now, &fault)
             }
         };
-        self.process(outputs, context)
+        let waiting = self.process(outputs, context);
+        self.queued(waiting)
     }
 
     /// Carries outputs out, and what they lead to. Returns data messages for which the queue had no room.
@@ -295,18 +304,12 @@ impl Connection {
             Event::Resume { key, .. } => {
                 let fault = Fault::new(
                     Code::Resume,
-                    "streams of this connection cannot be resumed; open a new one",
+                    "resume was not agreed on this connection; ask for it in the hello",
                 );
                 self.machine.fail(self.now(), &key, &fault)
             }
             Event::Agreed(ack) => {
-                spans::connection::agreed(&self.span, &ack);
-                // The answer went out as the hello came; what a subprotocol fixed stays.
-                self.is_cbor = self.settings.is_cbor || ack.encoding == "cbor";
-                self.is_lean = ack.features.has("lean");
-                self.required.nonce = ack.features.has("nonce");
-                self.required.checksum = ack.features.has("checksum");
-                self.compression = ack.compression.as_deref().and_then(Algorithm::parse);
+                self.agreed(&ack);
                 Vec::new()
             }
             Event::PeerDead => {
@@ -321,54 +324,6 @@ impl Connection {
             | Event::Congestion(_)
             | Event::Resumed { .. } => Vec::new(),
         }
-    }
-
-    fn agree(&mut self, hello: &atp_protocol::hello::Hello) -> Vec<Output> {
-        let features = [
-            "nack",
-            "lean",
-            "frag_last",
-            "provisional",
-            "parallel",
-            "status",
-            "trace",
-            "checksum",
-            "nonce",
-        ];
-        let offer = Offer {
-            version: "1.1".to_owned(),
-            encodings: vec!["json".to_owned(), "cbor".to_owned()],
-            compressions: vec!["zstd".to_owned(), "deflate".to_owned()],
-            features: features.iter().map(|name| ((*name).to_owned(), true)).collect(),
-            qos_allowed: Tier::ALL
-                .into_iter()
-                .filter(|tier| *tier >= self.identity.tier_max)
-                .collect(),
-            limits: self.limits,
-        };
-        let agreed = match negotiate(hello, &offer) {
-            Ok(agreed) => agreed,
-            Err(refusal) => return self.machine.refuse_hello(&refusal.into()),
-        };
-        let session = self
-            .named_session
-            .take()
-            .unwrap_or_else(|| SessionId::new(&self.router.world.mint("s_")).expect("a minted id is valid"));
-        let ack = agreed.ack(Greeting {
-            session_id: session,
-            qos_allowed: offer.qos_allowed,
-            window: Window::MAX,
-            router_id: self.settings.router_id.clone(),
-            server_time: self.router.world.clock.unix(),
-            resume_ttl_ms: 0,
-            level: Level::Core,
-        });
-        self.role = agreed.role;
-        if agreed.role != Role::Client {
-            self.machine.keep_when_idle();
-        }
-        let now = self.now();
-        self.machine.agree(now, ack)
     }
 
     /// The transport cannot find the next frame, so the connection ends with the refusal.
@@ -438,6 +393,8 @@ impl Actor for Connection {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
+        // Those that are kept go on without this connection.
+        self.kept.clear();
         for (_, pump) in std::mem::take(&mut self.clients) {
             // The session sees its reader go, cancels its lanes and settles.
             pump.abort();
@@ -455,8 +412,8 @@ impl Handler<Incoming> for Connection {
 
     fn handle(&mut self, message: Incoming, context: &mut Context<Self>) -> Self::Result {
         let waiting = match &message {
-            Incoming::Text(text) => self.receive(frame::Incoming::Text(text), context),
-            Incoming::Binary(bytes) => self.receive(frame::Incoming::Binary(bytes), context),
+            Incoming::Text(text) => return self.receive(frame::Incoming::Text(text), context),
+            Incoming::Binary(bytes) => return self.receive(frame::Incoming::Binary(bytes), context),
             Incoming::Pulse => {
                 let now = self.now();
                 self.machine.heard(now);

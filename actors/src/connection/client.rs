@@ -39,7 +39,7 @@ impl Connection {
         Vec::new()
     }
 
-    fn refuse(&mut self, key: &StreamKey, fault: &Fault) -> Vec<Output> {
+    pub(super) fn refuse(&mut self, key: &StreamKey, fault: &Fault) -> Vec<Output> {
         self.router.world.meter.error(fault.code, fault.scope);
         let now = self.now();
         self.machine.fail(now, key, fault)

@@ -16,6 +16,8 @@ mod client;
 mod counting;
 mod dialled;
 mod egress;
+mod hello;
+mod kept;
 mod messages;
 mod questions;
 pub(crate) mod render;

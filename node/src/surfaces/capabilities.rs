@@ -45,6 +45,7 @@ fn shown(surface: &Surface, tier_max: Tier) -> Value {
         "features": {
             "streams": true,
             "idempotency": true,
+            "resume": true,
             "http_resume": true,
             "verify_frame": surface.frames.is_enabled(),
         },

@@ -9,5 +9,6 @@ mod fixture;
 mod leaving;
 mod metrics;
 mod requests;
+mod resumption;
 mod spans;
 mod tenants;

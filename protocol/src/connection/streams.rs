@@ -214,7 +214,11 @@ impl Connection {
         self.check_room(key)
     }
 
-    fn check_room(&self, key: &StreamKey) -> Result<(), Fault> {
+    /// Whether another stream of that session may be open here.
+    ///
+    /// # Errors
+    /// `EWINDOW` at a limit.
+    pub fn check_room(&self, key: &StreamKey) -> Result<(), Fault> {
         let limits = &self.profile.limits;
         let open = || self.streams.keys().chain(&self.carried);
         let of_session = open().filter(|open| open.session == key.session).count();

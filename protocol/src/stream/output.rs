@@ -99,6 +99,11 @@ impl Close {
         code: 1013,
         reason: "messages are not taken",
     };
+    /// The peer fell so far behind that something was lost to it; what it can resume tells it what.
+    pub const BEHIND: Self = Self {
+        code: 1013,
+        reason: "fell behind; resume",
+    };
     /// The peer fell silent.
     pub const SILENT: Self = Self {
         code: 1001,

@@ -1,0 +1,82 @@
+//! What a connection offers, and what it goes by once that is agreed (atp.md section 8).
+
+use atp_protocol::connection::Output;
+use atp_protocol::container::compressed::Algorithm;
+use atp_protocol::hello::{Greeting, Hello, HelloAck, Level, Offer, Role, negotiate};
+use atp_protocol::ids::SessionId;
+use atp_protocol::units::{Tier, Window};
+
+use super::actor::Connection;
+use crate::spans;
+
+impl Connection {
+    /// Answers what the peer proposes.
+    pub(super) fn agree(&mut self, hello: &Hello) -> Vec<Output> {
+        let features = [
+            "nack",
+            "lean",
+            "frag_last",
+            "provisional",
+            "parallel",
+            "status",
+            "trace",
+            "checksum",
+            "nonce",
+            "resume",
+        ];
+        // Streams of agents are the router's, which goes to another agent instead.
+        let is_offered = |name: &&str| *name != "resume" || hello.role == Role::Client;
+        let offer = Offer {
+            version: "1.1".to_owned(),
+            encodings: vec!["json".to_owned(), "cbor".to_owned()],
+            compressions: vec!["zstd".to_owned(), "deflate".to_owned()],
+            features: features
+                .iter()
+                .copied()
+                .filter(is_offered)
+                .map(|name| (name.to_owned(), true))
+                .collect(),
+            qos_allowed: Tier::ALL
+                .into_iter()
+                .filter(|tier| *tier >= self.identity.tier_max)
+                .collect(),
+            limits: self.limits,
+        };
+        let agreed = match negotiate(hello, &offer) {
+            Ok(agreed) => agreed,
+            Err(refusal) => return self.machine.refuse_hello(&refusal.into()),
+        };
+        let session = self
+            .named_session
+            .take()
+            .unwrap_or_else(|| SessionId::new(&self.router.world.mint("s_")).expect("a minted id is valid"));
+        let ack = agreed.ack(Greeting {
+            session_id: session,
+            qos_allowed: offer.qos_allowed,
+            window: Window::MAX,
+            router_id: self.settings.router_id.clone(),
+            server_time: self.router.world.clock.unix(),
+            resume_ttl_ms: match agreed.features.has("resume") {
+                true => self.router.shared.streams.settings().ttl_ms,
+                false => 0,
+            },
+            level: Level::Core,
+        });
+        self.role = agreed.role;
+        if agreed.role != Role::Client {
+            self.machine.keep_when_idle();
+        }
+        let now = self.now();
+        self.machine.agree(now, ack)
+    }
+
+    /// The answer went out as the hello came; what a subprotocol fixed stays.
+    pub(super) fn agreed(&mut self, ack: &HelloAck) {
+        spans::connection::agreed(&self.span, ack);
+        self.is_cbor = self.settings.is_cbor || ack.encoding == "cbor";
+        self.is_lean = ack.features.has("lean");
+        self.required.nonce = ack.features.has("nonce");
+        self.required.checksum = ack.features.has("checksum");
+        self.compression = ack.compression.as_deref().and_then(Algorithm::parse);
+    }
+}
