@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use hyper_util::rt::TokioExecutor;
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
 use tokio::runtime::Builder;
+use tracing::{info, warn};
 
 /// Where collectors take spans.
 const PATH: &str = "/v1/traces";
@@ -59,7 +61,11 @@ pub(super) fn exporter(endpoint: &str) -> Result<SpanExporter, BadEndpoint> {
 
 /// Calls the collector, from the exporter's own thread.
 #[derive(Debug)]
-struct Collector(HttpsConnector<HttpConnector>);
+struct Collector {
+    connector: HttpsConnector<HttpConnector>,
+    /// It took nothing the last time: told once, not with every batch.
+    is_lost: AtomicBool,
+}
 
 impl Collector {
     fn new(is_https: bool) -> Result<Self, BadEndpoint> {
@@ -71,11 +77,32 @@ impl Collector {
                 .map_err(BadEndpoint::NoRoots)?,
             false => builder.with_tls_config(no_roots(provider)),
         };
-        Ok(Self(builder.https_or_http().enable_http1().build()))
+        Ok(Self {
+            connector: builder.https_or_http().enable_http1().build(),
+            is_lost: AtomicBool::new(false),
+        })
+    }
+
+    /// Tells the operator when the collector stops taking spans, and when it takes them again.
+    fn tell(&self, answer: &Result<Response<Bytes>, HttpError>) {
+        let trouble = match answer {
+            Ok(answer) if answer.status().is_success() => None,
+            Ok(answer) => Some(format!("it answers {}", answer.status())),
+            Err(error) => Some(error.to_string()),
+        };
+        let was_lost = self.is_lost.swap(trouble.is_some(), Ordering::Relaxed);
+        match trouble {
+            Some(trouble) if !was_lost => warn!(
+                trouble,
+                "the collector takes no spans; they are lost until it does"
+            ),
+            None if was_lost => info!("the collector takes spans again"),
+            Some(_) | None => {}
+        }
     }
 
     async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let client = Client::builder(TokioExecutor::new()).build(self.0.clone());
+        let client = Client::builder(TokioExecutor::new()).build(self.connector.clone());
         let (head, body) = client.request(request.map(Full::new)).await?.into_parts();
         let body = Limited::new(body, ANSWER_MAX).collect().await?;
         Ok(Response::from_parts(head, body.to_bytes()))
@@ -109,6 +136,7 @@ impl HttpClient for Collector {
                 let calling = async { tokio::time::timeout(PATIENCE, self.call(request)).await };
                 runtime.block_on(calling)?
             });
+        self.tell(&answer);
         Box::pin(std::future::ready(answer))
     }
 }

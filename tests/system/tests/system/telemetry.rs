@@ -169,14 +169,16 @@ async fn escalations_are_kept_whatever_the_rate() {
 #[tokio::test]
 async fn a_collector_that_is_not_there_holds_nothing_up() {
     let provider = provider().await;
-    let node = Setup::new()
-        .provider("up", "openai", &provider.url, &["m"])
-        .with("telemetry", json!({ "otlp_endpoint": "http://127.0.0.1:9" }));
-    let node = node.start().await;
+    let nowhere = json!({ "otlp_endpoint": "http://127.0.0.1:9", "sampling": "silver:1.0" });
+    let setup = Setup::new().provider("up", "openai", &provider.url, &["m"]);
+    let node = setup.with("telemetry", nowhere).start().await;
     let key = node.unlimited().await;
     assert_eq!(ask(&node, &key).await, 200);
     node.terminate();
-    assert!(node.ended().await.0.success());
+    let (status, setup) = node.ended().await;
+    assert!(status.success());
+    let log = setup.log();
+    assert_eq!(log.matches("the collector takes no spans").count(), 1, "{log}");
 }
 
 #[tokio::test]
