@@ -26,7 +26,7 @@ use super::kept::{Kept, Routed};
 use super::messages::{Drain, Gone, Incoming};
 use super::questions::Questions;
 use crate::metrics::{Held, Holding, Sent};
-use crate::rate::RateLimit;
+use crate::rate::{RateLimit, Refusals};
 use crate::registry::Claim;
 use crate::session::Router;
 use crate::spans;
@@ -85,6 +85,7 @@ pub struct Connection {
     /// The session a hello came with.
     pub(super) named_session: Option<SessionId>,
     armed: Option<Millis>,
+    pub(super) refusals: Refusals,
     pub(super) holding: Holding,
     pub(super) span: Span,
     /// When a message came last.
@@ -143,6 +144,7 @@ impl Connection {
             nonces: NonceStore::new(ReplayConfig::default()),
             named_session: None,
             armed: None,
+            refusals: Refusals::default(),
             holding,
             span,
             heard,

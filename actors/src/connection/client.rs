@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use actix::{AsyncContext, Context, Handler, ResponseFuture};
-use atp_protocol::connection::{Output, StreamKey};
+use atp_protocol::connection::{Close, Output, StreamKey};
 use atp_protocol::error::{Code, ControlError, Fault};
 use atp_protocol::frame::Frame;
 use atp_protocol::units::Window;
@@ -21,8 +21,8 @@ impl Connection {
         frame: &Frame<'static>,
         context: &mut Context<Self>,
     ) -> Vec<Output> {
+        let admitted = self.count_opening();
         let (world, ms) = (&self.router.world, self.settings.request_ms);
-        let admitted = self.settings.rate.admit(world);
         let request = match admitted.and_then(|()| asked::request(world, &self.identity, ms, frame)) {
             Ok(request) => request,
             Err(fault) => return self.refuse(&key, &fault),
@@ -39,10 +39,25 @@ impl Connection {
         Vec::new()
     }
 
+    /// Counts a stream against the credential's rate.
+    ///
+    /// # Errors
+    /// `ERATE`.
+    pub(super) fn count_opening(&mut self) -> Result<(), Fault> {
+        self.settings.rate.admit(&self.router.world)?;
+        self.refusals.clear();
+        Ok(())
+    }
+
+    /// Tells the peer why it does not get a stream; one that asks too often for too long is closed.
     pub(super) fn refuse(&mut self, key: &StreamKey, fault: &Fault) -> Vec<Output> {
         self.router.world.meter.error(fault.code, fault.scope);
         let now = self.now();
-        self.machine.fail(now, key, fault)
+        let mut outputs = self.machine.fail(now, key, fault);
+        if fault.code == Code::Rate && self.refusals.is_sustained(now) {
+            outputs.extend(self.machine.close(Close::TOO_OFTEN));
+        }
+        outputs
     }
 
     /// The peer has given the stream up, or it is over.

@@ -331,3 +331,25 @@ fn what_is_no_longer_kept_is_told_as_a_gap() {
         },
     );
 }
+
+#[test]
+fn streams_of_one_name_are_told_apart_by_their_session() {
+    on_node(async |setup| {
+        Agent::ready(&setup, "echo").await.work(Manners::Echo);
+        let mut peer = returning(&setup).await;
+        for session in ["s1", "s2"] {
+            let mut asked = request("a", "echo", session);
+            asked["session_id"] = session.into();
+            peer.send(asked).await;
+            peer.answer().await;
+        }
+        let (status, problem) = setup.get("/v1/streams/a", &setup.key).await;
+        assert_eq!(
+            (status, &problem["wire_code"]),
+            (422, &json!("EBAD_INPUT")),
+            "{problem}"
+        );
+        let (_, state) = setup.get("/v1/streams/a?session_id=s2", &setup.key).await;
+        assert_eq!(state["final"]["result"]["text"], "s2");
+    });
+}

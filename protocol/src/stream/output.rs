@@ -99,6 +99,11 @@ impl Close {
         code: 1013,
         reason: "messages are not taken",
     };
+    /// The peer asks for streams more often than it may, and does not stop.
+    pub const TOO_OFTEN: Self = Self {
+        code: 4429,
+        reason: "too many requests",
+    };
     /// The peer fell so far behind that something was lost to it; what it can resume tells it what.
     pub const BEHIND: Self = Self {
         code: 1013,

@@ -90,12 +90,12 @@ impl Connection {
     }
 
     fn start(
-        &self,
+        &mut self,
         key: &StreamKey,
         frame: &Frame<'static>,
         context: &Context<Self>,
     ) -> Result<(Arc<Listed>, Reader<Event>), Fault> {
-        self.settings.rate.admit(&self.router.world)?;
+        self.count_opening()?;
         self.machine.check_open(key, frame)?;
         let meta = frame.meta.as_ref();
         let opening = Opening {
