@@ -40,8 +40,9 @@ pub(crate) struct Release(pub(crate) RequestId);
 /// Somebody in the queue.
 struct Waiting {
     told: oneshot::Sender<Result<Preempted, Fault>>,
-    session: SessionId,
     span: Span,
+    /// Named in its span, if anybody listens.
+    session: Option<SessionId>,
 }
 
 /// The slots of one arbiter.
@@ -118,7 +119,9 @@ impl Scheduler {
     fn grant_waiter(&mut self, grant: &Grant) {
         let preempted = self.granted(grant);
         let is_taken = self.waiting.remove(&grant.id).is_some_and(|waiting| {
-            spans::request::select(&waiting.span, waiting.session.as_str(), grant);
+            if let Some(session) = &waiting.session {
+                spans::request::select(&waiting.span, session.as_str(), grant);
+            }
             waiting.told.send(Ok(preempted)).is_ok()
         });
         if !is_taken {
@@ -161,7 +164,8 @@ impl Handler<Acquire> for Scheduler {
     type Result = ResponseFuture<Result<Preempted, Fault>>;
 
     fn handle(&mut self, Acquire(item, span): Acquire, _: &mut Context<Self>) -> Self::Result {
-        let (id, tier, session) = (item.id.clone(), item.tier, item.session.clone());
+        let (id, tier) = (item.id.clone(), item.tier);
+        let session = (!span.is_disabled()).then(|| item.session.clone());
         match self.scheduler.enqueue(self.world.now(), item) {
             Ok(Admission::Granted(grant)) => {
                 span.record("fair.fast_path", true);

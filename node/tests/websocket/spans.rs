@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use atp_actors::spans::TARGET;
+use atp_actors::spans::{TARGET, Traces};
 use serde_json::json;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -14,7 +14,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::fixture::{client, frame, on_node, request};
+use super::fixture::{Agent, client, frame, on_node, on_node_in, request};
 
 /// Fields of spans by name, and the names of their parents.
 #[derive(Clone, Default)]
@@ -139,4 +139,43 @@ fn nothing_is_a_span_where_nobody_listens_for_them() {
     let spans = heard.spans();
     let ours = ["ws_session", "ask", "dispatch", "adapter.stream"];
     assert!(spans.iter().all(|span| !ours.contains(&span.name)), "{spans:?}");
+}
+
+/// Remembers whose trace requests go on with, and gives calls one to go on with.
+#[derive(Clone, Default)]
+struct Joined(Arc<Mutex<Vec<String>>>);
+
+impl Traces for Joined {
+    fn adopt(&self, _: &tracing::Span, traceparent: &str) {
+        let mut joined = self.0.lock().expect("nobody panics while holding it");
+        joined.push(traceparent.to_owned());
+    }
+
+    fn carry(&self, _: &tracing::Span) -> Option<String> {
+        Some("00-ours-ours-01".to_owned())
+    }
+}
+
+#[test]
+fn a_stream_goes_on_with_the_trace_of_its_meta_and_its_agent_below_the_call() {
+    let joined = Joined::default();
+    let traces = joined.clone();
+    let surround = |environment: &mut atp_node::environment::Environment| {
+        environment.traces = Arc::new(traces);
+    };
+    on_node_in(
+        surround,
+        |_| {},
+        async |setup| {
+            let mut agent = Agent::ready(&setup, "traced").await;
+            let mut peer = client(&setup).await;
+            let mut asked = request("a", "traced", "say this back");
+            asked["meta"] = json!({ "trace": { "traceparent": "00-theirs-theirs-01" } });
+            peer.send(asked).await;
+            let call = agent.peer.of_type("agent.request").await;
+            assert_eq!(call["meta"]["trace"]["traceparent"], "00-ours-ours-01", "{call}");
+        },
+    );
+    let joined = joined.0.lock().expect("nobody panics while holding it");
+    assert_eq!(*joined, ["00-theirs-theirs-01"]);
 }
