@@ -90,7 +90,7 @@ fn ended(end: AgentFinal, confidence: Option<f64>, usage: Option<Metered>) -> Ve
         usd_micros: usage.usd_micros,
         source: UsageSource::Reported,
     });
-    events.push(LaneEvent::Final(LaneFinal {
+    events.push(LaneEvent::Final(Box::new(LaneFinal {
         text: end.text,
         data: end.data,
         findings: end.findings,
@@ -99,7 +99,7 @@ fn ended(end: AgentFinal, confidence: Option<f64>, usage: Option<Metered>) -> Ve
         model: end.model,
         finish_reason: end.finish_reason,
         ..LaneFinal::default()
-    }));
+    })));
     events
 }
 

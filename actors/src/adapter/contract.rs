@@ -110,7 +110,7 @@ pub enum LaneEvent {
     /// The adapter's readiness changed.
     Status(AgentStatus),
     /// The call is over.
-    Final(LaneFinal),
+    Final(Box<LaneFinal>),
 }
 
 /// A piece of an answer.

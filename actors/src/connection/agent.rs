@@ -305,8 +305,8 @@ fn event(payload: &Payload<'_>) -> Result<Option<Result<LaneEvent, Fault>>, Faul
             confidence: payload.confidence,
             ..Partial::default()
         }),
-        Body::Final(last) => LaneEvent::Final(finished(*last, payload.confidence, cost)),
-        Body::End(end) if end.status == EndStatus::Ok => LaneEvent::Final(LaneFinal {
+        Body::Final(last) => LaneEvent::Final(Box::new(finished(*last, payload.confidence, cost))),
+        Body::End(end) if end.status == EndStatus::Ok => LaneEvent::Final(Box::new(LaneFinal {
             confidence: payload.confidence,
             usage: Some(Metered {
                 in_tokens: end.stats.in_tokens.unwrap_or(0),
@@ -315,7 +315,7 @@ fn event(payload: &Payload<'_>) -> Result<Option<Result<LaneEvent, Fault>>, Faul
                 source: UsageSource::Reported,
             }),
             ..LaneFinal::default()
-        }),
+        })),
         Body::End(end) => {
             let detail = end
                 .error

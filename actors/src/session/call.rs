@@ -232,7 +232,7 @@ impl Running {
             // Nobody can answer it over this surface: the adapter's own timeout decides.
             LaneEvent::Question(_) => return None,
             LaneEvent::Final(last) => {
-                let end = self.end(last);
+                let end = self.end(*last);
                 self.finish(now, None);
                 Signal::Ended(Box::new(end))
             }

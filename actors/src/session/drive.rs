@@ -66,9 +66,9 @@ impl Drive {
         };
         let _counted = Held::by(&router.world.meter.requests.parallel_sessions);
         let drive = Box::new(Self {
+            calls: Vec::with_capacity(launched.first_lanes),
             router,
             launched,
-            calls: Vec::new(),
             drains: Vec::new(),
             pending: VecDeque::new(),
             out,

@@ -37,7 +37,8 @@ struct Entry {
     since: Millis,
     /// When its last stream ended; meaningless while it has any.
     idle_since: Millis,
-    streams: BTreeMap<RequestId, StreamView>,
+    /// Most sessions have one, whom a map would give the room of eleven.
+    streams: Vec<StreamView>,
 }
 
 /// A session as the operator sees it.
@@ -118,7 +119,8 @@ impl Sessions {
             tier: request.tier,
             since: now,
         };
-        entry.streams.insert(request.id.clone(), view);
+        entry.streams.reserve_exact(1);
+        entry.streams.push(view);
         table.idle.remove(&(idle_since, request.session.clone()));
         Ok(Presence {
             sessions: Arc::clone(self),
@@ -140,7 +142,7 @@ impl Sessions {
             session: session.clone(),
             tenant: entry.tenant.clone(),
             since: entry.since,
-            streams: entry.streams.values().cloned().collect(),
+            streams: entry.streams.clone(),
         });
         (views.collect(), table.sessions.len())
     }
@@ -149,7 +151,7 @@ impl Sessions {
     #[must_use]
     pub fn streams(&self, id: &str) -> Vec<StreamView> {
         let table = self.table();
-        let all = table.sessions.values().flat_map(|entry| entry.streams.values());
+        let all = table.sessions.values().flat_map(|entry| &entry.streams);
         all.filter(|view| view.stream.as_str() == id).cloned().collect()
     }
 }
@@ -165,7 +167,7 @@ impl Table {
             tenant: tenant.clone(),
             since: now,
             idle_since: now,
-            streams: BTreeMap::new(),
+            streams: Vec::new(),
         });
         match entry.tenant == *tenant {
             true => Ok(entry),
@@ -204,7 +206,7 @@ impl Table {
         let Some(entry) = self.sessions.get_mut(session) else {
             return;
         };
-        entry.streams.remove(request);
+        entry.streams.retain(|view| view.request != *request);
         if !entry.streams.is_empty() {
             return;
         }

@@ -108,7 +108,7 @@ fn event(answer: &Answer, at: usize, usage: Metered, model: &str) -> LaneEvent {
             usage: Some(usage),
             ..Partial::default()
         }),
-        None => LaneEvent::Final(LaneFinal {
+        None => LaneEvent::Final(Box::new(LaneFinal {
             data: answer.data.clone(),
             findings: answer.findings.clone(),
             confidence: Some(answer.confidence),
@@ -116,7 +116,7 @@ fn event(answer: &Answer, at: usize, usage: Metered, model: &str) -> LaneEvent {
             model: Some(model.to_owned()),
             finish_reason: Some(if answer.is_cut { "length" } else { "stop" }.to_owned()),
             ..LaneFinal::default()
-        }),
+        })),
     }
 }
 

@@ -102,10 +102,10 @@ mod tests {
     }
 
     fn end(usage: Option<Metered>) -> Result<LaneEvent, Fault> {
-        Ok(LaneEvent::Final(LaneFinal {
+        Ok(LaneEvent::Final(Box::new(LaneFinal {
             usage,
             ..LaneFinal::default()
-        }))
+        })))
     }
 
     #[tokio::test]

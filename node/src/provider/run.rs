@@ -54,7 +54,7 @@ pub(super) fn whole(feed: Feed, limit: usize, read: ReadWhole, refusal: Refusal)
         let mut feed = feed;
         let body = feed.whole(limit).await?;
         let end = read(body.clone()).ok_or_else(|| refusal.body(&body))?;
-        Ok(LaneEvent::Final(end))
+        Ok(LaneEvent::Final(Box::new(end)))
     };
     Box::pin(futures_util::stream::once(answer))
 }
@@ -102,7 +102,7 @@ impl Run {
                 Phase::Running => self.phase = self.read().await.unwrap_or_else(Phase::Failed),
                 Phase::Complete => {
                     self.feed.end().await;
-                    return Some(self.listener.end().map(LaneEvent::Final));
+                    return Some(self.listener.end().map(|end| LaneEvent::Final(Box::new(end))));
                 }
                 Phase::Failed(fault) => return Some(Err(fault)),
                 Phase::Over => return None,

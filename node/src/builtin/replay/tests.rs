@@ -47,7 +47,7 @@ fn chunks_come_in_order_at_their_times_and_end_with_the_final() {
     assert_eq!((two.text.as_str(), two.usage.unwrap().out_tokens), ("world", 2));
     let LaneFinal {
         usage, finish_reason, ..
-    } = end;
+    } = &**end;
     assert_eq!(
         (usage.unwrap().out_tokens, finish_reason.as_deref()),
         (4, Some("stop"))

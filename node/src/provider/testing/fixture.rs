@@ -142,7 +142,7 @@ pub(in crate::provider) async fn run(adapter: &Rc<dyn Adapter>, call: Call) -> O
                 outcome.out_tokens += out_tokens;
             }
             Ok(LaneEvent::Partial(partial)) => outcome.text.push_str(&partial.text),
-            Ok(LaneEvent::Final(end)) => outcome.end = Some(Ok(end)),
+            Ok(LaneEvent::Final(end)) => outcome.end = Some(Ok(*end)),
             Ok(other) => panic!("unexpected {other:?}"),
             Err(fault) => outcome.end = Some(Err(fault)),
         }
