@@ -115,9 +115,9 @@ impl Handler<Happened> for Connection {
     fn handle(&mut self, Happened { key, output }: Happened, context: &mut Context<Self>) -> Self::Result {
         let now = self.now();
         let outputs = match output {
-            Some(Said::Failed { fault, .. }) => {
+            Some(Said::Failed(failure)) => {
                 self.clients.remove(&key);
-                self.refuse(&key, &fault)
+                self.refuse(&key, &failure.fault)
             }
             None => {
                 self.clients.remove(&key);

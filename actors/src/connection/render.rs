@@ -17,18 +17,12 @@ pub(crate) fn payload(output: Output) -> Option<Payload<'static>> {
                 ..Partial::default()
             },
         ),
-        Output::Lane {
-            lane,
-            text,
-            confidence,
-        } => {
+        Output::Lane { lane, text } => {
             let partial = Partial {
                 text: Some(text),
                 ..Partial::default()
             };
-            let mut payload = Payload::of(Kind::AgentPartial, &partial).in_lane(&lane);
-            payload.confidence = confidence;
-            payload
+            Payload::of(Kind::AgentPartial, &partial).in_lane(&lane)
         }
         Output::Event { name, data } => event(name, data),
         Output::Restart => event("restart", serde_json::Value::Null),
@@ -78,7 +72,7 @@ pub(crate) fn payload(output: Output) -> Option<Payload<'static>> {
             payload.confidence = confidence;
             payload
         }
-        Output::Failed { .. } | Output::Forward(_) => return None,
+        Output::Failed(_) | Output::Forward(_) => return None,
     })
 }
 

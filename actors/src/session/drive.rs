@@ -233,12 +233,7 @@ impl Drive {
                 piece: Piece::Read { text, .. },
             } => {
                 let lane = self.launched.lanes[lane.0].clone();
-                self.emit(Output::Lane {
-                    lane,
-                    text,
-                    confidence: None,
-                })
-                .await;
+                self.emit(Output::Lane { lane, text }).await;
             }
             // Bytes of a provider are forwarded on one lane only.
             Step::EmitLanePartial { .. } => {}

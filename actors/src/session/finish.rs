@@ -9,7 +9,7 @@ use super::Router;
 use super::drive::Drive;
 use super::launch::Launched;
 use super::log;
-use super::output::{Answer, Consensus, Output, Telemetry};
+use super::output::{Answer, Consensus, Output, Telemetry, Unanswered};
 use crate::metrics::Outcome;
 use crate::spans;
 
@@ -24,17 +24,17 @@ pub(super) fn output(drive: &Drive, result: Result<FinalAnswer, Failure>) -> Out
             Output::Final(Box::new(answer))
         }
         Err(failure) => {
-            let telemetry = Box::new(telemetry(drive, None));
+            let telemetry = telemetry(drive, None);
             spans::request::took(&drive.launched.span, &telemetry);
             spans::request::fail(&drive.launched.span, &failure.fault);
-            Output::Failed {
+            Output::Failed(Box::new(Unanswered {
                 fault: failure.fault,
                 partial: failure
                     .partial
                     .map(|partial| partial.text)
                     .filter(|text| !text.is_empty()),
                 telemetry,
-            }
+            }))
         }
     }
 }

@@ -36,7 +36,7 @@ mod table;
 pub use explain::{Decisions, Explained};
 pub use fairness::{Fairness, ServedView, WEIGHT_RANGE};
 pub use load::Load;
-pub use output::{Answer, Consensus, Facts, OUTPUT_MAX, Opened, Output, Repeat, Telemetry};
+pub use output::{Answer, Consensus, Facts, OUTPUT_MAX, Opened, Output, Repeat, Telemetry, Unanswered};
 pub use repeat::RepeatSettings;
 pub use router::{Router, RouterSettings};
 pub use shared::{Shared, SharedSettings};

@@ -67,8 +67,6 @@ pub enum Output {
         lane: LaneId,
         /// Text of it.
         text: String,
-        /// The lane's confidence so far.
-        confidence: Option<f64>,
     },
     /// Something the client may want to know (`agent.event`).
     Event {
@@ -99,15 +97,31 @@ pub enum Output {
     },
     /// The answer.
     Final(Box<Answer>),
-    /// No answer; `partial` is the text there was.
-    Failed {
-        /// Why.
-        fault: Fault,
-        /// Text that was produced, where policy lets it out.
-        partial: Option<String>,
-        /// What was spent all the same.
-        telemetry: Box<Telemetry>,
-    },
+    /// No answer.
+    Failed(Box<Unanswered>),
+}
+
+/// What there is instead of an answer.
+#[derive(Debug, Clone)]
+pub struct Unanswered {
+    /// Why.
+    pub fault: Fault,
+    /// Text that was produced, where policy lets it out.
+    pub partial: Option<String>,
+    /// What was spent all the same.
+    pub telemetry: Telemetry,
+}
+
+impl Unanswered {
+    /// Nothing but `fault`.
+    #[must_use]
+    pub fn of(fault: Fault) -> Self {
+        Self {
+            fault,
+            partial: None,
+            telemetry: Telemetry::default(),
+        }
+    }
 }
 
 /// The result of a request.

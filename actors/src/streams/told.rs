@@ -21,7 +21,7 @@ async fn pump(history: Arc<History<Event>>, mut events: mpsc::Receiver<Output>, 
     loop {
         history.room().await;
         let said = events.recv().await;
-        let is_last = matches!(&said, None | Some(Output::Final(_) | Output::Failed { .. }));
+        let is_last = matches!(&said, None | Some(Output::Final(_) | Output::Failed(_)));
         if stream.send(Happened(said)).await.is_err() || is_last {
             return;
         }
@@ -64,9 +64,9 @@ impl Handler<Happened> for KeptStream {
             return;
         }
         match said {
-            Some(Output::Failed { fault, telemetry, .. }) => {
-                self.used = charged(&telemetry);
-                self.fail(&fault);
+            Some(Output::Failed(failure)) => {
+                self.used = charged(&failure.telemetry);
+                self.fail(&failure.fault);
             }
             Some(Output::Final(answer)) => {
                 self.used = charged(&answer.telemetry);

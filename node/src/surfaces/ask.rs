@@ -9,7 +9,7 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use atp_actors::session::{Answer, Facts, Opened, Output, Telemetry};
+use atp_actors::session::{Answer, Facts, Opened, Output, Unanswered};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::limits::Limits;
 use atp_protocol::payload;
@@ -41,9 +41,7 @@ async fn ask(request: HttpRequest, payload: Payload) -> HttpResponse {
         } = surface.router.open(agent_request).await?;
         // The first event decides between a status of failure and a stream of records.
         let first = match events.recv().await {
-            Some(Output::Failed {
-                fault, partial: None, ..
-            }) => return Err(fault),
+            Some(Output::Failed(failure)) if failure.partial.is_none() => return Err(failure.fault),
             None => return Err(lost()),
             first => first,
         };
@@ -178,14 +176,9 @@ impl Records {
                 self.seq += 1;
                 json!({ "type": "chunk", "seq": self.seq, "text": text })
             }
-            Output::Lane {
-                lane,
-                text,
-                confidence,
-            } => json!({
-                "type": "lane", "persona_id": lane.persona, "clone_id": lane.clone, "text": text,
-                "confidence": confidence,
-            }),
+            Output::Lane { lane, text } => {
+                json!({ "type": "lane", "persona_id": lane.persona, "clone_id": lane.clone, "text": text })
+            }
             Output::Restart => json!({ "type": "event", "event": "restart" }),
             Output::Event { name, data } => json!({ "type": "event", "event": name, "data": data }),
             Output::Log { level, text } => {
@@ -213,17 +206,18 @@ impl Records {
                 record["request_id"] = self.facts.request.as_str().into();
                 record
             }
-            Output::Failed {
-                fault,
-                partial,
-                telemetry,
-            } => self.failed(&fault, partial, &telemetry),
+            Output::Failed(failure) => self.failed(*failure),
             // Bytes of a provider's protocol are forwarded to clients of that protocol only.
             Output::Forward(_) => return None,
         })
     }
 
-    fn failed(&mut self, fault: &Fault, partial: Option<String>, telemetry: &Telemetry) -> Value {
+    fn failed(&mut self, failure: Unanswered) -> Value {
+        let Unanswered {
+            fault,
+            partial,
+            telemetry,
+        } = failure;
         self.is_over = true;
         self.surface.world.meter.error(fault.code, fault.scope);
         json!({
@@ -288,7 +282,7 @@ impl MessageBody for Records {
             };
             let record = match output {
                 Some(output) => self.record(output),
-                None => Some(self.failed(&lost(), None, &Telemetry::default())),
+                None => Some(self.failed(Unanswered::of(lost()))),
             };
             if let Some(record) = record {
                 return Poll::Ready(Some(Ok(self.framing.write(&record))));

@@ -55,7 +55,7 @@ impl<W: Writer> Reply<W> {
             true => {
                 // The first event decides between a status of failure and a stream.
                 let first = match events.recv().await {
-                    Some(Output::Failed { fault, .. }) => return Err(fault),
+                    Some(Output::Failed(failure)) => return Err(failure.fault),
                     None => return Err(lost()),
                     first => first,
                 };
@@ -92,7 +92,7 @@ impl<W: Writer> Reply<W> {
                         .insert_header((CONTENT_TYPE, "application/json"))
                         .body(body));
                 }
-                Output::Failed { fault, .. } => return Err(fault),
+                Output::Failed(failure) => return Err(failure.fault),
                 Output::Forward(_)
                 | Output::Text(_)
                 | Output::Restart
@@ -201,7 +201,7 @@ impl<W: Writer> Events<W> {
                     out_tokens: telemetry.out_tokens,
                 }))
             }
-            Output::Failed { fault, .. } => Some(self.fail(&fault)),
+            Output::Failed(failure) => Some(self.fail(&failure.fault)),
             Output::Restart
             | Output::Lane { .. }
             | Output::Event { .. }

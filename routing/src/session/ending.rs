@@ -116,7 +116,7 @@ impl ParallelSession {
         let Some(Ok(outcome)) = self.outcome.take() else {
             return;
         };
-        let answer = self.final_answer(outcome);
+        let answer = self.final_answer(*outcome);
         self.finish(Rule::Answered, Ok(answer));
     }
 

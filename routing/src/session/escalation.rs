@@ -146,11 +146,14 @@ impl ParallelSession {
             &self.params.aliases,
             &self.reconcile_params(),
         );
-        self.arbitrated = Some(accepted.map_err(|_| NoRewrite::Failed));
+        self.arbitrated = Some(accepted.map(Box::new).map_err(|_| NoRewrite::Failed));
     }
 
     /// First-win in the arbiter's place.
-    pub(super) fn without_arbiter(&self, why: NoRewrite) -> Result<crate::reconcile::Outcome, Unreconciled> {
+    pub(super) fn without_arbiter(
+        &self,
+        why: NoRewrite,
+    ) -> Result<Box<crate::reconcile::Outcome>, Unreconciled> {
         let mut outcome = self.reconcile_as(Strategy::FirstWin, false)?;
         outcome.consensus.strategy = Strategy::Arbiter;
         if let Some(view) = &self.view {

@@ -172,8 +172,11 @@ impl ParallelSession {
     /// The FINALIZED lanes' result, or the first of them where the strategy has none yet.
     fn best(&self) -> Option<Outcome> {
         match &self.view.as_ref()?.outcome {
-            Ok(outcome) => Some(outcome.clone()),
-            Err(_) => self.reconcile_as(Strategy::FirstWin, false).ok(),
+            Ok(outcome) => Some(Outcome::clone(outcome)),
+            Err(_) => self
+                .reconcile_as(Strategy::FirstWin, false)
+                .ok()
+                .map(|outcome| *outcome),
         }
     }
 

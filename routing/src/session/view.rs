@@ -14,7 +14,7 @@ use crate::reconcile::{Census, LaneAnswer, Outcome, Params, Strategy, Unreconcil
 /// The FINALIZED lanes reconciled; made anew when one more ends.
 #[derive(Debug, Clone)]
 pub(super) struct View {
-    pub(super) outcome: Result<Outcome, Unreconciled>,
+    pub(super) outcome: Result<Box<Outcome>, Unreconciled>,
     pub(super) agreement: Option<f64>,
     pub(super) mode: Mode,
 }
@@ -64,8 +64,12 @@ impl ParallelSession {
         }
     }
 
-    pub(super) fn reconcile_as(&self, strategy: Strategy, partials: bool) -> Result<Outcome, Unreconciled> {
-        reconcile(strategy, &self.answers(partials), &self.reconcile_params())
+    pub(super) fn reconcile_as(
+        &self,
+        strategy: Strategy,
+        partials: bool,
+    ) -> Result<Box<Outcome>, Unreconciled> {
+        reconcile(strategy, &self.answers(partials), &self.reconcile_params()).map(Box::new)
     }
 
     /// The strategy in force: text that is out and cannot be taken back decides for its lane.
@@ -81,7 +85,7 @@ impl ParallelSession {
     pub(super) fn refresh_view(&mut self) {
         let answers = self.answers(false);
         let (agreement, mode) = agreement(&answers);
-        let outcome = reconcile(self.strategy(), &answers, &self.reconcile_params());
+        let outcome = reconcile(self.strategy(), &answers, &self.reconcile_params()).map(Box::new);
         self.view = Some(View {
             outcome,
             agreement,

@@ -31,7 +31,7 @@ impl Outcome {
         let is_kept = forwarded.is_some();
         let mut said = Vec::new();
         match last {
-            Output::Failed { ref fault, .. } if fault.retry().is_retryable() => return None,
+            Output::Failed(failure) if failure.fault.retry().is_retryable() => return None,
             Output::Final(mut answer) => {
                 if answer.is_forwarded {
                     said.extend(forwarded.map(Output::Forward));
@@ -92,6 +92,6 @@ pub(super) fn size(output: &Output) -> usize {
         Output::Event { data, .. } => data.to_string().len(),
         Output::Restart => 0,
         Output::Provisional { answer, .. } | Output::Final(answer) => answer.size(),
-        Output::Failed { partial, .. } => partial.as_ref().map_or(0, String::len),
+        Output::Failed(failure) => failure.partial.as_ref().map_or(0, String::len),
     }
 }

@@ -14,7 +14,7 @@ use super::outcome::{self, Outcome};
 use super::table::Running;
 use super::{FOLLOWERS_MAX, RUN_BYTES, lost};
 use crate::history::{History, Pool, Read, Reader, Unread};
-use crate::session::{Facts, OUTPUT_MAX, Opened, Output, Repeat, Router};
+use crate::session::{Facts, OUTPUT_MAX, Opened, Output, Repeat, Router, Unanswered};
 
 /// A request that runs.
 pub(super) struct Run {
@@ -106,7 +106,7 @@ async fn record(mut running: Running, facts: Facts, mut events: mpsc::Receiver<O
                 forwarded.extend_from_slice(bytes);
             }
         }
-        let last = matches!(output, Output::Final(_) | Output::Failed { .. }).then(|| output.clone());
+        let last = matches!(output, Output::Final(_) | Output::Failed(_)).then(|| output.clone());
         let bytes = outcome::size(&output);
         history.push(output, bytes);
         if let Some(last) = last {
@@ -130,14 +130,10 @@ async fn pass_on(mut reader: Reader<Output>, out: mpsc::Sender<Output>, patience
             Some(Read::Item(output)) => output,
             Some(Read::Gap(_)) => {
                 let detail = "the beginning is no longer kept; repeat the request when it has ended";
-                Output::Failed {
-                    fault: Fault::new(Code::Window, detail),
-                    partial: None,
-                    telemetry: Box::default(),
-                }
+                Output::Failed(Box::new(Unanswered::of(Fault::new(Code::Window, detail))))
             }
         };
-        let is_last = matches!(output, Output::Final(_) | Output::Failed { .. });
+        let is_last = matches!(output, Output::Final(_) | Output::Failed(_));
         let is_taken = matches!(timeout(patience, out.send(output)).await, Ok(Ok(())));
         if is_last || !is_taken {
             return;
