@@ -24,6 +24,7 @@ pub mod exec;
 pub mod history;
 pub mod ledger;
 pub mod metrics;
+pub mod nonces;
 pub mod persona;
 pub mod rate;
 pub mod registry;

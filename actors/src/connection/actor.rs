@@ -12,10 +12,9 @@ use atp_protocol::dialect::{self, Dialect, Endpoint, Mode};
 use atp_protocol::error::{Code, Fault, Scope};
 use atp_protocol::frame::{self, Encoded, Frame, Outbound, Policy, Required, Wrapping};
 use atp_protocol::hello::Role;
-use atp_protocol::ids::{KeyId, SessionId};
+use atp_protocol::ids::SessionId;
 use atp_protocol::limits::Limits;
 use atp_protocol::payload::Kind;
-use atp_protocol::replay::{NonceStore, ReplayConfig};
 use atp_protocol::request::Identity;
 use atp_protocol::units::{Millis, UnixMillis};
 use tracing::Span;
@@ -81,7 +80,6 @@ pub struct Connection {
     /// What seals every frame, both ways.
     pub(super) required: Required,
     pub(super) compression: Option<Algorithm>,
-    nonces: NonceStore,
     /// The session a hello came with.
     pub(super) named_session: Option<SessionId>,
     armed: Option<Millis>,
@@ -141,7 +139,6 @@ impl Connection {
             is_lean: false,
             required: Required::default(),
             compression: None,
-            nonces: NonceStore::new(ReplayConfig::default()),
             named_session: None,
             armed: None,
             refusals: Refusals::default(),
@@ -176,14 +173,9 @@ impl Connection {
         };
         let unix = self.router.world.clock.unix();
         let tenant = &self.identity.tenant;
-        let nonces = &mut self.nonces;
+        let nonces = &self.router.shared.nonces;
         let now = self.router.world.now();
-        let mut store = |nonce: frame::Nonce<'_>| {
-            let kid = nonce.kid.and_then(|kid| KeyId::new(kid).ok());
-            nonces
-                .check(now, unix, (tenant, kid.as_ref(), nonce.nonce), nonce.ts)
-                .map_err(|refusal| refusal.fault())
-        };
+        let mut store = |nonce: frame::Nonce<'_>| nonces.check(now, unix, tenant, &nonce);
         let bytes = message.len();
         let received = frame::ingress(unix, message, &policy, &mut store);
         let outputs = match received {

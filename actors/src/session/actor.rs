@@ -11,6 +11,7 @@ use std::sync::Arc;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
 use atp_protocol::error::Fault;
 use atp_protocol::request::AgentRequest;
+use tokio::sync::oneshot;
 
 use super::drive::Drive;
 use super::launch::launch;
@@ -22,7 +23,11 @@ use crate::spans;
 /// Start a stream.
 #[derive(Message)]
 #[rtype(result = "Result<Opened, Fault>")]
-pub(super) struct Open(pub(super) Arc<AgentRequest>);
+pub(super) struct Open {
+    pub(super) request: Arc<AgentRequest>,
+    /// Resolves when nobody waits for the stream any more.
+    pub(super) left: oneshot::Receiver<()>,
+}
 
 /// A stream has ended, settlement included.
 #[derive(Message)]
@@ -63,7 +68,7 @@ impl Drop for Leave {
 impl Handler<Open> for Session {
     type Result = ResponseFuture<Result<Opened, Fault>>;
 
-    fn handle(&mut self, Open(request): Open, context: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, Open { request, left }: Open, context: &mut Context<Self>) -> Self::Result {
         self.streams += 1;
         let leave = Leave(context.address());
         let router = Rc::clone(&self.router);
@@ -75,7 +80,7 @@ impl Handler<Open> for Session {
                 router.world.traces.adopt(&span, parent);
             }
             let accepted = router.world.now();
-            let launched = launch(&router, Arc::clone(&request), &span).await;
+            let launched = launch(&router, Arc::clone(&request), &span, left).await;
             let (facts, launched) = launched.inspect_err(|fault| {
                 spans::request::fail(&span, fault);
                 let elapsed = router.world.now().since(accepted);

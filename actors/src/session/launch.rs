@@ -14,6 +14,7 @@ use atp_routing::policy::PolicySet;
 use atp_routing::reconcile::Strategy;
 use atp_routing::scheduler::Item;
 use atp_routing::session::{EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx};
+use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::call::Target;
@@ -127,14 +128,15 @@ impl Conditions for Facing<'_> {
     }
 }
 
-/// Admits `request`.
+/// Admits `request`, unless its caller has `left` while it waits for its slot.
 ///
 /// # Errors
-/// No route, no budget.
+/// No route, no budget, no slot.
 pub(super) async fn launch(
     router: &Rc<Router>,
     request: Arc<AgentRequest>,
     span: &Span,
+    left: oneshot::Receiver<()>,
 ) -> Result<(Facts, Launched), Fault> {
     let accepted = router.world.now();
     let snapshots = &router.registry.snapshots;
@@ -206,11 +208,13 @@ pub(super) async fn launch(
     };
     let fairness = &router.shared.fairness;
     let item = item(&request, plan, fairness.weight(&request.session), accepted);
-    let slot = match router
-        .scheduler
-        .acquire(item, spans::request::acquire(span, &request))
-        .await
-    {
+    let slot = tokio::select! {
+        biased;
+        slot = router.scheduler.acquire(item, spans::request::acquire(span, &request)) => slot,
+        // The place in the queue goes with the wait for it.
+        _ = left => Err(Fault::new(Code::Cancel, "the client has left")),
+    };
+    let slot = match slot {
         Ok(slot) => {
             fairness.granted(&request, plan.effective());
             slot

@@ -10,6 +10,7 @@ use atp_protocol::error::{Code, Fault};
 use atp_protocol::estimate::Price;
 use atp_protocol::request::AgentRequest;
 use atp_routing::scheduler;
+use tokio::sync::oneshot;
 
 use super::actor::{Open, Session};
 use super::{Decisions, Opened, Shared, repeat};
@@ -102,7 +103,10 @@ impl Router {
                 "the request was lost to an internal failure; retry it",
             )
         };
-        session.send(Open(Arc::new(request))).await.map_err(lost)?
+        // Dropped with this future: a caller that stops waiting leaves the queue.
+        let (_stays, left) = oneshot::channel();
+        let request = Arc::new(request);
+        session.send(Open { request, left }).await.map_err(lost)?
     }
 
     /// This arbiter's instance of an adapter; a new one when it joined anew.

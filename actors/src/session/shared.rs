@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::repeat::Repeats;
 use super::{Decisions, Fairness, Load, RepeatSettings, Sessions};
 use crate::history::Pool;
+use crate::nonces::Nonces;
 use crate::streams::{StreamSettings, Streams};
 
 /// How much a node remembers.
@@ -34,6 +35,8 @@ pub struct Shared {
     pub(super) repeats: Arc<Repeats>,
     /// Streams that outlive their connection.
     pub streams: Arc<Streams>,
+    /// Nonces that were seen.
+    pub nonces: Nonces,
 }
 
 impl Shared {
@@ -48,6 +51,7 @@ impl Shared {
             fairness: Fairness::default(),
             repeats: Repeats::new(settings.repeats, &pool),
             streams: Streams::new(settings.streams, &pool),
+            nonces: Nonces::default(),
         }
     }
 }

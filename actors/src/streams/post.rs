@@ -7,7 +7,7 @@ use actix::{Context, Handler, MessageResult};
 use atp_protocol::connection::{Event, Output};
 use atp_protocol::error::{Code, ControlError, Fault, Scope};
 use atp_protocol::frame::{Flag, Frame, Incoming, Nonce, Policy, TTL_INITIAL, ingress};
-use atp_protocol::ids::{KeyId, LaneId};
+use atp_protocol::ids::LaneId;
 use atp_protocol::limits::Limits;
 use atp_protocol::payload::{Ack, Kind};
 use atp_protocol::request::AgentRequest;
@@ -130,13 +130,8 @@ impl KeptStream {
         let whole = self.completed(text, &limits)?;
         let wall = self.router.world.clock.unix();
         let now = self.now();
-        let (tenant, nonces) = (&self.identity.tenant, &mut self.nonces);
-        let mut store = |nonce: Nonce<'_>| {
-            let kid = nonce.kid.and_then(|kid| KeyId::new(kid).ok());
-            nonces
-                .check(now, wall, (tenant, kid.as_ref(), nonce.nonce), nonce.ts)
-                .map_err(|refusal| refusal.fault())
-        };
+        let (tenant, nonces) = (&self.identity.tenant, &self.router.shared.nonces);
+        let mut store = |nonce: Nonce<'_>| nonces.check(now, wall, tenant, &nonce);
         let received = ingress(
             wall,
             Incoming::Text(whole.as_deref().unwrap_or(text)),

@@ -11,7 +11,6 @@ use atp_protocol::error::{Code, Fault};
 use atp_protocol::frame::{Flag, Frame};
 use atp_protocol::limits::Limits;
 use atp_protocol::payload::{Kind, Payload};
-use atp_protocol::replay::{NonceStore, ReplayConfig};
 use atp_protocol::request::Identity;
 use atp_protocol::resume::TokenTable;
 use atp_protocol::stream::{State, Stream};
@@ -30,9 +29,6 @@ const MAILBOX: usize = 64;
 
 /// How often times are looked at.
 const TICK: Duration = Duration::from_secs(1);
-
-/// Nonces of one stream that are remembered.
-const NONCES_MAX: usize = 4_096;
 
 /// Tokens of one stream that are out: a client may have lost the last ones on their way.
 const TOKENS_MAX: usize = 8;
@@ -64,7 +60,6 @@ pub struct KeptStream {
     pub(super) around: Around,
     pub(super) request_ms: u64,
     pub(super) machine: connection::Connection,
-    pub(super) nonces: NonceStore,
     pub(super) history: Arc<History<Event>>,
     pub(super) tokens: TokenTable,
     pub(super) token_since: UnixMillis,
@@ -102,13 +97,8 @@ impl KeptStream {
             send_buffer_bytes: buffer_bytes,
             ..Config::new(opening.key.session.clone())
         };
-        let nonces = ReplayConfig {
-            capacity: NONCES_MAX,
-            ..ReplayConfig::default()
-        };
         Self {
             machine: connection::Connection::new(now, config),
-            nonces: NonceStore::new(nonces),
             tokens: TokenTable::new(TOKENS_MAX),
             token_since: UnixMillis(0),
             received: 0,

@@ -1,22 +1,19 @@
 //! Verifies single frames for `POST /v1/verify_frame` (atp.md section 25).
 
-use std::sync::{Mutex, PoisonError};
-
+use atp_actors::nonces::Nonces;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::frame::{Incoming, Nonce, Policy, Required, ingress};
-use atp_protocol::ids::{KeyId, TenantId};
+use atp_protocol::ids::TenantId;
 use atp_protocol::limits::Limits;
-use atp_protocol::replay::{NonceStore, ReplayConfig};
 use atp_protocol::sign::{Keys, Strength, WeakSecret};
 use atp_protocol::units::{Millis, UnixMillis};
 
 use crate::secret::Secret;
 
-/// The node's frame key and the nonces it has seen. At the bound of nonces a frame is refused with `ERATE`.
+/// The node's frame key.
 pub struct FrameCheck {
     is_enabled: bool,
     key: Option<atp_protocol::sign::Secret>,
-    nonces: Mutex<NonceStore>,
 }
 
 /// What is said of a frame.
@@ -41,7 +38,6 @@ impl FrameCheck {
         Ok(Self {
             is_enabled,
             key: key.map(secret).transpose()?,
-            nonces: Mutex::new(NonceStore::new(ReplayConfig::default())),
         })
     }
 
@@ -52,8 +48,14 @@ impl FrameCheck {
     }
 
     /// Takes `body` through every step of the way in, as a frame of `tenant` that must be signed and fresh. A good frame's
-    /// nonce is remembered.
-    pub fn verify(&self, now: Millis, wall: UnixMillis, tenant: &TenantId, body: &[u8]) -> FrameVerdict {
+    /// nonce is remembered among `nonces`.
+    pub fn verify(
+        &self,
+        now: Millis,
+        wall: UnixMillis,
+        (tenant, nonces): (&TenantId, &Nonces),
+        body: &[u8],
+    ) -> FrameVerdict {
         if !self.is_enabled {
             return FrameVerdict::Skipped;
         }
@@ -79,11 +81,7 @@ impl FrameCheck {
         let mut has_nonce = false;
         let mut store = |nonce: Nonce<'_>| {
             has_nonce = true;
-            let kid = nonce.kid.and_then(|kid| KeyId::new(kid).ok());
-            let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
-            nonces
-                .check(now, wall, (tenant, kid.as_ref(), nonce.nonce), nonce.ts)
-                .map_err(|refusal| refusal.fault())
+            nonces.check(now, wall, tenant, &nonce)
         };
         match ingress(wall, Incoming::Text(text), &policy, &mut store) {
             Ok(_) if !has_nonce => {
@@ -131,9 +129,10 @@ mod tests {
         }
     }
 
-    fn said(check: &FrameCheck, body: &str) -> Option<&'static str> {
+    fn said(check: &FrameCheck, nonces: &Nonces, body: &str) -> Option<&'static str> {
         let tenant = TenantId::new("acme").unwrap();
-        match check.verify(Millis(0), UnixMillis(1_000_000_000_000), &tenant, body.as_bytes()) {
+        let wall = UnixMillis(1_000_000_000_000);
+        match check.verify(Millis(0), wall, (&tenant, nonces), body.as_bytes()) {
             FrameVerdict::Good => None,
             FrameVerdict::Skipped => Some("skipped"),
             FrameVerdict::Bad(word, _) => Some(word),
@@ -143,22 +142,22 @@ mod tests {
     #[test]
     fn a_signed_and_fresh_frame_is_good_once() {
         let key = Secret::new(KEY.to_owned());
-        let check = FrameCheck::new(true, Some(&key)).unwrap();
+        let (check, nonces) = (FrameCheck::new(true, Some(&key)).unwrap(), Nonces::default());
         let good = frame(KEY, Some(("nonce-0001", UnixMillis(1_000_000_000_000))));
-        assert_eq!(said(&check, &good), None);
-        assert_eq!(said(&check, &good), Some("replay"));
-        assert_eq!(said(&check, &frame(KEY, None)), Some("missing_nonce"));
+        assert_eq!(said(&check, &nonces, &good), None);
+        assert_eq!(said(&check, &nonces, &good), Some("replay"));
+        assert_eq!(said(&check, &nonces, &frame(KEY, None)), Some("missing_nonce"));
         let forged = frame(&KEY.replace('0', "x"), None);
-        assert_eq!(said(&check, &forged), Some("authentication_failed"));
-        assert_eq!(said(&check, "{"), Some("invalid_body"));
+        assert_eq!(said(&check, &nonces, &forged), Some("authentication_failed"));
+        assert_eq!(said(&check, &nonces, "{"), Some("invalid_body"));
     }
 
     #[test]
     fn a_check_without_a_key_says_so_and_one_switched_off_skips() {
         let bare = FrameCheck::new(true, None).unwrap();
-        assert_eq!(said(&bare, "{}"), Some("missing_secret"));
+        assert_eq!(said(&bare, &Nonces::default(), "{}"), Some("missing_secret"));
         let off = FrameCheck::new(false, None).unwrap();
-        assert_eq!(said(&off, "{}"), Some("skipped"));
+        assert_eq!(said(&off, &Nonces::default(), "{}"), Some("skipped"));
         assert!(FrameCheck::new(true, Some(&Secret::new("short".to_owned()))).is_err());
     }
 }

@@ -22,7 +22,8 @@ async fn verify(request: HttpRequest, payload: Payload) -> HttpResponse {
         let max_bytes = surface.settings.frame_bytes + 1;
         let bytes = body::read(payload, max_bytes, surface.settings.read_timeout).await?;
         let (now, wall) = (surface.world.now(), surface.world.clock.unix());
-        let verdict = surface.frames.verify(now, wall, &identity.tenant, &bytes);
+        let known = (&identity.tenant, &surface.router.shared.nonces);
+        let verdict = surface.frames.verify(now, wall, known, &bytes);
         Ok(match verdict {
             FrameVerdict::Good => json!({ "ok": true }),
             FrameVerdict::Skipped => json!({ "ok": true, "skipped": true }),

@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{Frame, FrameHeader};
 
-use crate::fixture::{client, frame, hello, on_node, on_node_with, request};
+use crate::fixture::{client, client_of, frame, hello, on_node, on_node_with, request};
 
 const DOCUMENT: &str = "Routers decide where work goes. Budgets bound what it may cost.";
 
@@ -141,6 +141,26 @@ fn an_agreed_nonce_is_required_and_good_once() {
         assert_eq!(peer.error().await, "EREPLAY");
         peer.send(sealed("c", "nonce-0002", now - 120_000)).await;
         assert_eq!(peer.error().await, "EREPLAY");
+    });
+}
+
+#[test]
+fn a_nonce_is_good_once_on_whatever_connection_and_for_each_tenant() {
+    on_node(async |setup| {
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+        let mut beat = frame("-", 0, &["HB"], json!({ "type": "heartbeat", "content": {} }));
+        beat["nonce"] = "nonce-0001".into();
+        beat["ts"] = now.into();
+        let stranger = setup.tenant("acme", false).await;
+        for (key, is_fresh) in [(&setup.key, true), (&setup.key, false), (&stranger, true)] {
+            let mut peer = client_of(&setup, key).await;
+            peer.greet(json!({ "features": ["nonce"] })).await;
+            peer.send(beat.clone()).await;
+            match is_fresh {
+                true => drop(peer.of_type("heartbeat").await),
+                false => assert_eq!(peer.error().await, "EREPLAY"),
+            }
+        }
     });
 }
 

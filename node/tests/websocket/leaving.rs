@@ -134,3 +134,38 @@ fn a_draining_node_cuts_streams_when_its_drain_time_is_over() {
         },
     );
 }
+
+#[test]
+fn a_client_that_leaves_the_queue_takes_its_hold_and_its_place_along() {
+    on_node_with(
+        |config| {
+            config.sched.max_concurrent = 1;
+            config.sched.max_queued = 1;
+            // Longer than any test.
+            config.sched.queue_timeout_ms = [600_000; 3];
+        },
+        async |setup| {
+            let mut agent = Agent::ready(&setup, "slow").await;
+            let mut runs = client(&setup).await;
+            runs.send(request("a", "slow", "first")).await;
+            let asked = agent.asked().await;
+            let mut waits = client(&setup).await;
+            waits.send(request("b", "slow", "second")).await;
+            setup.in_flight(2).await;
+            drop(waits);
+            setup.in_flight(1).await;
+            // Its place is another's, who is served next.
+            let mut next = client(&setup).await;
+            next.send(request("c", "slow", "third")).await;
+            setup.in_flight(2).await;
+            agent.echo(&asked).await;
+            runs.answer().await;
+            let asked = agent.asked().await;
+            agent.echo(&asked).await;
+            assert_eq!(
+                next.answer().await["payload"]["content"]["result"]["text"],
+                "third"
+            );
+        },
+    );
+}

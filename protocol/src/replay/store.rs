@@ -128,7 +128,8 @@ impl NonceStore {
         }
     }
 
-    fn forget(&mut self, now: Millis) {
+    /// Lets go of what has expired.
+    pub(super) fn forget(&mut self, now: Millis) {
         for has_ts in [false, true] {
             let ttl_ms = self.ttl(has_ts);
             let queue = &mut self.queues[usize::from(has_ts)];
