@@ -430,7 +430,7 @@ fn params(
         on: policy.escalation.on.clone(),
         max: u8::try_from(escalation.len()).unwrap_or(u8::MAX),
         to: escalation,
-        low_conf: plan.thresholds.low_conf,
+        thresholds: plan.thresholds,
     };
     params.timers.idle_ms = settings.idle_ms;
     params.timers.first_chunk_ms = match request.wants_stream {

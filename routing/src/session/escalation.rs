@@ -5,11 +5,9 @@ use super::lane::{Lane, LaneState};
 use super::machine::ParallelSession;
 use super::params::{LaneIx, MAX_ESCALATIONS};
 use super::rules::Rule;
+use crate::plan::{Signals, trigger};
 use crate::policy::Trigger;
 use crate::reconcile::{Reason, Rewrite, Strategy, Unreconciled, accept};
-
-/// Agreement below which disagreement is high.
-const HIGH_DISAGREEMENT: f64 = 0.4;
 
 /// Why the arbiter's word does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,12 +17,10 @@ pub(super) enum NoRewrite {
 }
 
 impl ParallelSession {
-    /// The first enabled reason to doubt the result so far.
+    /// The first enabled reason to doubt the result so far. Slowness is judged apart: it is no doubt of a result.
     pub(super) fn doubt(&self) -> Option<Trigger> {
         let view = self.view.as_ref()?;
         let plan = &self.params.escalation;
-        let confidence = view.outcome.as_ref().ok().and_then(|outcome| outcome.confidence);
-        let below = |limit: f64| view.agreement.is_some_and(|agreement| agreement < limit);
         let finalized = || {
             self.lanes
                 .iter()
@@ -32,23 +28,17 @@ impl ParallelSession {
         };
         let rank = finalized().map(|lane| lane.rank).max().unwrap_or(0);
         let any = |flag: fn(&Lane) -> bool| finalized().any(|lane| lane.rank == rank && flag(lane));
-        let reasons = [
-            (
-                Trigger::LowConf,
-                confidence.is_some_and(|confidence| confidence < plan.low_conf),
-            ),
-            (
-                Trigger::Disagreement,
-                view.outcome.is_err() || below(self.params.thresholds.agree_min),
-            ),
-            (Trigger::DisagreeHigh, below(HIGH_DISAGREEMENT)),
-            (Trigger::TestFail, any(|lane| lane.has_failed_tests)),
-            (Trigger::WeakCitations, any(|lane| lane.has_weak_citations)),
-        ];
-        reasons
-            .into_iter()
-            .find(|(trigger, holds)| *holds && plan.on.contains(trigger))
-            .map(|(trigger, _)| trigger)
+        let signals = Signals {
+            confidence: view.outcome.as_ref().ok().and_then(|outcome| outcome.confidence),
+            agreement: view.agreement,
+            is_disputed: view.outcome.is_err(),
+            has_failed_tests: any(|lane| lane.has_failed_tests),
+            // Citations that failed the profile support nothing.
+            evidence: any(|lane| lane.has_weak_citations).then_some(0.0),
+            elapsed_ms: 0,
+            has_final: true,
+        };
+        trigger(&signals, &plan.on, &plan.thresholds, u64::MAX)
     }
 
     /// Whether a strategy without an answer, or an arbiter's, leaves something to do once all lanes have ended.

@@ -6,7 +6,7 @@ use atp_protocol::ids::{LaneId, RequestId, SessionId, StreamId};
 use atp_protocol::units::Tier;
 
 use crate::agreement::Aliases;
-use crate::policy::Trigger;
+use crate::policy::{self, Trigger};
 use crate::reconcile::{Strategy, Weight};
 
 /// Lanes a session may start with (atp.md section 1).
@@ -131,8 +131,8 @@ pub struct EscalationPlan {
     pub to: Vec<LanePlan>,
     /// At most so often; more than [`MAX_ESCALATIONS`] is taken as that.
     pub max: u8,
-    /// Confidence below which `low_conf` fires.
-    pub low_conf: f64,
+    /// Figures below which a reason is one.
+    pub thresholds: policy::Thresholds,
 }
 
 /// The arbiter of divergent answers (atp.md 21.4).
@@ -242,7 +242,7 @@ impl SessionParams {
                 on: Vec::new(),
                 to: Vec::new(),
                 max: 1,
-                low_conf: 0.6,
+                thresholds: policy::Thresholds::default(),
             },
             arbiter: None,
             wants_text: false,

@@ -129,6 +129,24 @@ fn a_missing_citation_halves_confidence() {
 }
 
 #[test]
+fn the_policys_thresholds_decide_what_a_doubt_is() {
+    let mut params = escalating(1, &[Trigger::LowConf]);
+    params.escalation.thresholds.low_conf = 0.2;
+    let mut rig = Rig::started(params);
+    rig.end(5, 0, "guess", Some(0.3));
+    assert_eq!(rig.answer().answer.text, "guess");
+    for (disagree, expected) in [(0.0, 0), (0.4, 1)] {
+        let mut params = escalating(2, &[Trigger::DisagreeHigh]);
+        params.strategy = Strategy::Consensus;
+        params.escalation.thresholds.disagree = disagree;
+        let mut rig = Rig::started(params);
+        rig.end(5, 0, "yes", Some(0.9));
+        rig.end(6, 1, "no", Some(0.9));
+        assert_eq!(escalations(&rig).len(), expected, "{disagree}");
+    }
+}
+
+#[test]
 fn disagreement_asks_a_further_lane_that_then_decides() {
     let mut params = escalating(2, &[Trigger::Disagreement]);
     params.strategy = Strategy::Consensus;
