@@ -326,6 +326,16 @@ impl Running {
         }
     }
 
+    /// All that was held for the call: what it used is not known (ADR-0005).
+    pub(super) const fn all(&self, estimate: &Estimate) -> Usage {
+        Usage {
+            in_tokens: estimate.in_tokens,
+            out_tokens: self.effective.tokens.saturating_sub(estimate.in_tokens),
+            usd_micros: self.effective.usd_micros,
+            source: UsageSource::Unknown,
+        }
+    }
+
     /// Time to the first chunk in milliseconds, or to `now`.
     fn waited_ms(&self, now: Millis) -> f64 {
         self.first_chunk.unwrap_or(now).since(self.started) as f64

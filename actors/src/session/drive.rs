@@ -172,9 +172,13 @@ impl Drive {
             },
             Signal::Log { level, text } => return self.emit(Output::Log { level, text }).await,
             Signal::Refused(fault) => {
-                // Whoever refuses bills nothing; whoever did not answer in time may be at work.
+                // Whoever refuses bills nothing; whoever did not answer in time may be at work, and whoever broke off
+                // may have done it all.
                 let over = self.calls.swap_remove(at);
-                if fault.code == Code::Timeout {
+                if fault.is_outcome_unknown {
+                    let target = &self.launched.targets[over.target];
+                    self.launched.spend.count(over.all(&target.estimate));
+                } else if fault.code == Code::Timeout {
                     self.count(&over);
                 }
                 Input::DispatchErr { call, fault }

@@ -40,7 +40,9 @@ impl Refusal {
                 Code::AgentDown,
                 "cannot be reached; check that it runs and its base url",
             ),
-            SendError::Broken(_) => self.fault(Code::Adapter, "connection broke before an answer began"),
+            SendError::Broken(_) => self
+                .fault(Code::Adapter, "connection broke before an answer began")
+                .outcome_unknown(),
         }
     }
 

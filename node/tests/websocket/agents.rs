@@ -1,5 +1,6 @@
 //! Adapters that dial in: joining, working, misbehaving, leaving.
 
+use atp_protocol::adapter::HealthStatus;
 use serde_json::json;
 
 use crate::fixture::{ADMIN, Agent, Manners, client, on_node, on_node_with, request};
@@ -160,27 +161,35 @@ fn a_busy_agent_gets_work_again_when_it_said_it_would() {
         let mut agent = Agent::ready(&setup, "echo").await;
         let busy = json!({ "status": "BUSY", "retry_after_ms": 300 });
         agent.control("control.status", busy).await;
-        agent.peer.is_heard().await;
+        setup.readiness("echo", "BUSY").await;
         let mut peer = client(&setup).await;
         peer.send(request("a", "echo", "too early")).await;
         peer.error().await;
-        agent.work(Manners::Echo);
-        for attempt in 0.. {
-            peer.send(request(&format!("retry-{attempt}"), "echo", "later"))
-                .await;
-            let is_answered = loop {
-                let frame = peer.frame().await;
-                match frame["payload"]["type"].as_str().unwrap() {
-                    "agent.result.final" => break true,
-                    "control.error" => break false,
-                    _ => {}
-                }
-            };
-            if is_answered {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        setup.readiness("echo", "READY").await;
+        peer.send(request("b", "echo", "later")).await;
+        let asked = agent.asked().await;
+        agent.echo(&asked).await;
+        peer.answer().await;
+    });
+}
+
+#[test]
+fn a_busy_agent_stays_so_while_its_health_is_not_fine() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "echo").await;
+        let health = |status: &str| json!({ "adapter_id": "echo", "status": status });
+        let busy = |ms: u64| json!({ "status": "BUSY", "retry_after_ms": ms });
+        agent.control("adapter.health", health("degraded")).await;
+        agent.control("control.status", busy(1)).await;
+        setup.readiness("echo", "BUSY").await;
+        // A second agent's later BUSY is over; this one's is not.
+        let mut other = Agent::ready(&setup, "other").await;
+        other.control("control.status", busy(300)).await;
+        setup.readiness("other", "BUSY").await;
+        setup.readiness("other", "READY").await;
+        setup.readiness("echo", "BUSY").await;
+        agent.control("adapter.health", health("healthy")).await;
+        setup.readiness("echo", "READY").await;
     });
 }
 
@@ -202,28 +211,19 @@ fn an_unhealthy_agent_gets_no_work_until_it_is_well() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "echo").await;
         let health = |status: &str| json!({ "adapter_id": "echo", "status": status });
-        agent.control("adapter.health", health("unhealthy")).await;
         let mut peer = client(&setup).await;
-        let mut attempt = 0;
-        for (status, wanted) in [("unhealthy", "control.error"), ("healthy", "agent.result.final")] {
-            agent.control("adapter.health", health(status)).await;
-            agent.peer.is_heard().await;
-            // The table is made anew within a tenth of a second.
-            tokio::time::sleep(std::time::Duration::from_millis(250)).await;
-            attempt += 1;
-            peer.send(request(&format!("s{attempt}"), "echo", "hello")).await;
-            if wanted == "agent.result.final" {
-                let asked = agent.asked().await;
-                agent.echo(&asked).await;
-            }
-            peer.of_type(wanted).await;
-        }
-        agent
-            .control(
-                "adapter.health",
-                json!({ "adapter_id": "other", "status": "healthy" }),
-            )
-            .await;
+        agent.control("adapter.health", health("unhealthy")).await;
+        setup.tabled("echo", HealthStatus::Unhealthy).await;
+        peer.send(request("a", "echo", "hello")).await;
+        peer.error().await;
+        agent.control("adapter.health", health("healthy")).await;
+        setup.tabled("echo", HealthStatus::Healthy).await;
+        peer.send(request("b", "echo", "hello")).await;
+        let asked = agent.asked().await;
+        agent.echo(&asked).await;
+        peer.answer().await;
+        let other = json!({ "adapter_id": "other", "status": "healthy" });
+        agent.control("adapter.health", other).await;
         assert_eq!(agent.peer.error().await, "ENOTFOUND");
     });
 }

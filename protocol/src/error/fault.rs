@@ -60,6 +60,8 @@ pub struct Fault {
     pub retry_after_ms: Option<u64>,
     /// Overrides the code's default: a retry cannot or can help.
     pub retryable: Option<bool>,
+    /// The work may have been done all the same, and billed: nobody knows. Stays inside the node.
+    pub is_outcome_unknown: bool,
 }
 
 impl Fault {
@@ -72,7 +74,15 @@ impl Fault {
             detail: detail.into(),
             retry_after_ms: None,
             retryable: None,
+            is_outcome_unknown: false,
         }
+    }
+
+    /// The same error of something that may have been done all the same.
+    #[must_use]
+    pub const fn outcome_unknown(mut self) -> Self {
+        self.is_outcome_unknown = true;
+        self
     }
 
     /// The same error with another scope.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fixture::{Canned, DEADLINE, Mock, Node, Recorder, Setup, until, until_within};
+use super::fixture::{Canned, Mock, Node, Recorder, Setup, until};
 
 fn ask(model: &str, stream: bool) -> Value {
     json!({
@@ -90,6 +90,7 @@ async fn five_failures_open_the_circuit_and_successes_close_it() {
     let recorder = Recorder::start((0..5).map(|_| fail())).await;
     let node = Setup::new()
         .provider("up", "openai", &recorder.url, &["gpt"])
+        .with("breaker", json!({ "reset_timeout_ms": 1_500 }))
         .start()
         .await;
     let key = node.unlimited().await;
@@ -106,12 +107,9 @@ async fn five_failures_open_the_circuit_and_successes_close_it() {
     recorder.then(Canned::json(ANSWER));
     recorder.then(Canned::json(ANSWER));
     recorder.then(Canned::json(ANSWER));
-    // Half a minute, then two probes.
+    // A second and a half, then two probes.
     for what in ["a probe to go through", "another", "the circuit to be closed"] {
-        until_within(2 * DEADLINE, what, async || {
-            (status(&node, &key).await.0 == 200).then_some(())
-        })
-        .await;
+        until(what, async || (status(&node, &key).await.0 == 200).then_some(())).await;
     }
     let balance = node.settled("acme").await;
     assert_eq!(balance["settled_tokens"], 30, "failures cost nothing: {balance}");
@@ -125,22 +123,41 @@ async fn another_provider_steps_in_before_the_first_byte() {
         ("500", true),
         ("slow-first", true),
     ] {
-        let mock = Mock::start();
+        let (first, second) = (Mock::start(), Mock::start());
         let bad = format!("mock-{fault}");
+        // Alike in all that counts, so that the name decides who is asked first.
         let node = Setup::new()
-            .provider("first", "openai", &mock.url(), &[bad.as_str()])
-            .provider("second", "openai", &mock.url(), &["mock"])
+            .provider("first", "openai", &first.url(), &[bad.as_str()])
+            .provider("second", "openai", &second.url(), &["mock"])
             .with("timeouts", json!({ "first_chunk_ms": 300 }))
             .start()
             .await;
         let key = node.unlimited().await;
-        // `auto` lets the policy choose; whoever is chosen first, the answer comes.
-        for _ in 0..3 {
-            let reply = node.chat(&key, ask("auto", stream)).send().await.ok();
-            assert!(!reply.text().contains("\"error\""), "{fault}: {}", reply.text());
-        }
+        let reply = node.chat(&key, ask("auto", stream)).send().await.ok();
+        assert!(!reply.text().contains("\"error\""), "{fault}: {}", reply.text());
+        let reason = reply.header("x-atp-route-reason");
+        assert!(reason.contains("primary=first/"), "{reason}");
+        assert_eq!(first.stats().await.requests, 1, "{fault}");
+        assert_eq!(second.stats().await.requests, 1, "{fault}");
         node.settled("acme").await;
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_before_the_answer_is_charged_as_unknown() {
+    let recorder = Recorder::start([Canned::silence()]).await;
+    let node = Setup::new()
+        .provider("up", "openai", &recorder.url, &["gpt"])
+        .start()
+        .await;
+    let key = node.unlimited().await;
+    assert_eq!(status(&node, &key).await, (502, "upstream-error".to_owned()));
+    recorder.only();
+    let balance = node.settled("acme").await;
+    let unknown = balance["unknown_tokens"].as_u64().expect("a number");
+    // Some tokens in, eight out, and the guard band.
+    assert!((9..100).contains(&unknown), "{balance}");
+    assert_eq!(balance["settled_tokens"], unknown, "{balance}");
 }
 
 #[tokio::test]
