@@ -86,7 +86,7 @@ impl Fault {
             msg_seq: None,
             frag_seq: None,
             missing: None,
-            window: None,
+            window: self.window,
             location: None,
             hint: Some(row.hint.into()),
             correlation_id: None,

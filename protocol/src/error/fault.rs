@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Code, Retry};
+use crate::units::Window;
 
 /// Longest `detail` on any surface, in bytes.
 pub const DETAIL_MAX: usize = 200;
@@ -62,6 +63,8 @@ pub struct Fault {
     pub retryable: Option<bool>,
     /// The work may have been done all the same, and billed: nobody knows. Stays inside the node.
     pub is_outcome_unknown: bool,
+    /// The window that was too small, with `EWINDOW`.
+    pub window: Option<Window>,
 }
 
 impl Fault {
@@ -75,6 +78,7 @@ impl Fault {
             retry_after_ms: None,
             retryable: None,
             is_outcome_unknown: false,
+            window: None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `window` | whether a call fits at every level at once, and reserves it |
 //! | `effective`, `status` | the window in force, from everything that limits it and the agent's readiness |
+//! | `session` | who of a session goes at once, who waits, and who goes when room is made |
 //! | `aimd`, `table`, `tuner` | the adaptive part of it, per session and agent |
 //! | `cadence` | when the peer is told |
 //! | `watermark` | when a queue is too slow, and whether frames are marked |
@@ -15,6 +16,7 @@ mod aimd;
 mod bucket;
 mod cadence;
 mod effective;
+mod session;
 mod status;
 mod table;
 mod throttle;
@@ -26,9 +28,10 @@ pub use aimd::{Adjustment, Aimd, AimdConfig, Signal};
 pub use bucket::TokenBucket;
 pub use cadence::{Cadence, CadenceConfig};
 pub use effective::{Constraints, Effective};
+pub use session::{Admission, Ask, SessionWindow, Ticket};
 pub use status::{StatusConfig, StatusTracker, Work};
 pub use table::AimdTable;
 pub use throttle::Throttle;
 pub use tuner::{Observed, Targets, Tuner};
 pub use watermark::{Watermark, WatermarkConfig, is_marked};
-pub use window::{Component, Level, Refusal, release, reserve};
+pub use window::{Component, Level, Refusal, release, release_all, reserve, reserve_all};

@@ -22,6 +22,11 @@ pub enum Component {
     Usd,
 }
 
+impl Component {
+    /// In the order they are checked.
+    pub const ALL: [Self; 3] = [Self::Parallel, Self::Tokens, Self::Usd];
+}
+
 /// Why a call was not admitted. Nothing was reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
@@ -69,17 +74,25 @@ impl Level {
         self.amount
     }
 
+    /// The whole of it. 0 closes a component for a while, so that says nothing of a call.
     const fn room(&self) -> Amount {
+        const fn unless_closed(max: u64) -> u64 {
+            if max == 0 { u64::MAX } else { max }
+        }
         Amount {
-            tokens: self.limit.max_tokens,
-            usd_micros: self.limit.max_usd_micros,
+            tokens: unless_closed(self.limit.max_tokens),
+            usd_micros: unless_closed(self.limit.max_usd_micros),
         }
     }
 
-    fn fits(&self, component: Component, need: Amount) -> bool {
+    /// More calls than the window has go through alone, or they never would.
+    fn fits(&self, component: Component, calls: u32, need: Amount) -> bool {
         let after = self.amount.plus(need);
         match component {
-            Component::Parallel => self.calls < self.limit.max_parallel,
+            Component::Parallel => {
+                let is_alone = self.calls == 0 && self.limit.max_parallel > 0;
+                self.calls.saturating_add(calls) <= self.limit.max_parallel || is_alone
+            }
             Component::Tokens => after.tokens <= self.limit.max_tokens,
             Component::Usd => after.usd_micros <= self.limit.max_usd_micros,
         }
@@ -91,8 +104,19 @@ impl Level {
 /// # Errors
 /// The first component, in the order parallel, tokens, money, for which some level has no room.
 pub fn reserve(levels: &mut [&mut Level], need: Amount) -> Result<(), Refusal> {
-    for component in [Component::Parallel, Component::Tokens, Component::Usd] {
-        if let Some(level) = levels.iter().position(|level| !level.fits(component, need)) {
+    reserve_all(levels, 1, need)
+}
+
+/// Reserves `calls` that belong together and need so much in sum.
+///
+/// # Errors
+/// As [`reserve`].
+pub fn reserve_all(levels: &mut [&mut Level], calls: u32, need: Amount) -> Result<(), Refusal> {
+    for component in Component::ALL {
+        if let Some(level) = levels
+            .iter()
+            .position(|level| !level.fits(component, calls, need))
+        {
             return Err(Refusal {
                 component,
                 level,
@@ -102,7 +126,7 @@ pub fn reserve(levels: &mut [&mut Level], need: Amount) -> Result<(), Refusal> {
         }
     }
     for level in levels {
-        level.calls += 1;
+        level.calls = level.calls.saturating_add(calls);
         level.amount = level.amount.plus(need);
     }
     Ok(())
@@ -110,8 +134,13 @@ pub fn reserve(levels: &mut [&mut Level], need: Amount) -> Result<(), Refusal> {
 
 /// Gives back one call of `need`, as it was reserved, at every level.
 pub fn release(levels: &mut [&mut Level], need: Amount) {
+    release_all(levels, 1, need);
+}
+
+/// Gives back what [`reserve_all`] took.
+pub fn release_all(levels: &mut [&mut Level], calls: u32, need: Amount) {
     for level in levels {
-        level.calls = level.calls.saturating_sub(1);
+        level.calls = level.calls.saturating_sub(calls);
         level.amount = level.amount.minus(need);
     }
 }

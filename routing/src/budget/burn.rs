@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 
 use atp_protocol::units::UnixMillis;
 
-/// Settlements kept apart; when there are more within the window, further ones count at the time of the latest.
+/// Settlements kept apart by default; when there are more within the window, further ones count at the time of the latest.
 const SETTLEMENTS: usize = 4_096;
 
 /// Settled money over a trailing window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BurnRate {
     window_ms: u64,
+    settlements: usize,
     /// Time and micro-dollars, the oldest first.
     settled: VecDeque<(UnixMillis, u64)>,
     sum: u64,
@@ -26,8 +27,15 @@ impl BurnRate {
     /// Nothing settled yet; `window_ms` is at least 1.
     #[must_use]
     pub fn new(window_ms: u64) -> Self {
+        Self::coarse(window_ms, SETTLEMENTS)
+    }
+
+    /// The same, of so many settlements kept apart: one of many rates must be small.
+    #[must_use]
+    pub fn coarse(window_ms: u64, settlements: usize) -> Self {
         Self {
             window_ms: window_ms.max(1),
+            settlements: settlements.max(1),
             settled: VecDeque::new(),
             sum: 0,
         }
@@ -36,7 +44,7 @@ impl BurnRate {
     /// Something was settled. Times that run backwards count as the latest.
     pub fn record(&mut self, at: UnixMillis, usd_micros: u64) {
         self.forget(at);
-        let is_full = self.settled.len() >= SETTLEMENTS;
+        let is_full = self.settled.len() >= self.settlements;
         match self.settled.back_mut() {
             Some((latest, sum)) if *latest >= at || is_full => {
                 *sum = sum.saturating_add(usd_micros);

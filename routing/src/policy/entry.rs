@@ -44,6 +44,17 @@ pub enum Objective {
     Sustainability,
 }
 
+/// What happens to a session that suddenly spends much faster than it did (atp.md 17.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnSpike {
+    /// It is told to the operator.
+    #[default]
+    Notify,
+    /// New bronze and silver work is refused for a minute, too.
+    Hold,
+}
+
 /// A policy: which requests it is for, who does their work, and within which limits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
@@ -83,6 +94,8 @@ pub struct Policy {
     pub weights: Weights,
     /// How long gold work goes on past an agent's grace time, in milliseconds; 0 honours the pause.
     pub pause_override_ms: u64,
+    /// What happens to a session that suddenly spends much faster than it did.
+    pub on_spike: OnSpike,
     /// Whether the plan is shown to the caller.
     pub expose_plan: bool,
     /// What the learner optimises.
@@ -126,6 +139,7 @@ const KEYS: &[&str] = &[
     "weights",
     "pause_override",
     "pause_override_max_ms",
+    "on_spike",
     "expose_plan",
     "objective",
     "explore",
@@ -178,6 +192,7 @@ pub(super) fn read(node: &Node<'_>, schema: &Schema, weights: Weights, lints: &m
             .and_then(|node| read_weights(node, lints))
             .unwrap_or(weights),
         pause_override_ms: read_pause_override(&fields, lints),
+        on_spike: fields.choice("on_spike", ON_SPIKE, lints).unwrap_or_default(),
         expose_plan: fields.flag("expose_plan", lints).unwrap_or_default(),
         objective: inner(&fields, "objective", "preset", lints)
             .and_then(|inner| inner.choice("preset", OBJECTIVES, lints))
@@ -190,6 +205,8 @@ pub(super) fn read(node: &Node<'_>, schema: &Schema, weights: Weights, lints: &m
     };
     Some(policy)
 }
+
+const ON_SPIKE: &[(&str, OnSpike)] = &[("notify", OnSpike::Notify), ("hold", OnSpike::Hold)];
 
 const OBJECTIVES: &[(&str, Objective)] = &[
     ("balanced", Objective::Balanced),

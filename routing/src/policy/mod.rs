@@ -36,7 +36,7 @@ pub use attributes::Attributes;
 pub use blocks::{ESCALATION_DEPTH_MAX, Escalation, Provisional, Relaxation, Thresholds};
 pub use constraints::Constraints;
 pub use document::{AGENTS_MAX, DOCUMENT_LEN_MAX, MODELS_MAX, POLICIES_MAX};
-pub use entry::{Objective, Policy};
+pub use entry::{Objective, OnSpike, Policy};
 pub use glob::{Glob, GlobError};
 pub use grade::{Lifecycle, SafetyGrade};
 pub use lint::{Lint, Severity};

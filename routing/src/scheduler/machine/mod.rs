@@ -87,6 +87,12 @@ impl Scheduler {
         self.running_by_tier[tier.index()]
     }
 
+    /// Whether a slot is free.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.free() > 0
+    }
+
     /// Whether nobody waits and nobody runs.
     #[must_use]
     pub fn is_idle(&self) -> bool {
