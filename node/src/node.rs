@@ -14,6 +14,7 @@ use atp_actors::registry::Registry;
 use atp_actors::session::{RepeatSettings, Router, RouterSettings, Shared, SharedSettings};
 use atp_actors::streams::StreamSettings;
 use atp_protocol::error::Fault;
+use atp_protocol::flow::AimdConfig;
 use atp_protocol::ids::{AccountId, TenantId};
 use atp_routing::breaker;
 use atp_routing::budget::Limits;
@@ -390,7 +391,7 @@ fn router_settings(config: &Config, arbiters: usize) -> RouterSettings {
     }
 }
 
-const fn shared_settings(config: &Config) -> SharedSettings {
+fn shared_settings(config: &Config) -> SharedSettings {
     SharedSettings {
         decisions_max: DECISIONS_MAX,
         history_bytes: config.resume.max_bytes,
@@ -404,6 +405,17 @@ const fn shared_settings(config: &Config) -> SharedSettings {
             buffer_bytes: config.resume.buffer_bytes,
             streams_max: config.resume.max_streams,
         },
+        aimd: aimd(config),
+    }
+}
+
+fn aimd(config: &Config) -> AimdConfig {
+    AimdConfig {
+        base: config.aimd.base,
+        max_cap: config.aimd.cap,
+        add: f64::from(config.aimd.add),
+        mult: config.aimd.mult,
+        ..AimdConfig::default()
     }
 }
 

@@ -82,6 +82,11 @@ impl Default for Watch {
 #[rtype(result = "()")]
 pub(crate) struct Heard(pub(crate) HealthStatus);
 
+/// A frame of the adapter came with a mark of congestion.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Congested;
+
 /// One adapter.
 pub(crate) struct AdapterActor {
     claim: Claim,
@@ -378,6 +383,16 @@ impl Handler<AskProbe> for AdapterActor {
         self.probes.extend(permit.ok());
         self.publish_gate(now);
         is_allowed
+    }
+}
+
+impl Handler<Congested> for AdapterActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Congested, _: &mut Context<Self>) {
+        let now = self.world.now();
+        self.window.signal(now, Signal::Ecn, 0.0);
+        self.publish_window(now);
     }
 }
 

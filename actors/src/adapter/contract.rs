@@ -109,6 +109,8 @@ pub enum LaneEvent {
     Question(Question),
     /// The adapter's readiness changed.
     Status(AgentStatus),
+    /// What comes next came with a mark of congestion, which the client's next frame carries on.
+    Congested,
     /// The call is over.
     Final(Box<LaneFinal>),
 }

@@ -9,7 +9,7 @@ mod reports;
 mod tally;
 
 pub use actor::Watch;
-pub(crate) use actor::{AdapterActor, AskProbe, Heard, Said};
+pub(crate) use actor::{AdapterActor, AskProbe, Congested, Heard, Said};
 pub use contract::{
     Adapter, AdapterFactory, Call, Form, LaneEvent, LaneFinal, LaneStream, Metered, Partial, Question,
 };

@@ -23,6 +23,7 @@ use super::agent::Pending;
 use super::egress::{EgressSender, Queues, Wire};
 use super::kept::{Kept, Routed};
 use super::messages::{Drain, Gone, Incoming};
+use super::pacing::Pacing;
 use super::questions::Questions;
 use crate::metrics::{Held, Holding, Sent};
 use crate::rate::{RateLimit, Refusals};
@@ -72,7 +73,7 @@ pub struct Connection {
     pub(super) calls_made: u64,
     pub(super) questions: Questions,
     pub(super) limits: Limits,
-    queues: Queues,
+    pub(super) queues: Queues,
     pub(super) role: Role,
     dialect: Option<Option<Dialect>>,
     pub(super) is_cbor: bool,
@@ -88,6 +89,7 @@ pub struct Connection {
     pub(super) span: Span,
     /// When a message came last.
     pub(super) heard: Millis,
+    pub(super) pacing: Pacing,
     _counted: Held,
 }
 
@@ -145,6 +147,7 @@ impl Connection {
             holding,
             span,
             heard,
+            pacing: Pacing::default(),
             _counted,
         }
     }
@@ -235,8 +238,9 @@ impl Connection {
         waiting
     }
 
-    fn transmit(&mut self, frame: Frame<'static>, waiting: &mut Vec<Wire>, context: &mut Context<Self>) {
+    fn transmit(&mut self, mut frame: Frame<'static>, waiting: &mut Vec<Wire>, context: &mut Context<Self>) {
         let is_control = frame.payload.kind.is_none_or(|kind| !kind.is_sequenced());
+        self.mark(&mut frame, is_control);
         let (kind, tier) = (Sent::of(&frame), frame.qos);
         self.trace_sent(kind, &frame);
         let encoded = match self.dialect {
@@ -306,17 +310,14 @@ impl Connection {
                 self.agreed(&ack);
                 Vec::new()
             }
+            Event::Congestion(key) => self.congested(&key, context),
             Event::PeerDead => {
                 self.router.world.meter.wire.beats_missed.increment(1);
                 context.stop();
                 Vec::new()
             }
             // The pumps wait for the queue, and the queue for the peer; nothing else is to be done.
-            Event::Finished(_)
-            | Event::Full(_)
-            | Event::Credit(_)
-            | Event::Congestion(_)
-            | Event::Resumed { .. } => Vec::new(),
+            Event::Finished(_) | Event::Full(_) | Event::Credit(_) | Event::Resumed { .. } => Vec::new(),
         }
     }
 

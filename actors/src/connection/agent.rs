@@ -30,7 +30,7 @@ const WINDOW: u32 = 64;
 
 /// A call the agent works on.
 pub(super) struct Pending {
-    reply: mpsc::Sender<Result<LaneEvent, Fault>>,
+    pub(super) reply: mpsc::Sender<Result<LaneEvent, Fault>>,
 }
 
 impl Connection {

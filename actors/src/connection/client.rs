@@ -6,7 +6,7 @@ use actix::{AsyncContext, Context, Handler, ResponseFuture};
 use atp_protocol::connection::{Close, Output, StreamKey};
 use atp_protocol::error::{Code, ControlError, Fault};
 use atp_protocol::frame::Frame;
-use atp_protocol::units::Window;
+use atp_protocol::payload::WindowReason;
 
 use super::actor::Connection;
 use super::messages::{Admitted, Happened};
@@ -36,7 +36,7 @@ impl Connection {
             let _ = connection.send(admitted).await;
         });
         self.clients.insert(key, admitting.abort_handle());
-        Vec::new()
+        self.busy(frame.qos).into_iter().collect()
     }
 
     /// Counts a stream against the credential's rate.
@@ -79,8 +79,10 @@ impl Handler<Admitted> for Connection {
             return Box::pin(std::future::ready(()));
         }
         let outputs = match result {
-            Ok(Opened { mut events, .. }) => {
-                let window = Window::MAX;
+            Ok(Opened {
+                mut events, facts, ..
+            }) => {
+                let window = self.granted(&key, facts.flow);
                 let outputs = self.machine.accept(now, &key, window, None);
                 let (connection, named) = (context.address(), key.clone());
                 let pump = tokio::task::spawn_local(async move {
@@ -101,7 +103,11 @@ impl Handler<Admitted> for Connection {
             }
             Err(fault) => {
                 self.clients.remove(&key);
-                self.refuse(&key, &fault)
+                let mut outputs = self.refuse(&key, &fault);
+                if fault.code == Code::Window {
+                    outputs.extend(self.tell_window(&key.session, WindowReason::Error, true, context));
+                }
+                outputs
             }
         };
         let waiting = self.process(outputs, context);
@@ -127,6 +133,10 @@ impl Handler<Happened> for Connection {
                 );
                 self.refuse(&key, &fault)
             }
+            Some(Said::Congested) => {
+                self.pacing.carry_mark(key.clone());
+                Vec::new()
+            }
             Some(said) => {
                 let is_last = matches!(said, Said::Final(_));
                 if is_last {
@@ -138,7 +148,12 @@ impl Handler<Happened> for Connection {
                 }
             }
         };
-        let waiting = self.process(outputs, context);
+        let mut waiting = self.process(outputs, context);
+        if !self.clients.contains_key(&key) {
+            self.pacing.forget(&key);
+            let told = self.tell_window(&key.session, WindowReason::Aimd, false, context);
+            waiting.extend(self.process(told, context));
+        }
         self.queued(waiting)
     }
 }

@@ -51,6 +51,13 @@ impl Queues {
     }
 }
 
+impl Queues {
+    /// Data messages waiting, and how many may.
+    pub(super) fn data_fill(&self) -> (usize, usize) {
+        (DATA_MAX - self.data.capacity().min(DATA_MAX), DATA_MAX)
+    }
+}
+
 /// Two ends of the way out.
 #[must_use]
 pub fn egress() -> (EgressSender, Egress) {

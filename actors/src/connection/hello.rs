@@ -19,6 +19,7 @@ impl Connection {
             "provisional",
             "parallel",
             "status",
+            "ecn",
             "trace",
             "checksum",
             "nonce",
@@ -75,6 +76,7 @@ impl Connection {
         spans::connection::agreed(&self.span, ack);
         self.is_cbor = self.settings.is_cbor || ack.encoding == "cbor";
         self.is_lean = ack.features.has("lean");
+        self.pacing.agreed(ack);
         self.required.nonce = ack.features.has("nonce");
         self.required.checksum = ack.features.has("checksum");
         self.compression = ack.compression.as_deref().and_then(Algorithm::parse);

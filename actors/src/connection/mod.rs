@@ -19,6 +19,7 @@ mod egress;
 mod hello;
 mod kept;
 mod messages;
+mod pacing;
 mod questions;
 pub(crate) mod render;
 

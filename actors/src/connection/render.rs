@@ -72,7 +72,7 @@ pub(crate) fn payload(output: Output) -> Option<Payload<'static>> {
             payload.confidence = confidence;
             payload
         }
-        Output::Failed(_) | Output::Forward(_) => return None,
+        Output::Failed(_) | Output::Forward(_) | Output::Congested => return None,
     })
 }
 

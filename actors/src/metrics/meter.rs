@@ -24,7 +24,7 @@ pub struct Meter {
     pub answers: Answers,
     /// Adapters.
     pub adapters: Adapters,
-    /// Personas.
+    /// Windows, congestion, spikes, personas.
     pub flow: Flow,
     /// Panics caught at the edge of an actor.
     pub panics: Counter,
@@ -72,5 +72,6 @@ impl Meter {
     pub fn publish(&self, now: Millis) {
         self.queue.publish(now);
         self.answers.publish(now);
+        self.flow.publish(now);
     }
 }

@@ -22,7 +22,7 @@ mod wire;
 pub use adapters::{AdapterSeries, Adapters};
 pub use answers::Answers;
 pub use capped::{Capped, LABELS_MAX};
-pub use flow::Flow;
+pub use flow::{Congestion, Flow, Spikes, Windows};
 pub use held::Held;
 pub use meter::Meter;
 pub use money::{Money, TenantSeries};

@@ -10,7 +10,7 @@ use atp_routing::policy::Lint;
 
 use super::messages::{AdapterView, Claim, List, LoadPolicy, Register, Report, Withdraw};
 use super::{AdapterSpec, Registry, Snapshots};
-use crate::adapter::{AdapterName, Directory, Said};
+use crate::adapter::{AdapterName, Congested, Directory, Said};
 use crate::persona::Roster;
 
 /// Cheap to clone.
@@ -78,6 +78,13 @@ impl RegistryHandle {
     pub(crate) fn report_status(&self, name: &AdapterName, said: Said) {
         if let Some(endpoint) = self.directory.named(name) {
             let _ = endpoint.actor.try_send(said);
+        }
+    }
+
+    /// Takes a mark of congestion on an adapter's frames.
+    pub(crate) fn report_congestion(&self, name: &AdapterName) {
+        if let Some(endpoint) = self.directory.named(name) {
+            let _ = endpoint.actor.try_send(Congested);
         }
     }
 

@@ -1,16 +1,19 @@
 //! The shell around [`scheduler::Scheduler`](atp_routing::scheduler::Scheduler).
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
 use atp_protocol::error::{Code, Fault};
+use atp_protocol::flow::{Watermark, WatermarkConfig};
 use atp_protocol::ids::{RequestId, SessionId};
 use atp_protocol::units::Tier;
 use atp_routing::scheduler::{self, Admission, Event, Grant, Item, Refused, Settings};
 use tokio::sync::oneshot;
 use tracing::Span;
 
+use super::Congestion;
 use crate::environment::World;
 use crate::metrics::Standing;
 use crate::spans;
@@ -48,6 +51,8 @@ struct Waiting {
 /// The slots of one arbiter.
 pub struct Scheduler {
     scheduler: scheduler::Scheduler,
+    watermarks: [Watermark; 3],
+    congestion: Rc<Congestion>,
     standing: Standing,
     world: World,
     waiting: BTreeMap<RequestId, Waiting>,
@@ -56,10 +61,14 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// With nothing waiting.
-    #[must_use]
-    pub fn new(settings: Settings, world: World) -> Self {
+    pub(crate) fn new(settings: Settings, world: World, congestion: Rc<Congestion>) -> Self {
+        for tier in Tier::ALL {
+            congestion.set(tier, None);
+        }
         Self {
             scheduler: scheduler::Scheduler::new(settings),
+            watermarks: std::array::from_fn(|_| Watermark::new(WatermarkConfig::default())),
+            congestion,
             standing: world.meter.queue.standing(),
             world,
             waiting: BTreeMap::new(),
@@ -75,9 +84,36 @@ impl Scheduler {
             grant.was_fast,
             grant.was_starved,
         );
+        self.waited(grant.tier, grant.waited_ms);
         let (preempt, preempted) = oneshot::channel();
         self.running.insert(grant.id.clone(), preempt);
         preempted
+    }
+
+    /// Watches how long a tier waits.
+    fn waited(&mut self, tier: Tier, ms: u64) {
+        let watermark = &mut self.watermarks[tier.index()];
+        let entered = watermark.observe(ms as f64);
+        let is_high = watermark.is_high();
+        if let Some(suggested_ms) = entered {
+            self.world.meter.flow.congestion.high(tier);
+            self.congestion.set(tier, Some(suggested_ms));
+        } else if !is_high {
+            self.congestion.set(tier, None);
+        }
+        self.scheduler.shed_bronze(self.congestion.is_any_slow());
+    }
+
+    /// A tier that nobody waits in, with slots to spare, is not slow any more, though no wait has shown it.
+    fn relax(&mut self) {
+        if !self.congestion.is_any_slow() || !self.scheduler.has_room() {
+            return;
+        }
+        for tier in Tier::ALL {
+            if self.scheduler.waiting(tier) == 0 {
+                self.waited(tier, 0);
+            }
+        }
     }
 
     fn tell(&mut self, events: Vec<Event>) {
@@ -95,6 +131,7 @@ impl Scheduler {
                 Event::Granted(grant) => self.grant_waiter(&grant),
                 Event::TimedOut { id, tier, waited_ms } => {
                     self.world.meter.queue.dropped(tier);
+                    self.waited(tier, waited_ms);
                     self.refuse_waiter(&id, tier, waited_ms);
                 }
                 Event::Preempt { id, tier } => {
@@ -166,6 +203,7 @@ impl Handler<Acquire> for Scheduler {
     fn handle(&mut self, Acquire(item, span): Acquire, _: &mut Context<Self>) -> Self::Result {
         let (id, tier) = (item.id.clone(), item.tier);
         let session = (!span.is_disabled()).then(|| item.session.clone());
+        self.relax();
         match self.scheduler.enqueue(self.world.now(), item) {
             Ok(Admission::Granted(grant)) => {
                 span.record("fair.fast_path", true);
@@ -188,6 +226,9 @@ impl Handler<Acquire> for Scheduler {
                 if matches!(refused, Refused::QueueFull { .. } | Refused::Shed) {
                     self.world.meter.queue.dropped(tier);
                 }
+                if refused == Refused::Shed {
+                    self.world.meter.flow.congestion.bronze_drops.increment(1);
+                }
                 Box::pin(std::future::ready(Err(refused.into())))
             }
         }
@@ -199,5 +240,67 @@ impl Handler<Release> for Scheduler {
 
     fn handle(&mut self, Release(id): Release, _: &mut Context<Self>) {
         self.release(&id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use atp_protocol::ids::TenantId;
+    use atp_protocol::units::{Amount, Millis};
+
+    use super::*;
+    use crate::environment::testing::world;
+
+    fn item(n: usize, tier: Tier) -> Item {
+        Item {
+            id: RequestId::new(&format!("r{n}")).unwrap(),
+            tier,
+            tenant: TenantId::new("acme").unwrap(),
+            session: SessionId::new(&format!("s{n}")).unwrap(),
+            cost: Amount::ZERO,
+            weight: 1.0,
+            tenant_weight: 1.0,
+            window: None,
+            deadline: Some(Millis(1_000_000)),
+            is_preemptible: true,
+        }
+    }
+
+    #[test]
+    fn long_waits_keep_bronze_out_until_nobody_waits_any_more() {
+        let (world, clock) = world();
+        let congestion = Rc::new(Congestion::default());
+        let settings = Settings {
+            slots: 1,
+            ..Settings::default()
+        };
+        let mut scheduler = Scheduler::new(settings, world, Rc::clone(&congestion));
+        let mut granted = Vec::new();
+        let mut enqueue = |scheduler: &mut Scheduler, n, tier| {
+            let (told, grant) = oneshot::channel();
+            granted.push(grant);
+            scheduler.relax();
+            let waiting = Waiting {
+                told,
+                span: Span::none(),
+                session: None,
+            };
+            scheduler
+                .waiting
+                .insert(RequestId::new(&format!("r{n}")).unwrap(), waiting);
+            scheduler.scheduler.enqueue(scheduler.world.now(), item(n, tier))
+        };
+        for n in 0..4 {
+            assert!(enqueue(&mut scheduler, n, Tier::Silver).is_ok());
+        }
+        for n in 0..3 {
+            clock.0.fetch_add(300_000, std::sync::atomic::Ordering::Relaxed);
+            scheduler.release(&RequestId::new(&format!("r{n}")).unwrap());
+        }
+        assert_eq!(congestion.suggested_wait_ms(Tier::Silver), Some(900));
+        assert_eq!(enqueue(&mut scheduler, 9, Tier::Bronze), Err(Refused::Shed));
+        scheduler.release(&RequestId::new("r3").unwrap());
+        assert!(enqueue(&mut scheduler, 9, Tier::Bronze).is_ok());
+        assert_eq!(congestion.suggested_wait_ms(Tier::Silver), None);
     }
 }

@@ -73,14 +73,15 @@ impl Handler<Open> for Session {
         let leave = Leave(context.address());
         let router = Rc::clone(&self.router);
         Box::pin(async move {
-            let presence = router.shared.sessions.enter(&router.world.clock, &request)?;
+            let presence = router.shared.sessions.enter(&router.world, &request)?;
             let running = router.shared.load.enter(&router.world.meter);
             let span = spans::request::ask(&request);
             if let Some(parent) = &request.meta.traceparent {
                 router.world.traces.adopt(&span, parent);
             }
             let accepted = router.world.now();
-            let launched = launch(&router, Arc::clone(&request), &span, left).await;
+            let flow = presence.flow.as_ref();
+            let launched = launch(&router, Arc::clone(&request), flow, &span, left).await;
             let (facts, launched) = launched.inspect_err(|fault| {
                 spans::request::fail(&span, fault);
                 let elapsed = router.world.now().since(accepted);

@@ -44,6 +44,7 @@ pub(super) enum Signal {
     Chunk(Chunk),
     Log { level: String, text: String },
     Status(AgentStatus),
+    Congested,
     Ended(Box<LaneEnd>),
     Failed(Fault),
 }
@@ -229,6 +230,7 @@ impl Running {
             }
             LaneEvent::Log { level, text } => Signal::Log { level, text },
             LaneEvent::Status(status) => Signal::Status(status),
+            LaneEvent::Congested => Signal::Congested,
             // Nobody can answer it over this surface: the adapter's own timeout decides.
             LaneEvent::Question(_) => return None,
             LaneEvent::Final(last) => {

@@ -63,7 +63,10 @@ impl Drain {
                         usage = last.usage.map_or(usage, |metered| priced(self.price, metered));
                         return;
                     }
-                    LaneEvent::Log { .. } | LaneEvent::Question(_) | LaneEvent::Status(_) => None,
+                    LaneEvent::Log { .. }
+                    | LaneEvent::Question(_)
+                    | LaneEvent::Status(_)
+                    | LaneEvent::Congested => None,
                 };
                 match metered {
                     Some(metered) => {

@@ -20,7 +20,7 @@ use super::call::{Running, Signal};
 use super::drain::Drain;
 use super::launch::Launched;
 use super::output::{OUTPUT_MAX, Output};
-use super::{Router, finish, reputation};
+use super::{Router, finish, pacing, reputation};
 use crate::adapter::{Call, Form};
 use crate::metrics::Held;
 use crate::scheduler::Slot;
@@ -170,6 +170,7 @@ impl Drive {
                 lane: call.lane,
                 status,
             },
+            Signal::Congested => return self.emit(Output::Congested).await,
             Signal::Log { level, text } => return self.emit(Output::Log { level, text }).await,
             Signal::Refused(fault) => {
                 // Whoever refuses bills nothing; whoever did not answer in time may be at work, and whoever broke off
@@ -275,6 +276,8 @@ impl Drive {
             Step::SettleLane { .. } => {}
             Step::Finish(result) => {
                 self.is_finished = true;
+                // Before the client knows, so that it is told the window that follows.
+                pacing::tell_window(&self.router, &mut self.launched);
                 // With nothing left to drain the charge is on record before the client knows the answer, so that a
                 // node that dies in between never forgets an answer it gave.
                 if self.drains.is_empty() {
@@ -412,6 +415,7 @@ impl Drive {
             self.launched.spend.count(drain.run().await);
         }
         finish::count_cost(&self.router, &self.launched);
+        pacing::tell_spending(&self.router, &self.launched);
         self.launched.spend.settle(&self.launched.request).await;
         if let Some(audit) = self.launched.machine.audit() {
             self.router

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::estimate::Estimate;
+use atp_protocol::flow::Ask;
 use atp_protocol::ids::{CloneId, LaneId, TenantId};
 use atp_protocol::request::{AgentRequest, Dialect};
 use atp_protocol::units::{Amount, Millis};
 use atp_routing::fib::Candidate;
 use atp_routing::plan::{Condition, Conditions, Decision, Input, Lane, Need, Plan, decide};
-use atp_routing::policy::PolicySet;
+use atp_routing::policy::{OnSpike, PolicySet};
 use atp_routing::reconcile::Strategy;
 use atp_routing::scheduler::Item;
 use atp_routing::session::{EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx};
@@ -20,6 +21,7 @@ use tracing::Span;
 use super::call::Target;
 use super::estimates::Estimates;
 use super::spend::Spend;
+use super::window::{Room, SessionFlow};
 use super::{Explained, Facts, Router, RouterSettings};
 use crate::adapter::{Directory, Endpoint, Form, Gate};
 use crate::persona::{Attendance, Member, Roster};
@@ -28,6 +30,9 @@ use crate::spans;
 
 /// What the most erratic persona's word counts beside a steady one's.
 const RELIABILITY_MIN: f64 = 0.1;
+
+/// When a session that is held back for spending too fast may come again, in milliseconds.
+const SPIKE_RETRY_MS: u64 = 60_000;
 
 /// A request that may run.
 pub(super) struct Launched {
@@ -43,6 +48,9 @@ pub(super) struct Launched {
     pub(super) machine: ParallelSession,
     pub(super) spend: Spend,
     pub(super) slot: Slot,
+    /// The session's window, and what the stream has taken of it.
+    pub(super) flow: Option<Arc<SessionFlow>>,
+    pub(super) room: Option<Room>,
     pub(super) form: Form,
     pub(super) strategy: Strategy,
     /// What all lanes together are expected to use.
@@ -135,8 +143,9 @@ impl Conditions for Facing<'_> {
 pub(super) async fn launch(
     router: &Rc<Router>,
     request: Arc<AgentRequest>,
+    flow: Option<&Arc<SessionFlow>>,
     span: &Span,
-    left: oneshot::Receiver<()>,
+    mut left: oneshot::Receiver<()>,
 ) -> Result<(Facts, Launched), Fault> {
     let accepted = router.world.now();
     let snapshots = &router.registry.snapshots;
@@ -158,6 +167,10 @@ pub(super) async fn launch(
         .is_some_and(|native| native.dialect == Dialect::OpenAiEmbeddings)
     {
         input.required = &["embeddings"];
+    }
+    if let Some(flow) = flow {
+        // More lanes than the session may have at once are not worth planning; tokens and money are for admission.
+        input.lanes_max = flow.window().max_parallel.max(1) as usize;
     }
     let begun = router.world.clock.micros();
     let evaluating = spans::request::policy(span, &request);
@@ -205,6 +218,19 @@ pub(super) async fn launch(
         policy_version: policy.version,
         route_reason,
         hold: spend.held(),
+        flow: flow.cloned(),
+    };
+    let entering = tokio::select! {
+        biased;
+        room = enter(router, &request, plan, flow) => room,
+        _ = &mut left => Err(Fault::new(Code::Cancel, "the client has left")),
+    };
+    let room = match entering {
+        Ok(room) => room,
+        Err(fault) => {
+            spend.release(&request).await;
+            return Err(fault);
+        }
     };
     let fairness = &router.shared.fairness;
     let item = item(&request, plan, fairness.weight(&request.session), accepted);
@@ -225,8 +251,32 @@ pub(super) async fn launch(
         }
     };
     let mut launched = lay_out(router, request, plan, &policy.set, (spend, slot), accepted)?;
+    launched.flow = flow.cloned();
+    launched.room = room;
     launched.span = span.clone();
     Ok((facts, launched))
+}
+
+/// Takes room in the session's window; a request that is a session by itself needs none.
+async fn enter(
+    router: &Router,
+    request: &AgentRequest,
+    plan: &Plan,
+    flow: Option<&Arc<SessionFlow>>,
+) -> Result<Option<Room>, Fault> {
+    let Some(flow) = flow else { return Ok(None) };
+    if plan.policy.on_spike == OnSpike::Hold && flow.holds_back(router.world.now(), request.tier) {
+        let detail = "the session spends much faster than it did; its new work is held back for a minute";
+        return Err(Fault::new(Code::Budget, detail).retry_after(SPIKE_RETRY_MS));
+    }
+    let ask = Ask {
+        calls: u32::try_from(plan.lanes.len()).unwrap_or(u32::MAX),
+        need: plan.effective(),
+        cap: plan.policy.window,
+    };
+    let wait_ms = router.settings.scheduler.tiers[request.tier.index()].queue_timeout_ms;
+    let room = flow.admit(ask, request.window, wait_ms.min(request.deadline_ms));
+    Ok(Some(room.await?))
 }
 
 /// What the scheduler is asked for.
@@ -239,7 +289,8 @@ fn item(request: &AgentRequest, plan: &Plan, weight: f64, now: Millis) -> Item {
         cost: plan.effective(),
         weight,
         tenant_weight: 1.0,
-        window: request.window,
+        // Taken before, because a session's streams may run on any arbiter.
+        window: None,
         deadline: Some(now.plus(request.deadline_ms)),
         is_preemptible: !plan.lanes.iter().any(|lane| lane.is_required),
     }
@@ -355,6 +406,8 @@ fn lay_out(
         machine,
         spend,
         slot,
+        flow: None,
+        room: None,
         form,
         strategy: plan.strategy,
         estimated,

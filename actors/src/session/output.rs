@@ -13,6 +13,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use super::SessionFlow;
+
 /// Events in flight between a session and its reader. A reader that stops reading fills it, the session stops polling its
 /// lanes, and adapters stop being read.
 pub const OUTPUT_MAX: usize = 8;
@@ -50,6 +52,8 @@ pub struct Facts {
     pub route_reason: Arc<str>,
     /// What is held; zero where nothing is accounted for.
     pub hold: Amount,
+    /// The window of its session, where others may share it.
+    pub flow: Option<Arc<SessionFlow>>,
 }
 
 /// What happens on a stream.
@@ -82,6 +86,8 @@ pub enum Output {
         /// The line.
         text: String,
     },
+    /// What comes next came with a mark of congestion: the frame that carries it on is marked too.
+    Congested,
     /// An answer that may still be revised.
     Provisional {
         /// The answer as it stands.

@@ -18,7 +18,7 @@ use crate::adapter::{Adapter, Endpoint};
 use crate::environment::World;
 use crate::ledger::LedgerHandle;
 use crate::registry::RegistryHandle;
-use crate::scheduler::SchedulerHandle;
+use crate::scheduler::{Congestion, SchedulerHandle};
 
 /// How requests are treated, from the configuration.
 #[derive(Debug, Clone)]
@@ -107,6 +107,11 @@ impl Router {
         let (_stays, left) = oneshot::channel();
         let request = Arc::new(request);
         session.send(Open { request, left }).await.map_err(lost)?
+    }
+
+    /// Whether this arbiter's queues are slow.
+    pub(crate) fn congestion(&self) -> &Congestion {
+        &self.scheduler.congestion
     }
 
     /// This arbiter's instance of an adapter; a new one when it joined anew.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use atp_protocol::flow::AimdConfig;
+
 use super::repeat::Repeats;
 use super::{Decisions, Fairness, Load, RepeatSettings, Sessions};
 use crate::history::Pool;
@@ -19,6 +21,8 @@ pub struct SharedSettings {
     pub repeats: RepeatSettings,
     /// Streams that outlive their connection.
     pub streams: StreamSettings,
+    /// How windows of sessions move.
+    pub aimd: AimdConfig,
 }
 
 /// One of each per node.
@@ -47,7 +51,7 @@ impl Shared {
         Self {
             load: Arc::default(),
             decisions: Arc::new(Decisions::new(settings.decisions_max)),
-            sessions: Arc::default(),
+            sessions: Arc::new(Sessions::new(settings.aimd)),
             fairness: Fairness::default(),
             repeats: Repeats::new(settings.repeats, &pool),
             streams: Streams::new(settings.streams, &pool),

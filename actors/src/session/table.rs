@@ -2,15 +2,19 @@
 //!
 //! Bounds: a session has at most [`STREAMS_MAX`] streams and a node at most [`SESSIONS_MAX`] sessions. At the first bound the
 //! stream is refused with `EWINDOW`; at the second the session idle longest is forgotten, and where none is idle the new one
-//! is refused likewise. An idle session is forgotten after [`IDLE_MS`].
+//! is refused likewise. An idle session is forgotten after [`IDLE_MS`], and its window after [`WINDOW_IDLE_MS`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use atp_protocol::error::{Code, Fault};
+use atp_protocol::flow::AimdConfig;
 use atp_protocol::ids::{RequestId, SessionId, StreamId, TenantId};
 use atp_protocol::request::AgentRequest;
 use atp_protocol::units::{Millis, Tier};
+
+use super::window::SessionFlow;
+use crate::environment::{Clock, World};
 
 /// Open streams of a session (atp.md section 1).
 const STREAMS_MAX: usize = 256;
@@ -21,15 +25,23 @@ const SESSIONS_MAX: usize = 65_536;
 /// How long a session without streams keeps its tenant (`session.ttl_ms`).
 const IDLE_MS: u64 = 3_600_000;
 
+/// How long a session without streams keeps its adaptive window (atp.md 16.3, `idle_ttl_ms`).
+const WINDOW_IDLE_MS: u64 = 300_000;
+
 /// The sessions of a node. A session belongs to the tenant that used it first.
 #[derive(Default)]
-pub struct Sessions(Mutex<Table>);
+pub struct Sessions {
+    table: Mutex<Table>,
+    aimd: AimdConfig,
+}
 
 #[derive(Default)]
 struct Table {
     sessions: BTreeMap<SessionId, Entry>,
     /// Sessions without streams, idle longest first.
     idle: BTreeSet<(Millis, SessionId)>,
+    /// Those of them that still have a window.
+    warm: BTreeSet<(Millis, SessionId)>,
 }
 
 struct Entry {
@@ -39,6 +51,8 @@ struct Entry {
     idle_since: Millis,
     /// Most sessions have one, whom a map would give the room of eleven.
     streams: Vec<StreamView>,
+    /// Its window, wherever its streams run; none for a session named after its only request.
+    flow: Option<Arc<SessionFlow>>,
 }
 
 /// A session as the operator sees it.
@@ -76,12 +90,23 @@ pub(super) struct Presence {
     sessions: Arc<Sessions>,
     session: SessionId,
     request: RequestId,
-    clock: Arc<dyn crate::environment::Clock>,
+    clock: Arc<dyn Clock>,
+    /// The session's window, if it is one that others may share.
+    pub(super) flow: Option<Arc<SessionFlow>>,
 }
 
 impl Sessions {
+    /// No sessions; windows of those to come move by `aimd`.
+    #[must_use]
+    pub fn new(aimd: AimdConfig) -> Self {
+        Self {
+            table: Mutex::default(),
+            aimd,
+        }
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes sure that `session` is `tenant`'s, and binds it if nobody used it yet.
@@ -97,12 +122,8 @@ impl Sessions {
     ///
     /// # Errors
     /// As [`Self::bind`], and `EWINDOW` when the session has too many streams.
-    pub(super) fn enter(
-        self: &Arc<Self>,
-        clock: &Arc<dyn crate::environment::Clock>,
-        request: &AgentRequest,
-    ) -> Result<Presence, Fault> {
-        let now = clock.now();
+    pub(super) fn enter(self: &Arc<Self>, world: &World, request: &AgentRequest) -> Result<Presence, Fault> {
+        let now = world.now();
         let tenant = &request.identity.tenant;
         let mut table = self.table();
         let entry = table.entry(now, &request.session, tenant)?;
@@ -121,12 +142,23 @@ impl Sessions {
         };
         entry.streams.reserve_exact(1);
         entry.streams.push(view);
-        table.idle.remove(&(idle_since, request.session.clone()));
+        let is_shared = request.session.as_str() != request.id.as_str();
+        let flow = is_shared.then(|| {
+            let new = || SessionFlow::new(self.aimd, &world.meter);
+            Arc::clone(entry.flow.get_or_insert_with(new))
+        });
+        let place = (idle_since, request.session.clone());
+        table.idle.remove(&place);
+        if is_shared {
+            table.warm.remove(&place);
+            world.meter.flow.windows.pruned.increment(table.prune(now));
+        }
         Ok(Presence {
+            flow,
             sessions: Arc::clone(self),
             session: request.session.clone(),
             request: request.id.clone(),
-            clock: Arc::clone(clock),
+            clock: Arc::clone(&world.clock),
         })
     }
 
@@ -168,6 +200,7 @@ impl Table {
             since: now,
             idle_since: now,
             streams: Vec::new(),
+            flow: None,
         });
         match entry.tenant == *tenant {
             true => Ok(entry),
@@ -183,6 +216,21 @@ impl Table {
         }
     }
 
+    /// Forgets windows of sessions that have been idle; returns how many.
+    fn prune(&mut self, now: Millis) -> u64 {
+        let mut pruned = 0;
+        while let Some((since, _)) = self.warm.first()
+            && now.since(*since) >= WINDOW_IDLE_MS
+            && let Some((_, session)) = self.warm.pop_first()
+        {
+            if let Some(entry) = self.sessions.get_mut(&session) {
+                entry.flow = None;
+                pruned += 1;
+            }
+        }
+        pruned
+    }
+
     fn make_room(&mut self) -> Result<(), Fault> {
         let is_full = self.sessions.len() >= SESSIONS_MAX;
         if is_full && !self.forget_longest_idle() {
@@ -195,10 +243,11 @@ impl Table {
     }
 
     fn forget_longest_idle(&mut self) -> bool {
-        let Some((_, session)) = self.idle.pop_first() else {
+        let Some(place) = self.idle.pop_first() else {
             return false;
         };
-        self.sessions.remove(&session);
+        self.warm.remove(&place);
+        self.sessions.remove(&place.1);
         true
     }
 
@@ -217,6 +266,9 @@ impl Table {
         }
         entry.idle_since = now;
         self.idle.insert((now, session.clone()));
+        if entry.flow.is_some() {
+            self.warm.insert((now, session.clone()));
+        }
     }
 }
 

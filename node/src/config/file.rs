@@ -33,6 +33,8 @@ pub struct Config {
     pub budget: BudgetConfig,
     /// Slots and queues.
     pub sched: SchedulerConfig,
+    /// Adaptive windows of sessions.
+    pub aimd: AimdConfig,
     /// Streams that outlive their connection.
     pub resume: ResumeConfig,
     /// Answers kept for repeated requests.
@@ -283,6 +285,31 @@ impl Default for BudgetConfig {
             sync_interval_ms: 20,
             drain_ms: 10_000,
             drain_bytes: 1 << 20,
+        }
+    }
+}
+
+/// `[aimd]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AimdConfig {
+    /// Calls a session may have at once at first.
+    pub base: u32,
+    /// And at most.
+    pub cap: u32,
+    /// Calls more after one that went well.
+    pub add: u8,
+    /// What is left of the window after a failure.
+    pub mult: f64,
+}
+
+impl Default for AimdConfig {
+    fn default() -> Self {
+        Self {
+            base: 4,
+            cap: 64,
+            add: 1,
+            mult: 0.5,
         }
     }
 }

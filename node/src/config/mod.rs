@@ -14,9 +14,9 @@ mod validate;
 pub use dev::DevOptions;
 pub use error::ConfigError;
 pub use file::{
-    AccountConfig, AuthConfig, AuthStyle, BreakerConfig, BudgetConfig, CompatConfig, Config, KeyConfig,
-    LimitsConfig, NodeConfig, PolicyConfig, PriceConfig, ProviderConfig, ProviderKind, SchedulerConfig,
-    TimeoutsConfig, TlsConfig,
+    AccountConfig, AimdConfig, AuthConfig, AuthStyle, BreakerConfig, BudgetConfig, CompatConfig, Config,
+    KeyConfig, LimitsConfig, NodeConfig, PolicyConfig, PriceConfig, ProviderConfig, ProviderKind,
+    SchedulerConfig, TimeoutsConfig, TlsConfig,
 };
 pub use reference::SecretRef;
 pub use telemetry::{LogFormat, MetricsConfig, TelemetryConfig};

@@ -20,6 +20,7 @@ impl Config {
         self.validate_watch()?;
         Rates::parse(&self.telemetry.sampling)
             .map_err(|error| ConfigError::invalid("telemetry.sampling", error.to_string()))?;
+        self.validate_aimd()?;
         if self.sched.max_concurrent == 0 {
             return Err(ConfigError::invalid(
                 "sched.max_concurrent",
@@ -116,6 +117,36 @@ impl Config {
             ));
         }
         Ok(())
+    }
+
+    fn validate_aimd(&self) -> Result<(), ConfigError> {
+        let aimd = &self.aimd;
+        let checks = [
+            (
+                "aimd.cap",
+                (1..=1_000).contains(&aimd.cap),
+                "must lie between 1 and 1000",
+            ),
+            (
+                "aimd.base",
+                (1..=aimd.cap).contains(&aimd.base),
+                "must lie between 1 and aimd.cap",
+            ),
+            (
+                "aimd.add",
+                (1..=10).contains(&aimd.add),
+                "must lie between 1 and 10",
+            ),
+            (
+                "aimd.mult",
+                (0.1..=0.9).contains(&aimd.mult),
+                "must lie between 0.1 and 0.9",
+            ),
+        ];
+        match checks.into_iter().find(|(_, is_valid, _)| !is_valid) {
+            Some((key, _, message)) => Err(ConfigError::invalid(key, message)),
+            None => Ok(()),
+        }
     }
 
     fn validate_accounts(&self) -> Result<(), ConfigError> {

@@ -60,7 +60,9 @@ impl Drained {
                 self.is_complete = true;
                 (end.usage, 0, 0)
             }
-            LaneEvent::Log { .. } | LaneEvent::Question(_) | LaneEvent::Status(_) => return 0,
+            LaneEvent::Log { .. } | LaneEvent::Question(_) | LaneEvent::Status(_) | LaneEvent::Congested => {
+                return 0;
+            }
         };
         self.usage = usage.or(self.usage);
         self.out_tokens = self.out_tokens.saturating_add(out_tokens.into());

@@ -207,8 +207,8 @@ impl Records {
                 record
             }
             Output::Failed(failure) => self.failed(*failure),
-            // Bytes of a provider's protocol are forwarded to clients of that protocol only.
-            Output::Forward(_) => return None,
+            // Bytes of a provider's protocol are forwarded to clients of that protocol only; records carry no marks.
+            Output::Forward(_) | Output::Congested => return None,
         })
     }
 

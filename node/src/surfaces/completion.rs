@@ -99,6 +99,7 @@ impl<W: Writer> Reply<W> {
                 | Output::Lane { .. }
                 | Output::Event { .. }
                 | Output::Log { .. }
+                | Output::Congested
                 | Output::Provisional { .. } => {}
             }
         }
@@ -206,6 +207,7 @@ impl<W: Writer> Events<W> {
             | Output::Lane { .. }
             | Output::Event { .. }
             | Output::Log { .. }
+            | Output::Congested
             | Output::Provisional { .. } => None,
         }
     }

@@ -8,6 +8,7 @@ mod faults;
 mod fixture;
 mod leaving;
 mod metrics;
+mod pacing;
 mod requests;
 mod resumption;
 mod spans;

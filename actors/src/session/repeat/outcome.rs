@@ -90,7 +90,7 @@ pub(super) fn size(output: &Output) -> usize {
         Output::Forward(bytes) => bytes.len(),
         Output::Text(text) | Output::Lane { text, .. } | Output::Log { text, .. } => text.len(),
         Output::Event { data, .. } => data.to_string().len(),
-        Output::Restart => 0,
+        Output::Restart | Output::Congested => 0,
         Output::Provisional { answer, .. } | Output::Final(answer) => answer.size(),
         Output::Failed(failure) => failure.partial.as_ref().map_or(0, String::len),
     }
