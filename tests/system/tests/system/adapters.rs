@@ -137,7 +137,9 @@ async fn another_provider_steps_in_before_the_first_byte() {
         assert!(!reply.text().contains("\"error\""), "{fault}: {}", reply.text());
         let reason = reply.header("x-atp-route-reason");
         assert!(reason.contains("primary=first/"), "{reason}");
-        assert_eq!(first.stats().await.requests, 1, "{fault}");
+        // The mock books what it answers, and is left before it does when it is slow.
+        let booked = u64::from(fault != "slow-first");
+        assert_eq!(first.stats().await.requests, booked, "{fault}");
         assert_eq!(second.stats().await.requests, 1, "{fault}");
         node.settled("acme").await;
     }
