@@ -1,4 +1,4 @@
-//! Admits a request: decides who does the work, holds what it may cost, and lays out the lanes.
+//! Admits a request: decides who does the work, holds what it may cost, and waits for its turn.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -6,30 +6,28 @@ use std::sync::Arc;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::estimate::Estimate;
 use atp_protocol::flow::Ask;
-use atp_protocol::ids::{CloneId, LaneId, TenantId};
+use atp_protocol::ids::{LaneId, TenantId};
 use atp_protocol::request::{AgentRequest, Dialect};
 use atp_protocol::units::{Amount, Millis};
 use atp_routing::fib::Candidate;
-use atp_routing::plan::{Condition, Conditions, Decision, Input, Lane, Need, Plan, decide};
-use atp_routing::policy::{OnSpike, PolicySet};
+use atp_routing::plan::{Condition, Conditions, Decision, Input, Plan, decide};
+use atp_routing::policy::OnSpike;
 use atp_routing::reconcile::Strategy;
 use atp_routing::scheduler::Item;
-use atp_routing::session::{EscalationPlan, LanePlan, ParallelSession, SessionIds, SessionParams, TargetIx};
+use atp_routing::session::ParallelSession;
 use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::call::Target;
 use super::estimates::Estimates;
+use super::layout::{Layout, lay_out};
 use super::spend::Spend;
 use super::window::{Room, SessionFlow};
-use super::{Explained, Facts, Router, RouterSettings};
+use super::{Explained, Facts, Router};
 use crate::adapter::{Directory, Endpoint, Form, Gate};
-use crate::persona::{Attendance, Member, Roster};
+use crate::persona::{Attendance, Roster};
 use crate::scheduler::Slot;
 use crate::spans;
-
-/// What the most erratic persona's word counts beside a steady one's.
-const RELIABILITY_MIN: f64 = 0.1;
 
 /// When a session that is held back for spending too fast may come again, in milliseconds.
 const SPIKE_RETRY_MS: u64 = 60_000;
@@ -250,11 +248,47 @@ pub(super) async fn launch(
             return Err(fault);
         }
     };
-    let mut launched = lay_out(router, request, plan, &policy.set, (spend, slot), accepted)?;
-    launched.flow = flow.cloned();
-    launched.room = room;
-    launched.span = span.clone();
+    let layout = match cover(&mut spend, lay_out(router, &request, plan, &policy.set)).await {
+        Ok(layout) => layout,
+        Err(fault) => {
+            spend.release(&request).await;
+            return Err(fault);
+        }
+    };
+    let estimated = plan
+        .lanes
+        .iter()
+        .fold(Amount::ZERO, |sum, lane| sum.plus(lane.need.mean));
+    router.world.meter.money.estimated(estimated);
+    let launched = Launched {
+        targets: layout.targets,
+        prompts: layout.prompts,
+        personas: layout.personas,
+        lanes: layout.lanes,
+        first_lanes: layout.first_lanes,
+        machine: layout.machine,
+        spend,
+        slot,
+        flow: flow.cloned(),
+        room,
+        form: layout.form,
+        strategy: plan.strategy,
+        estimated,
+        accepted,
+        span: span.clone(),
+        request,
+    };
     Ok((facts, launched))
+}
+
+/// Sees to it that the hold covers those who start, who need not be those it was taken for.
+async fn cover(spend: &mut Spend, layout: Result<Layout, Fault>) -> Result<Layout, Fault> {
+    let layout = layout?;
+    let lacking = layout.effective.minus(spend.held());
+    if lacking != Amount::ZERO {
+        spend.add(lacking).await?;
+    }
+    Ok(layout)
 }
 
 /// Takes room in the session's window; a request that is a session by itself needs none.
@@ -316,183 +350,4 @@ async fn hold(
     check.record("budget.ok", held.is_ok());
     held.map(Spend::held_by)
         .inspect_err(|fault| spans::request::budget_denied(span, request, wanted, fault))
-}
-
-fn lay_out(
-    router: &Rc<Router>,
-    request: Arc<AgentRequest>,
-    plan: &Plan,
-    policies: &PolicySet,
-    (spend, slot): (Spend, Slot),
-    accepted: Millis,
-) -> Result<Launched, Fault> {
-    let mut targets = Vec::with_capacity(plan.lanes.len());
-    let mut target = |candidate: &Arc<Candidate>, need: &Need| -> Option<TargetIx> {
-        let endpoint = router
-            .registry
-            .directory
-            .get(&request.identity.tenant, &candidate.adapter)?;
-        targets.push(Target {
-            candidate: Arc::clone(&candidate.id),
-            endpoint,
-            model: Arc::clone(&candidate.model),
-            price: candidate.price,
-            estimate: Estimate {
-                in_tokens: need.in_tokens,
-                out_tokens: need.out_tokens,
-                usd_micros: need.mean.usd_micros,
-                ..Estimate::default()
-            },
-            effective: need.effective,
-            is_own_estimate: need.is_adapters,
-        });
-        Some(TargetIx(targets.len() - 1))
-    };
-    let mut lanes = Vec::with_capacity(plan.lanes.len());
-    let mut prompts = Vec::with_capacity(plan.lanes.len());
-    let mut personas: Vec<Option<Attendance>> = Vec::new();
-    for lane in &plan.lanes {
-        let Some(first) = target(&lane.candidate, &lane.need) else {
-            continue;
-        };
-        let fallbacks = plan
-            .fallbacks_for(lane)
-            .filter_map(|spare| target(&spare.candidate, &spare.need))
-            .collect();
-        let member = persona_of(router, &request.identity.tenant, lane);
-        lanes.push(lane_plan(lane, first, fallbacks, member.as_deref()));
-        if let Some(member) = member {
-            personas.resize_with(lanes.len(), || None);
-            personas[lanes.len() - 1] = Some(Attendance::new(member));
-        }
-        let persona = lane
-            .persona
-            .as_ref()
-            .and_then(|persona| policies.persona(persona.as_str()));
-        prompts.push(persona.and_then(|persona| persona.prompt.clone()));
-    }
-    let estimated = plan
-        .lanes
-        .iter()
-        .fold(Amount::ZERO, |sum, lane| sum.plus(lane.need.mean));
-    router.world.meter.money.estimated(estimated);
-    if lanes.is_empty() {
-        return Err(Fault::new(Code::NoRoute, "the chosen adapter has just left; retry").retry_after(100));
-    }
-    let escalation = plan
-        .escalation
-        .iter()
-        .filter_map(|spare| {
-            let target = target(&spare.candidate, &spare.need)?;
-            Some(LanePlan::new(LaneId::default(), request.tier, target))
-        })
-        .collect::<Vec<_>>();
-    prompts.resize(lanes.len() + plan.escalation.len(), None);
-    let form = form(&request, &targets, &lanes);
-    let first_lanes = lanes.len();
-    let names = lanes
-        .iter()
-        .chain(&escalation)
-        .map(|plan| plan.lane.clone())
-        .collect();
-    let machine = ParallelSession::new(params(&router.settings, &request, plan, lanes, escalation))?;
-    Ok(Launched {
-        request,
-        targets,
-        prompts,
-        personas,
-        lanes: names,
-        first_lanes,
-        machine,
-        spend,
-        slot,
-        flow: None,
-        room: None,
-        form,
-        strategy: plan.strategy,
-        estimated,
-        accepted,
-        span: Span::none(),
-    })
-}
-
-/// The persona that a lane acts for.
-fn persona_of(router: &Router, tenant: &TenantId, lane: &Lane) -> Option<Arc<Member>> {
-    let id = lane.persona.as_ref()?;
-    let endpoint = router.registry.directory.get(tenant, &lane.candidate.adapter)?;
-    router.registry.personas.get(endpoint.name.owner.as_ref(), id)
-}
-
-fn lane_plan(lane: &Lane, target: TargetIx, fallbacks: Vec<TargetIx>, persona: Option<&Member>) -> LanePlan {
-    let id = LaneId {
-        persona: lane.persona.clone(),
-        clone: (lane.clone > 1).then_some(CloneId(lane.clone)),
-    };
-    let mut plan = LanePlan::new(id, lane.tier, target);
-    plan.fallbacks = fallbacks;
-    plan.weight.base = lane.weight;
-    if let Some(persona) = persona {
-        let standing = persona.standing();
-        plan.weight.reputation = standing.with(&lane.candidate.adapter);
-        // Whoever is asked has some say.
-        let reliability = standing.reputation.map(|reputation| reputation.reliability);
-        plan.weight.reliability = reliability.map_or(1.0, |reliability| reliability.max(RELIABILITY_MIN));
-    }
-    plan.is_compliance = lane.is_required;
-    plan
-}
-
-/// A provider's bytes can be forwarded when there is one lane, and everyone who may serve it speaks the client's protocol.
-fn form(request: &AgentRequest, targets: &[Target], lanes: &[LanePlan]) -> Form {
-    let Some(native) = &request.native else {
-        return Form::Read;
-    };
-    let wanted = match native.dialect {
-        Dialect::OpenAiChat | Dialect::OpenAiEmbeddings => "openai",
-        Dialect::AnthropicMessages => "anthropic",
-        Dialect::Atp => return Form::Read,
-    };
-    let speaks = |target: &Target| target.endpoint.capability.load().adapter_type == wanted;
-    match lanes.len() == 1 && targets.iter().all(speaks) {
-        true => Form::Forward,
-        false => Form::Read,
-    }
-}
-
-fn params(
-    settings: &RouterSettings,
-    request: &AgentRequest,
-    plan: &Plan,
-    lanes: Vec<LanePlan>,
-    escalation: Vec<LanePlan>,
-) -> SessionParams {
-    let ids = SessionIds {
-        session: request.session.clone(),
-        stream: request.stream.clone(),
-        request: request.id.clone(),
-    };
-    let policy = &plan.policy;
-    let mut params = SessionParams::new(ids, lanes, request.tier);
-    params.strategy = plan.strategy;
-    params.deadline_ms = plan.deadline_ms;
-    params.latency_slo_ms = Some(plan.slo_ms);
-    params.thresholds.agree_min = policy.provisional.agree_min;
-    params.thresholds.quorum_min = policy.provisional.quorum_min;
-    params.provisional.expiry_ms = policy.provisional.expiry_ms;
-    params.escalation = EscalationPlan {
-        on: policy.escalation.on.clone(),
-        max: u8::try_from(escalation.len()).unwrap_or(u8::MAX),
-        to: escalation,
-        thresholds: plan.thresholds,
-    };
-    params.timers.idle_ms = settings.idle_ms;
-    params.timers.first_chunk_ms = match request.wants_stream {
-        true => settings.first_chunk_ms,
-        // An answer in one piece comes when it is complete: it has all the time there is.
-        false => plan.deadline_ms,
-    };
-    params.wants_text = request.wants_stream;
-    params.expose_lanes = request.meta.expose_lanes;
-    params.allow_partial = true;
-    params
 }

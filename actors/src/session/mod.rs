@@ -23,6 +23,7 @@ mod explain;
 mod fairness;
 mod finish;
 mod launch;
+mod layout;
 mod load;
 mod log;
 mod output;

@@ -1,9 +1,16 @@
 //! Heartbeats, silence, idleness, and a node that leaves.
 
+use atp_node::config::Config;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::fixture::{Agent, Said, client, on_node, on_node_with, request};
+use crate::fixture::{Agent, Manners, Said, client, on_node, on_node_with, request};
+
+/// One call at a time, and time to wait for it.
+fn one_at_a_time(config: &mut Config) {
+    config.sched.max_concurrent = 1;
+    config.sched.queue_timeout_ms = [600_000; 3];
+}
 
 #[test]
 fn a_client_without_streams_is_closed_when_idle_and_hears_heartbeats_before() {
@@ -168,4 +175,96 @@ fn a_client_that_leaves_the_queue_takes_its_hold_and_its_place_along() {
             );
         },
     );
+}
+
+#[test]
+fn a_request_whose_agent_left_while_it_queued_is_refused_and_charged_nothing() {
+    on_node_with(one_at_a_time, async |setup| {
+        let mut slow = Agent::ready(&setup, "slow").await;
+        let gone = Agent::ready(&setup, "gone").await;
+        let mut runs = client(&setup).await;
+        runs.send(request("a", "slow", "first")).await;
+        let asked = slow.asked().await;
+        let mut waits = client(&setup).await;
+        waits.send(request("b", "gone", "second")).await;
+        setup.in_flight(2).await;
+        drop(gone);
+        setup.withdrawn("gone").await;
+        slow.echo(&asked).await;
+        runs.answer().await;
+        assert_eq!(waits.error().await, "ENOROUTE");
+        setup.settled().await;
+    });
+}
+
+/// Two personas, of whom `guard` must be heard where health data is concerned.
+const GUARDED: &str = "
+personas:
+  slow: { adapters: [slow] }
+  guard: { adapters: [\"guard.*\"], compliance: [phi] }
+policies: [{ id: default }]
+";
+
+/// Asks the slow agent and the guard about health data, while the one slot is taken, and lets some guards leave.
+fn guards_leave(leaving: &'static [&'static str], then: impl AsyncFnOnce(crate::fixture::Peer)) {
+    on_node_with(one_at_a_time, async |setup| {
+        setup.policy(GUARDED).await;
+        let mut slow = Agent::dial(&setup, "slow").await;
+        slow.declare(json!({ "safety_domains": ["phi"] })).await;
+        let probe = slow.asked().await;
+        slow.echo(&probe).await;
+        setup.routable("slow").await;
+        let mut guards = Vec::new();
+        for (id, cost) in [("guard.a", 1), ("guard.b", 2)] {
+            let mut guard = Agent::dial(&setup, id).await;
+            guard
+                .declare(json!({ "safety_domains": ["phi"], "cost_per_token_micros": cost }))
+                .await;
+            let probe = guard.asked().await;
+            guard.echo(&probe).await;
+            setup.routable(id).await;
+            guards.push((id, guard));
+        }
+        let mut runs = client(&setup).await;
+        runs.send(request("a", "slow", "first")).await;
+        let asked = slow.asked().await;
+        let mut waits = client(&setup).await;
+        let mut guarded = request("b", "auto", "second");
+        guarded["meta"] = json!({
+            "personas": [{ "persona_id": "slow", "count": 1 }, { "persona_id": "guard", "count": 1 }],
+            "data_scope": ["phi"], "reconciliation": "union_tiebreak",
+        });
+        waits.send(guarded).await;
+        setup.in_flight(2).await;
+        for (id, guard) in guards {
+            match leaving.contains(&id) {
+                true => {
+                    drop(guard);
+                    setup.withdrawn(id).await;
+                }
+                false => drop(guard.work(Manners::Echo)),
+            }
+        }
+        slow.echo(&asked).await;
+        runs.answer().await;
+        slow.work(Manners::Echo);
+        then(waits).await;
+        setup.settled().await;
+    });
+}
+
+#[test]
+fn a_persona_that_must_be_heard_is_heard_through_who_stands_in_for_the_one_that_left() {
+    guards_leave(&["guard.a"], async |mut waits| {
+        let last = waits.answer().await;
+        let lanes = last["payload"]["content"].to_string();
+        assert!(lanes.contains("guard"), "{last}");
+    });
+}
+
+#[test]
+fn no_answer_leaves_when_everybody_who_carries_out_a_persona_that_must_be_heard_has_left() {
+    guards_leave(&["guard.a", "guard.b"], async |mut waits| {
+        assert_eq!(waits.error().await, "ENOROUTE");
+    });
 }
