@@ -1,4 +1,4 @@
-//! One thread with its own runtime per core.
+//! Threads with a runtime of their own.
 
 use std::io;
 use std::thread::JoinHandle;
