@@ -43,7 +43,11 @@ impl Environment {
             random: Arc::new(SystemEntropy(SystemRandom::new())),
             network: Arc::new(TcpNetwork),
             traces: Arc::new(Untraced),
-            arbiters: Some(if workers == 0 { cores.max(ARBITERS_MIN) } else { workers }),
+            arbiters: Some(if workers == 0 {
+                cores.max(ARBITERS_MIN)
+            } else {
+                workers
+            }),
         }
     }
 }

@@ -13,5 +13,6 @@ mod drain;
 mod fanout;
 mod fixture;
 mod hostile;
+mod multiplexed;
 mod openai;
 mod telemetry;
