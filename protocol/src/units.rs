@@ -71,6 +71,15 @@ impl Amount {
         }
     }
 
+    /// Component-wise maximum.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            tokens: self.tokens.max(other.tokens),
+            usd_micros: self.usd_micros.max(other.usd_micros),
+        }
+    }
+
     /// Whether both components fit into `room`; equality fits.
     #[must_use]
     pub const fn fits(self, room: Self) -> bool {

@@ -10,6 +10,8 @@ mod actor;
 mod handle;
 mod messages;
 mod tenants;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use actor::{Ledger, LedgerLog, LogFailed};
 pub use handle::{HeldBudget, LedgerHandle};

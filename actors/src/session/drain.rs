@@ -12,6 +12,8 @@ use crate::adapter::{LaneEvent, LaneStream, Place};
 
 /// A call nobody waits for any more.
 pub(super) struct Drain {
+    /// Whom it was sent to, by its place among the session's targets.
+    pub(super) target: usize,
     stream: LaneStream,
     /// Stays taken: the adapter is still at work.
     _place: Place,
@@ -25,9 +27,11 @@ pub(super) struct Drain {
 impl Drain {
     /// `None` when the call had not begun or was over. `caps`: bytes and milliseconds.
     pub(super) fn new(call: Running, price: Price, so_far: Usage, caps: (u64, u64)) -> Option<Self> {
+        let target = call.target;
         let (stream, place) = call.into_stream()?;
         let time_max = Duration::from_millis(caps.1);
         Some(Self {
+            target,
             stream,
             _place: place,
             price,
@@ -35,6 +39,11 @@ impl Drain {
             bytes_max: caps.0,
             time_max,
         })
+    }
+
+    /// What is known to be used without reading on.
+    pub(super) const fn so_far(&self) -> Usage {
+        self.so_far
     }
 
     /// Reads until the usage is known or a cap is reached; then what was counted stands.

@@ -12,6 +12,7 @@ use atp_protocol::adapter::Usage;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::units::{Amount, Millis};
 use atp_routing::session::{Action, Call as CallId, CancelReason, Input, LaneIx, Piece, Step};
+use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep, timeout};
 use tracing::Span;
@@ -220,7 +221,10 @@ impl Drive {
                 call,
                 target,
                 delay_ms,
-            } => self.dispatch(call, target.0, delay_ms),
+            } => match self.reserve(call, target.0).await {
+                Ok(()) => self.dispatch(call, target.0, delay_ms),
+                Err(fault) => self.pending.push_back(Input::DispatchErr { call, fault }),
+            },
             Step::CancelLane { call, reason } => self.cancel(call, reason),
             Step::Pause { lane } => self.pause(lane, true),
             Step::Resume { lane } => self.pause(lane, false),
@@ -287,6 +291,25 @@ impl Drive {
                 self.emit(output).await;
             }
         }
+    }
+
+    /// Holds what a call needs that takes the place of one that failed; a lane's first call has its need held.
+    async fn reserve(&mut self, id: CallId, target: usize) -> Result<(), Fault> {
+        if id.attempt == 1 {
+            return Ok(());
+        }
+        let targets = &self.launched.targets;
+        let calls = self.calls.iter().map(|call| {
+            let target = &targets[call.target];
+            call.used(&target.estimate).amount().max(target.effective)
+        });
+        let drains = self
+            .drains
+            .iter()
+            .map(|drain| drain.so_far().amount().max(targets[drain.target].effective));
+        let committed = calls.chain(drains).fold(Amount::ZERO, Amount::plus);
+        let need = targets[target].effective;
+        self.launched.spend.reserve(committed, need).await
     }
 
     fn dispatch(&mut self, id: CallId, target: usize, delay_ms: u64) {
@@ -371,10 +394,16 @@ impl Drive {
         }
     }
 
+    /// What calls have used that are not counted yet, those that are read on to their usage included.
     fn running_amount(&self) -> Amount {
-        self.calls.iter().fold(Amount::ZERO, |sum, call| {
-            sum.plus(call.used(&self.launched.targets[call.target].estimate).amount())
-        })
+        let calls = self
+            .calls
+            .iter()
+            .map(|call| call.used(&self.launched.targets[call.target].estimate));
+        let drains = self.drains.iter().map(Drain::so_far);
+        calls
+            .chain(drains)
+            .fold(Amount::ZERO, |sum, used| sum.plus(used.amount()))
     }
 
     fn first_output(&mut self, lane: LaneIx) {
@@ -411,8 +440,8 @@ impl Drive {
         finish::count(&self);
         // The reader need not wait for what follows.
         drop(self.out);
-        for drain in self.drains.drain(..) {
-            self.launched.spend.count(drain.run().await);
+        for usage in join_all(self.drains.drain(..).map(Drain::run)).await {
+            self.launched.spend.count(usage);
         }
         finish::count_cost(&self.router, &self.launched);
         pacing::tell_spending(&self.router, &self.launched);

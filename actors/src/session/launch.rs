@@ -21,7 +21,7 @@ use tracing::Span;
 use super::call::Target;
 use super::estimates::Estimates;
 use super::layout::{Layout, lay_out};
-use super::spend::Spend;
+use super::spend::{Spend, output_of_each};
 use super::window::{Room, SessionFlow};
 use super::{Explained, Facts, Router};
 use crate::adapter::{Directory, Endpoint, Form, Gate};
@@ -58,16 +58,15 @@ pub(super) struct Launched {
 }
 
 impl Launched {
-    /// Most output tokens the hold pays for, where more could not be paid: an answer in one piece cannot be cut on the way.
+    /// Most output tokens of each choice that the hold pays for, where more could not be paid: an answer in one piece
+    /// cannot be cut on the way.
     pub(super) fn output_cap(&self, target: &Target) -> Option<u64> {
-        let is_whole = !self.request.wants_stream && self.form == Form::Forward;
-        (is_whole && self.spend.is_limited()).then(|| {
-            target
-                .effective
-                .tokens
-                .saturating_sub(target.estimate.in_tokens)
-                .max(1)
-        })
+        let is_limited = !self.request.wants_stream && self.spend.is_limited();
+        let choices = match self.form {
+            Form::Forward => self.request.choices,
+            Form::Read => 1,
+        };
+        is_limited.then(|| output_of_each(target.effective, target.estimate.in_tokens, choices))
     }
 }
 

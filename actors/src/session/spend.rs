@@ -67,6 +67,18 @@ impl Spend {
         }
     }
 
+    /// Holds enough for a call that needs `need`, beside what was counted and what running calls are `committed` to.
+    ///
+    /// # Errors
+    /// `EBUDGET` where the account has no room for it; the hold stays as it is.
+    pub(super) async fn reserve(&mut self, committed: Amount, need: Amount) -> Result<(), Fault> {
+        let all = self.settled.amount().plus(committed).plus(need);
+        match all.minus(self.held()) {
+            Amount::ZERO => Ok(()),
+            by => self.add(by).await,
+        }
+    }
+
     /// Whether more must be held before going on, with `used` by running calls.
     pub(super) fn wants_more(&self, used: Amount) -> bool {
         let Some(hold) = &self.hold else { return false };
@@ -135,9 +147,69 @@ impl Spend {
     }
 }
 
+/// Most output tokens of each of `choices` answers that `effective` pays for, beside `in_tokens` of input; at least one.
+pub(super) fn output_of_each(effective: Amount, in_tokens: u64, choices: u64) -> u64 {
+    (effective.tokens.saturating_sub(in_tokens) / choices.max(1)).max(1)
+}
+
 const fn percent(amount: Amount, percent: u64) -> Amount {
     Amount {
         tokens: amount.tokens.saturating_mul(percent) / 100,
         usd_micros: amount.usd_micros.saturating_mul(percent) / 100,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::testing::world;
+    use crate::ledger::testing::{hold, ledger};
+
+    const fn tokens(tokens: u64) -> Amount {
+        Amount {
+            tokens,
+            usd_micros: 0,
+        }
+    }
+
+    const fn used(tokens: u64) -> Usage {
+        Usage {
+            out_tokens: tokens,
+            ..NO_USAGE
+        }
+    }
+
+    async fn local<F: Future>(test: F) -> F::Output {
+        tokio::task::LocalSet::new().run_until(test).await
+    }
+
+    #[test]
+    fn all_answers_together_stay_within_what_is_paid_for() {
+        assert_eq!(output_of_each(tokens(1_000), 200, 1), 800);
+        assert_eq!(output_of_each(tokens(1_000), 200, 8), 100);
+        assert_eq!(output_of_each(tokens(100), 200, 8), 1);
+        assert_eq!(output_of_each(tokens(1_000), 0, 0), 1_000);
+    }
+
+    #[tokio::test]
+    async fn a_call_in_place_of_another_has_its_own_need_held() {
+        local(async {
+            let ledger = ledger(world().0, tokens(500)).await;
+            let mut spend = Spend::held_by(hold(&ledger, "r1", tokens(100)).await);
+            // The first call refused, and billed nothing: what was held for it does for one that needs no more.
+            spend.reserve(tokens(0), tokens(80)).await.unwrap();
+            assert_eq!(spend.held(), tokens(100));
+            // Another call is committed to 60 of the hold.
+            spend.reserve(tokens(60), tokens(80)).await.unwrap();
+            assert_eq!(spend.held(), tokens(140));
+            // A call broke off and is billed.
+            spend.count(used(90));
+            spend.reserve(tokens(60), tokens(100)).await.unwrap();
+            assert_eq!(spend.held(), tokens(250));
+            let fault = spend.reserve(tokens(60), tokens(400)).await.unwrap_err();
+            assert_eq!(fault.code, atp_protocol::error::Code::Budget);
+            assert_eq!(spend.held(), tokens(250));
+        })
+        .await;
     }
 }

@@ -3,6 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{ask, node, number};
+use crate::fixture::{Canned, Mock, Recorder, Setup};
+
+const ANSWER: &str = r#"{"id":"x","object":"chat.completion","model":"mock","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3}}"#;
 
 #[tokio::test]
 async fn a_request_that_does_not_fit_is_refused_and_nothing_is_done() {
@@ -80,4 +83,49 @@ async fn a_parallel_limit_counts_what_is_in_flight() {
     drop((first, second));
     node.settled("acme").await;
     node.chat(&key, ask("mock", "", 5, false)).send().await.ok();
+}
+
+#[tokio::test]
+async fn an_answer_in_one_piece_is_not_asked_for_beyond_what_is_held() {
+    // The answer is read where who may step in speaks another protocol, else it is forwarded.
+    for (spare, choices) in [("anthropic", 1), ("openai", 1), ("openai", 8)] {
+        let recorder = Recorder::start([Canned::json(ANSWER)]).await;
+        let node = Setup::new()
+            .provider("first", "openai", &recorder.url, &["mock"])
+            .provider("second", spare, &recorder.url, &["mock"])
+            .start()
+            .await;
+        let key = node.tenant("acme", json!({ "limit_tokens": 20_000 })).await;
+        let body = json!({
+            "model": "auto", "n": choices, "messages": [{ "role": "user", "content": "hello" }],
+        });
+        node.chat(&key, body).send().await.ok();
+        let asked: Value = serde_json::from_slice(&recorder.only().body).expect("a body");
+        let each = asked["max_tokens"]
+            .as_u64()
+            .or(asked["max_completion_tokens"].as_u64());
+        let each = each.unwrap_or_else(|| panic!("{spare} {choices}: no limit in {asked}"));
+        assert!(each * choices <= 20_000, "{spare}: {choices} answers of {each}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_steps_in_whom_the_account_cannot_pay() {
+    let (first, second) = (Mock::start(), Mock::start());
+    let node = Setup::new()
+        .provider("first", "openai", &first.url(), &["mock-500"])
+        .provider("second", "openai", &second.url(), &["mock"])
+        .with(
+            "prices",
+            json!({ "second": { "in_usd_micros_per_million": 100_000_000, "out_usd_micros_per_million": 200_000_000 } }),
+        )
+        .start()
+        .await;
+    let key = node.tenant("acme", json!({ "limit_usd_micros": 5_000 })).await;
+    let reply = node.chat(&key, ask("auto", "", 100, false)).send().await;
+    assert_eq!(reply.status, 402, "{}", reply.text());
+    assert_eq!(first.stats().await.requests, 1);
+    assert_eq!(second.stats().await.requests, 0);
+    let balance = node.settled("acme").await;
+    assert_eq!(number(&balance, "overrun_usd_micros"), 0, "{balance}");
 }
