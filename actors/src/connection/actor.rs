@@ -17,6 +17,7 @@ use atp_protocol::limits::Limits;
 use atp_protocol::payload::Kind;
 use atp_protocol::request::Identity;
 use atp_protocol::units::{Millis, UnixMillis};
+use futures_util::{FutureExt, future};
 use tracing::Span;
 
 use super::agent::Pending;
@@ -180,6 +181,7 @@ impl Connection {
         let now = self.router.world.now();
         let mut store = |nonce: frame::Nonce<'_>| nonces.check(now, unix, tenant, &nonce);
         let bytes = message.len();
+        let mut call = None;
         let received = frame::ingress(unix, message, &policy, &mut store);
         let outputs = match received {
             Ok(received) => {
@@ -198,6 +200,7 @@ impl Connection {
                 {
                     self.control(Wire::Message(Encoded::Text(text)), context);
                 }
+                call = (!self.calls.is_empty()).then(|| StreamKey::of(&frame));
                 match self.route(frame, context) {
                     Routed::Other(frame) => self.machine.receive(now, *frame),
                     Routed::Refused(outputs) => outputs,
@@ -213,7 +216,12 @@ impl Connection {
             }
         };
         let waiting = self.process(outputs, context);
-        self.queued(waiting)
+        let queued = self.queued(waiting);
+        match call.and_then(|key| self.calls.get(&key)) {
+            // An agent is read no faster than its callers read.
+            Some(pending) => Box::pin(future::join(queued, pending.reply.room()).map(drop)),
+            None => queued,
+        }
     }
 
     /// Carries outputs out, and what they lead to. Returns data messages for which the queue had no room.

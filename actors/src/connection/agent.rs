@@ -14,10 +14,10 @@ use atp_protocol::payload::{AdapterHealth, AgentFinal, Body, CostEst, EndStatus,
 use atp_protocol::request::TaskMeta;
 use atp_protocol::units::Window;
 use atp_protocol::value;
-use tokio::sync::mpsc;
 
 use super::actor::Connection;
-use super::dialled::{self, Dialled};
+use super::dialled::{self, Dialled, Guard};
+use super::events::Events;
 use super::messages::{Abandon, Declared, Dispatch, Superseded};
 use crate::adapter::{Call, LaneEvent, LaneFinal, Metered, Partial, Question, Said};
 use crate::registry::{AdapterSpec, Attachment, PriceList};
@@ -30,7 +30,7 @@ const WINDOW: u32 = 64;
 
 /// A call the agent works on.
 pub(super) struct Pending {
-    pub(super) reply: mpsc::Sender<Result<LaneEvent, Fault>>,
+    pub(super) reply: Events,
 }
 
 impl Connection {
@@ -187,22 +187,15 @@ impl Connection {
         };
         let is_over = matches!(event, Err(_) | Ok(LaneEvent::Final(_)));
         let now = self.now();
-        match pending.reply.try_send(event) {
-            Ok(()) if !is_over => Vec::new(),
-            Ok(()) => {
+        match (pending.reply.say(event), is_over) {
+            (true, false) => Vec::new(),
+            (true, true) => {
                 self.calls.remove(key);
                 self.machine.finish(now, key, "done")
             }
-            Err(error) => {
+            (false, _) => {
                 self.calls.remove(key);
-                let fault = match error {
-                    mpsc::error::TrySendError::Full(_) => {
-                        Fault::new(Code::WindowAgent, "the router cannot take more of this stream")
-                    }
-                    mpsc::error::TrySendError::Closed(_) => {
-                        Fault::new(Code::Cancel, "nobody waits for this any more")
-                    }
-                };
+                let fault = Fault::new(Code::Cancel, "nobody waits for this any more");
                 self.machine.fail(now, key, &fault)
             }
         }
@@ -210,7 +203,7 @@ impl Connection {
 
     pub(super) fn lane_failed(&mut self, key: &StreamKey, fault: &Fault) -> Vec<Output> {
         if let Some(pending) = self.calls.remove(key) {
-            let _ = pending.reply.try_send(Err(fault.clone()));
+            pending.reply.say(Err(fault.clone()));
         }
         Vec::new()
     }
@@ -222,9 +215,8 @@ impl Connection {
                 Some(error) => format!("the agent gave the call up: {}", error.code),
                 None => "the agent ended the call without a final".to_owned(),
             };
-            let _ = pending
-                .reply
-                .try_send(Err(Fault::new(Code::Adapter, detail).scoped(Scope::Lane)));
+            let fault = Fault::new(Code::Adapter, detail).scoped(Scope::Lane);
+            pending.reply.say(Err(fault));
         }
     }
 
@@ -232,15 +224,11 @@ impl Connection {
     pub(super) fn fail_calls(&mut self) {
         for (_, pending) in std::mem::take(&mut self.calls) {
             let fault = Fault::new(Code::AgentDown, "the agent's connection was lost").scoped(Scope::Lane);
-            let _ = pending.reply.try_send(Err(fault));
+            pending.reply.say(Err(fault));
         }
     }
 
-    fn call(
-        &mut self,
-        call: &Call,
-        reply: mpsc::Sender<Result<LaneEvent, Fault>>,
-    ) -> Result<(StreamKey, Vec<Output>), Fault> {
+    fn call(&mut self, call: &Call, reply: Events) -> Result<(StreamKey, Vec<Output>), Fault> {
         self.calls_made += 1;
         let request = &call.request;
         let stream = format!("{}.{}", request.id, self.calls_made);
@@ -394,16 +382,18 @@ impl Handler<Superseded> for Connection {
 }
 
 impl Handler<Dispatch> for Connection {
-    type Result = ResponseFuture<Result<StreamKey, Fault>>;
+    type Result = ResponseFuture<Result<Guard, Fault>>;
 
     fn handle(&mut self, Dispatch { call, reply }: Dispatch, context: &mut Context<Self>) -> Self::Result {
         match self.call(&call, reply) {
             Ok((key, outputs)) => {
                 let waiting = self.process(outputs, context);
                 let queued = self.queued(waiting);
+                // From here on: a caller that leaves while this waits takes no answer, and the guard goes with that.
+                let guard = Guard::new(context.address(), key);
                 Box::pin(async move {
                     queued.await;
-                    Ok(key)
+                    Ok(guard)
                 })
             }
             Err(fault) => Box::pin(std::future::ready(Err(fault))),

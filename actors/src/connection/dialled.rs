@@ -16,17 +16,15 @@ use atp_protocol::request::{AgentRequest, Content, Identity, TaskMeta};
 use atp_protocol::units::{Amount, Tier};
 use futures_util::future::LocalBoxFuture;
 use futures_util::{Stream, StreamExt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::actor::Connection;
+use super::events::{Unread, events};
 use super::messages::{Abandon, AskEstimate, Dispatch, Superseded};
 use crate::adapter::{Adapter, AdapterFactory, Call, Form, LaneEvent, LaneStream};
 use crate::registry::AdapterSpec;
 use crate::session::Router;
-
-/// Events of one call in flight; an agent that sends more before they are read is told to stop.
-const EVENTS_MAX: usize = 256;
 
 /// How long each part of the compliance probe may take (routing.md 3.2).
 const PROBE: Duration = Duration::from_secs(5);
@@ -80,13 +78,9 @@ impl Adapter for Dialled {
     fn stream(&self, call: Call) -> LocalBoxFuture<'static, Result<LaneStream, Fault>> {
         let connection = self.connection.clone();
         Box::pin(async move {
-            let (reply, events) = mpsc::channel(EVENTS_MAX);
+            let (reply, events) = events();
             let lost = |_| Fault::new(Code::AgentDown, "the agent's connection was lost").scoped(Scope::Lane);
-            let key = connection.send(Dispatch { call, reply }).await.map_err(lost)??;
-            let guard = Guard {
-                connection,
-                key: Some(key),
-            };
+            let guard = connection.send(Dispatch { call, reply }).await.map_err(lost)??;
             Ok(Box::pin(Events { events, guard }) as LaneStream)
         })
     }
@@ -102,9 +96,18 @@ impl Adapter for Dialled {
 }
 
 /// Tells the agent when nobody reads its events any more.
-struct Guard {
+pub(super) struct Guard {
     connection: Addr<Connection>,
     key: Option<StreamKey>,
+}
+
+impl Guard {
+    pub(super) const fn new(connection: Addr<Connection>, key: StreamKey) -> Self {
+        Self {
+            connection,
+            key: Some(key),
+        }
+    }
 }
 
 impl Drop for Guard {
@@ -116,7 +119,7 @@ impl Drop for Guard {
 }
 
 struct Events {
-    events: mpsc::Receiver<Result<LaneEvent, Fault>>,
+    events: Unread,
     guard: Guard,
 }
 
@@ -124,7 +127,7 @@ impl Stream for Events {
     type Item = Result<LaneEvent, Fault>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let event = std::task::ready!(self.events.poll_recv(context));
+        let event = std::task::ready!(self.events.poll_next_unpin(context));
         if matches!(event, None | Some(Err(_) | Ok(LaneEvent::Final(_)))) {
             // It ended by itself and need not be told.
             self.guard.key = None;

@@ -5,9 +5,11 @@ use atp_protocol::connection::StreamKey;
 use atp_protocol::error::Fault;
 use atp_protocol::estimate::Estimate;
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use crate::adapter::{Call, LaneEvent};
+use super::dialled::Guard;
+use super::events::Events;
+use crate::adapter::Call;
 use crate::session::{Opened, Output};
 
 /// A message came. Answered when everything it caused is queued, so that a reader that waits for the answer reads no faster
@@ -66,12 +68,12 @@ pub(super) struct Happened {
     pub(super) output: Option<Output>,
 }
 
-/// Work for the agent at the other end.
+/// Work for the agent at the other end, which is told when the guard is dropped.
 #[derive(Message)]
-#[rtype(result = "Result<StreamKey, Fault>")]
+#[rtype(result = "Result<Guard, Fault>")]
 pub(super) struct Dispatch {
     pub(super) call: Call,
-    pub(super) reply: mpsc::Sender<Result<LaneEvent, Fault>>,
+    pub(super) reply: Events,
 }
 
 /// What would this call cost the agent? Without an answer `reply` is dropped.

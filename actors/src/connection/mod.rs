@@ -5,8 +5,8 @@
 //! Sends     encoded messages to the transport, control before data; requests to its router; `Register`, `Withdraw` and
 //!           `Report` to the registry
 //! When full the data queue makes a stream's pump wait, so its session stops polling its lanes; a full control queue closes
-//!           the connection with 1013; a call whose caller does not read is failed with `EWINDOW_AGENT`;
-//!           an estimate beyond those that are asked for is not asked for
+//!           the connection with 1013; while the caller of a call does not read, the agent's next message on it is answered
+//!           late, so that the transport reads no more of the agent; an estimate beyond those that are asked for is not asked for
 //! Ends      with its transport; streams are cancelled, its adapter is withdrawn
 
 mod actor;
@@ -16,6 +16,7 @@ mod client;
 mod counting;
 mod dialled;
 mod egress;
+mod events;
 mod hello;
 mod kept;
 mod messages;

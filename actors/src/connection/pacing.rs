@@ -115,7 +115,7 @@ impl Connection {
     pub(super) fn congested(&mut self, key: &StreamKey, context: &mut Context<Self>) -> Vec<Output> {
         if let Some(pending) = self.calls.get(key) {
             // The lane's client is told with the next of its output; without room for that it is behind anyway.
-            let _ = pending.reply.try_send(Ok(LaneEvent::Congested));
+            pending.reply.say(Ok(LaneEvent::Congested));
             if let Some(claim) = &self.adapter {
                 self.router.registry.report_congestion(&claim.name);
             }

@@ -1,5 +1,9 @@
 //! Adapters that dial in: joining, working, misbehaving, leaving.
 
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
 use atp_protocol::adapter::HealthStatus;
 use serde_json::json;
 
@@ -313,4 +317,41 @@ fn a_circuit_opens_and_closes_as_configured() {
             }
         },
     );
+}
+
+#[test]
+fn a_client_that_reads_late_gets_the_whole_answer() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "fast").await;
+        let mut late = client(&setup).await;
+        late.send(request("a", "fast", "everything")).await;
+        let asked = agent.asked().await;
+        let lines = Rc::new(Cell::new(0));
+        let said = Rc::clone(&lines);
+        let talking = tokio::task::spawn_local(async move {
+            agent.partial(&asked, "first this ").await;
+            let line = "word ".repeat(10_000);
+            for _ in 0..900 {
+                let log = json!({ "level": "info", "text": line });
+                agent.say(&asked, "agent.log", log).await;
+                said.set(said.get() + 1);
+            }
+            agent.partial(&asked, "and then this").await;
+            agent.last(&asked, 2).await;
+            agent
+        });
+        // More than all between the two holds, so the agent comes to a halt before it is through.
+        let mut before = None;
+        while before != Some(lines.get()) {
+            before = Some(lines.get());
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        assert!(!talking.is_finished());
+        let said = late.answer().await;
+        assert_eq!(
+            said["payload"]["content"]["result"]["text"],
+            "first this and then this"
+        );
+        talking.await.expect("the agent was not told to stop");
+    });
 }

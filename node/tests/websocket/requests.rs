@@ -139,19 +139,22 @@ fn an_unknown_model_is_an_error_that_ends_the_stream_only() {
 
 #[test]
 fn an_agent_that_floods_a_client_that_does_not_read_is_stopped_and_costs_nobody_else() {
-    on_node(async |setup| {
-        let mut agent = Agent::ready(&setup, "flood").await;
-        let mut deaf = client(&setup).await;
-        deaf.send(request("a", "flood", "everything")).await;
-        let asked = agent.asked().await;
-        agent.flood(&asked).await;
-        assert_eq!(agent.peer.error().await, "EWINDOW_AGENT");
-        let mut other = client(&setup).await;
-        other.send(request("b", "summarizer.local", DOCUMENT)).await;
-        other.answer().await;
-        drop(deaf);
-        setup.settled().await;
-    });
+    on_node_with(
+        |config| config.limits.write_stall_ms = 300,
+        async |setup| {
+            let mut agent = Agent::ready(&setup, "flood").await;
+            let mut deaf = client(&setup).await;
+            deaf.send(request("a", "flood", "everything")).await;
+            let asked = agent.asked().await;
+            agent.flood(&asked).await;
+            assert_eq!(agent.peer.error().await, "ECANCEL");
+            let mut other = client(&setup).await;
+            other.send(request("b", "summarizer.local", DOCUMENT)).await;
+            other.answer().await;
+            drop(deaf);
+            setup.settled().await;
+        },
+    );
 }
 
 #[test]

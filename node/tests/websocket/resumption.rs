@@ -238,14 +238,17 @@ fn a_stream_that_nobody_comes_back_to_is_given_up() {
 
 #[test]
 fn a_deaf_client_stops_the_agent_though_its_stream_is_kept() {
-    on_node(async |setup| {
-        let mut agent = Agent::ready(&setup, "flood").await;
-        let mut deaf = returning(&setup).await;
-        deaf.send(request("a", "flood", "everything")).await;
-        let asked = agent.asked().await;
-        agent.flood(&asked).await;
-        assert_eq!(agent.peer.error().await, "EWINDOW_AGENT");
-    });
+    on_node_with(
+        |config| config.limits.write_stall_ms = 300,
+        async |setup| {
+            let mut agent = Agent::ready(&setup, "flood").await;
+            let mut deaf = returning(&setup).await;
+            deaf.send(request("a", "flood", "everything")).await;
+            let asked = agent.asked().await;
+            agent.flood(&asked).await;
+            assert_eq!(agent.peer.error().await, "ECANCEL");
+        },
+    );
 }
 
 #[test]
