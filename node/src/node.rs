@@ -183,6 +183,7 @@ impl Node {
         let times = HttpTimes {
             head: Duration::from_millis(config.limits.read_timeout_ms),
             keep_alive: Duration::from_secs(75),
+            write_stall: Duration::from_millis(config.limits.write_stall_ms),
         };
         let mut handovers = Vec::with_capacity(exec.len());
         for shard in 0..exec.len() {

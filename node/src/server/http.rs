@@ -15,16 +15,19 @@ use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
 use super::Connection;
+use super::patience::Patient;
 use crate::environment::ByteStream;
 use crate::surfaces::{self, Surface};
 
-/// How long a client may take for its TLS handshake and for a request's head.
+/// How long a client may take.
 #[derive(Debug, Clone, Copy)]
 pub struct HttpTimes {
     /// Handshake, and head of a request.
     pub head: Duration,
     /// Idle time of a kept connection.
     pub keep_alive: Duration,
+    /// Nothing it is sent is taken for so long: it has gone.
+    pub write_stall: Duration,
 }
 
 /// Serves connections handed over by the acceptor until it is gone. Runs on the arbiter.
@@ -59,7 +62,7 @@ pub async fn serve(
                 peer,
                 guard,
             } = connection;
-            if let Some((stream, protocol)) = open(incoming, tls, times.head, peer).await
+            if let Some((stream, protocol)) = open(incoming, tls, times, peer).await
                 && let Err(error) = handler.call((stream, protocol, Some(peer))).await
             {
                 debug!(%peer, %error, "connection ended");
@@ -72,16 +75,17 @@ pub async fn serve(
 async fn open(
     incoming: crate::environment::Incoming,
     tls: Option<TlsAcceptor>,
-    timeout: Duration,
+    times: HttpTimes,
     peer: SocketAddr,
 ) -> Option<(Box<dyn ByteStream>, Protocol)> {
     let stream = incoming()
         .inspect_err(|error| debug!(%peer, %error, "connection lost"))
         .ok()?;
+    let stream = Patient::new(stream, times.write_stall);
     let Some(acceptor) = tls else {
-        return Some((stream, Protocol::Http1));
+        return Some((Box::new(stream), Protocol::Http1));
     };
-    let stream = tokio::time::timeout(timeout, acceptor.accept(stream))
+    let stream = tokio::time::timeout(times.head, acceptor.accept(stream))
         .await
         .ok()?
         .inspect_err(|error| debug!(%peer, %error, "TLS handshake failed"))

@@ -3,6 +3,7 @@
 mod acceptor;
 mod arbiters;
 mod http;
+mod patience;
 mod tls;
 
 pub use acceptor::{Acceptor, Connection, ConnectionGuard};
