@@ -122,17 +122,18 @@ fn the_key_may_stand_in_the_body_of_a_question() {
 }
 
 #[test]
-fn a_full_table_refuses_new_keys_and_serves_what_has_none() {
+fn in_a_full_table_the_oldest_answer_gives_way() {
     on_node_with(
         |config| config.idempotency.max_keys = 1,
         async |node| {
             let body = json!({ "prompt": TEXT, "model": "summarizer.local" });
-            assert_eq!(ask(&node, "/v1/ask", &body).send().await.status(), 200);
-            let other = ask(&node, "/v1/ask", &body).header("idempotency-key", "k-2");
-            other.send().await.is_problem(429, "ERATE");
-            assert_eq!(ask(&node, "/v1/ask", &body).send().await.status(), 200);
-            let without = node.ask("POST", "/v1/ask").json(&body);
-            assert_eq!(without.send().await.status(), 200);
+            for (key, is_replay) in [("k-1", false), ("k-2", false), ("k-2", true), ("k-1", false)] {
+                let ask = ask(&node, "/v1/ask", &body).header("idempotency-key", key);
+                let answer = ask.send().await;
+                assert_eq!(answer.status(), 200, "{key}");
+                let replay = is_replay.then_some("true");
+                assert_eq!(answer.header("x-atp-idempotent-replay"), replay, "{key}");
+            }
         },
     );
 }

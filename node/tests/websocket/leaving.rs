@@ -177,6 +177,40 @@ fn a_client_that_leaves_the_queue_takes_its_hold_and_its_place_along() {
 }
 
 #[test]
+fn a_first_under_a_key_that_leaves_the_queue_does_not_take_its_repeats_along() {
+    on_node_with(
+        |config| {
+            one_at_a_time(config);
+            config.sched.queue_timeout_ms = [600_000; 3];
+        },
+        async |setup| {
+            let keyed = |stream| {
+                let mut asked = request(stream, "slow", "second");
+                asked["meta"]["idempotency_key"] = "k-1".into();
+                asked
+            };
+            let mut agent = Agent::ready(&setup, "slow").await;
+            let mut runs = client(&setup).await;
+            runs.send(request("a", "slow", "first")).await;
+            let asked = agent.asked().await;
+            let mut leaves = client(&setup).await;
+            leaves.send(keyed("b")).await;
+            setup.in_flight(2).await;
+            let mut repeats = client(&setup).await;
+            repeats.send(keyed("c")).await;
+            repeats.is_heard().await;
+            drop(leaves);
+            agent.echo(&asked).await;
+            runs.answer().await;
+            let asked = agent.asked().await;
+            agent.echo(&asked).await;
+            let said = repeats.answer().await;
+            assert_eq!(said["payload"]["content"]["result"]["text"], "second");
+        },
+    );
+}
+
+#[test]
 fn a_request_whose_agent_left_while_it_queued_is_refused_and_charged_nothing() {
     on_node_with(one_at_a_time, async |setup| {
         let mut slow = Agent::ready(&setup, "slow").await;

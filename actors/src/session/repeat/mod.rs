@@ -4,8 +4,8 @@
 //! [`key`] when two requests are the same. A request under a key goes on when its client leaves, so that a repeat finds an
 //! answer.
 //!
-//! Bounds: [`RepeatSettings`]; beyond them a new key is refused with `ERATE`, because forgetting a live one would let its
-//! request run twice. [`RUN_BYTES`] of output of a running request, from the pool of [`crate::history`]; an answer larger than that is not
+//! Bounds: [`RepeatSettings`]; beyond them the oldest answers of the tenant that has most give way, and where none has ended a new
+//! key is refused with `ERATE`. [`RUN_BYTES`] of output of a running request, from the pool of [`crate::history`]; an answer larger than that is not
 //! kept, and its repeats are refused with `EIDEM`. [`FOLLOWERS_MAX`] clients a request; another is refused with `EWINDOW`.
 
 mod key;

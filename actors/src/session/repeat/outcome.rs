@@ -1,7 +1,6 @@
 //! What is kept of a request that has ended.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use atp_protocol::error::{Code, Fault};
 use bytes::Bytes;
@@ -16,18 +15,12 @@ pub(super) struct Outcome {
     /// What a repeat is told; `None` for an answer too large to be kept.
     said: Option<Vec<Output>>,
     bytes: usize,
-    kept_bytes: Arc<AtomicUsize>,
 }
 
 impl Outcome {
     /// What is kept of the end `last`; `None` for one after which the request may run again. `forwarded`: the provider's bytes
-    /// that went before it, `None` where there were too many. Counted in `kept_bytes` as long as it lives.
-    pub(super) fn of(
-        kept_bytes: &Arc<AtomicUsize>,
-        facts: Facts,
-        last: Output,
-        forwarded: Option<Bytes>,
-    ) -> Option<Arc<Self>> {
+    /// that went before it, `None` where there were too many.
+    pub(super) fn of(facts: Facts, last: Output, forwarded: Option<Bytes>) -> Option<Arc<Self>> {
         let is_kept = forwarded.is_some();
         let mut said = Vec::new();
         match last {
@@ -45,14 +38,16 @@ impl Outcome {
         }
         let bytes: usize = said.iter().map(size).sum();
         let is_kept = is_kept && bytes <= RUN_BYTES;
-        let bytes = if is_kept { bytes } else { 0 };
-        kept_bytes.fetch_add(bytes, Ordering::Relaxed);
         Some(Arc::new(Self {
             facts,
             said: is_kept.then_some(said),
-            bytes,
-            kept_bytes: Arc::clone(kept_bytes),
+            bytes: if is_kept { bytes } else { 0 },
         }))
+    }
+
+    /// Bytes kept, roughly.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Tells it again.
@@ -74,12 +69,6 @@ impl Outcome {
             events,
             repeat: Repeat::Replayed,
         })
-    }
-}
-
-impl Drop for Outcome {
-    fn drop(&mut self) {
-        self.kept_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

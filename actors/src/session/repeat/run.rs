@@ -68,27 +68,33 @@ impl Run {
     }
 }
 
-/// Starts the first. Refused, it did nothing, and a repeat is a first again.
+/// Starts the first, which goes on when its client leaves, its wait for a slot included. Refused, it did nothing, and a repeat is
+/// a first again.
 pub(super) async fn first(
     router: &Rc<Router>,
     request: AgentRequest,
     running: Running,
 ) -> Result<Opened, Fault> {
-    let tell = |admitted| running.run.admitted.send_replace(Some(admitted));
-    let Opened { facts, events, .. } = router
-        .start(request)
-        .await
-        .inspect_err(|fault| drop(tell(Err(fault.clone()))))?;
+    let run = Arc::clone(&running.run);
     // Before others learn that there is something to follow, so that there is a place for the first.
-    let followed = running.run.follow(router)?;
-    tell(Ok(facts.clone()));
-    let patience = Duration::from_millis(router.settings.write_stall_ms);
-    tokio::task::spawn_local(record(running, facts.clone(), events, patience));
+    let events = run.follow(router)?;
+    tokio::task::spawn_local(start(Rc::clone(router), request, running));
     Ok(Opened {
-        facts,
-        events: followed,
+        facts: run.admitted().await?,
+        events,
         repeat: Repeat::First,
     })
+}
+
+async fn start(router: Rc<Router>, request: AgentRequest, running: Running) {
+    let started = router.start(request).await;
+    let facts = started.as_ref().map(|opened| opened.facts.clone());
+    let admitted = facts.map_err(Fault::clone);
+    running.run.admitted.send_replace(Some(admitted));
+    if let Ok(Opened { facts, events, .. }) = started {
+        let patience = Duration::from_millis(router.settings.write_stall_ms);
+        record(running, facts, events, patience).await;
+    }
 }
 
 /// Keeps what the first is told, to its end. Clients that do not read for `patience` are taken for gone, as on every stream.
@@ -111,7 +117,7 @@ async fn record(mut running: Running, facts: Facts, mut events: mpsc::Receiver<O
         history.push(output, bytes);
         if let Some(last) = last {
             let forwarded = is_kept.then(|| forwarded.freeze());
-            running.outcome = Outcome::of(running.repeats.kept_bytes(), facts, last, forwarded);
+            running.outcome = Outcome::of(facts, last, forwarded);
             return;
         }
     }

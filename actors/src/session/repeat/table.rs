@@ -1,10 +1,9 @@
 //! The keys of a node, from any arbiter.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use atp_protocol::error::{Code, Fault};
+use atp_protocol::error::Fault;
 use atp_protocol::resume::{Begin, IdempotencyKey, IdempotencyTable, Place, RequestHash};
 use atp_protocol::units::UnixMillis;
 
@@ -16,8 +15,6 @@ use crate::history::Pool;
 /// Requests of a node by key.
 pub(in crate::session) struct Repeats {
     inner: Mutex<Inner>,
-    kept_bytes_max: usize,
-    kept_bytes: Arc<AtomicUsize>,
     pool: Arc<Pool>,
 }
 
@@ -36,24 +33,17 @@ pub(super) enum Next {
 impl Repeats {
     pub(in crate::session) fn new(settings: RepeatSettings, pool: &Arc<Pool>) -> Arc<Self> {
         let inner = Inner {
-            table: IdempotencyTable::new(settings.ttl_ms, settings.keys_max),
+            table: IdempotencyTable::new(settings.ttl_ms, settings.keys_max, settings.kept_bytes),
             running: BTreeMap::new(),
         };
         Arc::new(Self {
             inner: Mutex::new(inner),
-            kept_bytes_max: settings.kept_bytes,
-            kept_bytes: Arc::default(),
             pool: Arc::clone(pool),
         })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Bytes of answers kept.
-    pub(super) const fn kept_bytes(&self) -> &Arc<AtomicUsize> {
-        &self.kept_bytes
     }
 
     pub(super) fn begin(
@@ -71,11 +61,6 @@ impl Repeats {
                 Ok(Next::Attach(place, run))
             }
             Begin::Replay(outcome) => Ok(Next::Replay(outcome)),
-            Begin::Run if self.kept_bytes.load(Ordering::Relaxed) >= self.kept_bytes_max => {
-                table.fail(key);
-                let detail = "too many answers are kept for repeats; back off";
-                Err(Fault::new(Code::Rate, detail))
-            }
             Begin::Run => {
                 let run = Arc::new(Run::new(&self.pool));
                 running.insert(key.clone(), Arc::clone(&run));
@@ -104,7 +89,10 @@ impl Drop for Running {
         let mut inner = self.repeats.inner();
         inner.running.remove(&self.key);
         match self.outcome.take() {
-            Some(outcome) => inner.table.finish(&self.key, outcome),
+            Some(outcome) => {
+                let bytes = outcome.bytes();
+                inner.table.finish(&self.key, outcome, bytes);
+            }
             None => inner.table.fail(&self.key),
         }
         drop(inner);
@@ -114,6 +102,7 @@ impl Drop for Running {
 
 #[cfg(test)]
 mod tests {
+    use atp_protocol::error::Code;
     use atp_protocol::ids::{SessionId, StreamId, TenantId};
     use futures_util::FutureExt;
 
@@ -153,16 +142,6 @@ mod tests {
         drop(first);
         let told = run.admitted().now_or_never().expect("told");
         assert_eq!(told.unwrap_err().code, Code::Internal);
-        assert!(matches!(begin(&repeats, "k"), Ok(Next::Run(_))));
-    }
-
-    #[test]
-    fn with_too_many_bytes_kept_new_keys_are_refused() {
-        let repeats = repeats();
-        repeats.kept_bytes.fetch_add(10, Ordering::Relaxed);
-        let refused = begin(&repeats, "k").err().expect("refused");
-        assert_eq!(refused.code, Code::Rate);
-        repeats.kept_bytes.fetch_sub(10, Ordering::Relaxed);
         assert!(matches!(begin(&repeats, "k"), Ok(Next::Run(_))));
     }
 }
