@@ -9,6 +9,7 @@ use atp_protocol::units::{Amount, UnixMillis};
 use atp_routing::budget::{self, Record};
 use tracing::error;
 
+use super::holders::Holders;
 use super::messages::{AccountView, Checkpoint, Extend, Hold, PutAccount, Release, Settle, View};
 use super::tenants::Tenants;
 use crate::environment::World;
@@ -61,6 +62,7 @@ pub struct LogFailed(pub String);
 /// The accounts of this node.
 pub struct Ledger {
     ledger: budget::Ledger,
+    holders: Holders,
     log: Box<dyn LedgerLog>,
     world: World,
     hold_ttl_ms: u64,
@@ -82,6 +84,7 @@ impl Ledger {
     ) -> Self {
         Self {
             ledger,
+            holders: Holders::default(),
             log,
             world,
             hold_ttl_ms,
@@ -117,11 +120,22 @@ impl Ledger {
         Ok(())
     }
 
+    /// When a hold that is made or extended at this moment expires.
+    fn expires_at(&self) -> UnixMillis {
+        UnixMillis(self.world.clock.unix().0.saturating_add(self.hold_ttl_ms))
+    }
+
     fn tick(&mut self) {
-        let expired = self.ledger.propose_expired(self.world.clock.unix(), EXPIRED_MAX);
+        let expires_at = self.expires_at();
+        let expired = self
+            .ledger
+            .propose_expired(self.world.clock.unix(), EXPIRED_MAX, |id| {
+                self.holders.is_at_work(id).then_some(expires_at)
+            });
         if !expired.is_empty() {
             // Told and remembered by `commit`.
             let _ = self.commit(&expired);
+            self.holders.prune();
         }
         if !self.failed && self.log.wants_checkpoint() {
             let _ = self.checkpoint();
@@ -190,7 +204,7 @@ impl Handler<Hold> for Ledger {
 
     fn handle(&mut self, ask: Hold, _: &mut Context<Self>) -> Self::Result {
         let now = self.world.clock.unix();
-        let expires_at = UnixMillis(now.0 + self.hold_ttl_ms);
+        let expires_at = self.expires_at();
         let is_limited = self
             .ledger
             .remaining(&ask.account)
@@ -205,6 +219,7 @@ impl Handler<Hold> for Ledger {
                 }
             })?;
         self.commit(&[record])?;
+        self.holders.insert(ask.id, ask.holder);
         self.world.meter.money.holds.increment(1);
         Ok(is_limited)
     }
@@ -214,9 +229,9 @@ impl Handler<Extend> for Ledger {
     type Result = Result<(), Fault>;
 
     fn handle(&mut self, ask: Extend, _: &mut Context<Self>) -> Self::Result {
-        let now = self.world.clock.unix();
-        let expires_at = UnixMillis(now.0 + self.hold_ttl_ms);
-        let record = self.ledger.propose_extend(&ask.id, ask.by, 0, expires_at)?;
+        let record = self
+            .ledger
+            .propose_extend(&ask.id, ask.by, 0, self.expires_at())?;
         self.commit(&[record])
     }
 }
@@ -225,9 +240,15 @@ impl Handler<Settle> for Ledger {
     type Result = Result<(), Fault>;
 
     fn handle(&mut self, ask: Settle, _: &mut Context<Self>) -> Self::Result {
-        // A hold that is not live was settled or expired before: a repeat has no effect, which is what was asked for.
-        let now = self.world.clock.unix();
-        let Ok(record) = self.ledger.propose_settle(now, &ask.id, ask.actual, ask.source) else {
+        let (ledger, now) = (&self.ledger, self.world.clock.unix());
+        let proposed = match ask.unknown {
+            Amount::ZERO => ledger.propose_settle(now, &ask.id, ask.actual, ask.source),
+            unknown => ledger.propose_settle_partly(now, &ask.id, ask.actual, unknown),
+        };
+        self.holders.remove(&ask.id);
+        let Ok(record) = proposed else {
+            error!(id = %ask.id, "a hold was gone before it was settled; report this as a defect");
+            self.world.meter.money.lost_settlements.increment(1);
             return Ok(());
         };
         self.commit(&[record])?;
@@ -240,6 +261,7 @@ impl Handler<Release> for Ledger {
     type Result = Result<(), Fault>;
 
     fn handle(&mut self, ask: Release, _: &mut Context<Self>) -> Self::Result {
+        self.holders.remove(&ask.id);
         match self.ledger.propose_release(&ask.id) {
             Ok(record) => self.commit(&[record]),
             Err(_) => Ok(()),

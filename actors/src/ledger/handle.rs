@@ -1,5 +1,7 @@
 //! What sessions hold of the ledger.
 
+use std::sync::Arc;
+
 use actix::dev::ToEnvelope;
 use actix::{Addr, Handler, Message};
 use atp_protocol::adapter::UsageSource;
@@ -9,6 +11,7 @@ use atp_protocol::units::Amount;
 use atp_routing::budget::{HoldId, Limits};
 
 use super::Ledger;
+use super::holders::Holder;
 use super::messages::{AccountView, Checkpoint, Extend, Hold, PutAccount, Release, Settle, View};
 
 /// The ledger, from any arbiter. Cheap to clone.
@@ -49,11 +52,13 @@ impl LedgerHandle {
     /// # Errors
     /// `EBUDGET`, `EWINDOW` and what else [`Refusal`](atp_routing::budget::Refusal) maps to.
     pub async fn hold(&self, id: HoldId, account: AccountId, amount: Amount) -> Result<HeldBudget, Fault> {
+        let holder = Holder::default();
         let is_limited = self
             .ask(Hold {
                 id: id.clone(),
                 account,
                 amount,
+                holder: Arc::downgrade(&holder),
             })
             .await??;
         Ok(HeldBudget {
@@ -61,6 +66,7 @@ impl LedgerHandle {
             id,
             amount,
             is_limited,
+            _holder: holder,
         })
     }
 
@@ -102,13 +108,15 @@ impl LedgerHandle {
     }
 }
 
-/// A live hold. Ends by settling or releasing; one that is merely dropped stays held until it expires, because what was
-/// used under it is not known.
+/// A live hold, for as long as its work takes. Ends by settling or releasing; one that is merely dropped stays held until
+/// it expires, because what was used under it is not known.
 pub struct HeldBudget {
     ledger: LedgerHandle,
     id: HoldId,
     amount: Amount,
     is_limited: bool,
+    /// Keeps the hold from expiring.
+    _holder: Holder,
 }
 
 impl HeldBudget {
@@ -139,15 +147,16 @@ impl HeldBudget {
         Ok(())
     }
 
-    /// Ends the hold and charges `actual`. The charge is in the journal when this returns.
+    /// Ends the hold and charges `actual`, of which `unknown` is a guess. The charge is in the journal when this returns.
     ///
     /// # Errors
     /// When the journal cannot be written; the hold then expires by itself.
-    pub async fn settle(self, actual: Amount, source: UsageSource) -> Result<(), Fault> {
+    pub async fn settle(self, actual: Amount, unknown: Amount, source: UsageSource) -> Result<(), Fault> {
         self.ledger
             .ask(Settle {
                 id: self.id.clone(),
                 actual,
+                unknown,
                 source,
             })
             .await?
@@ -159,5 +168,45 @@ impl HeldBudget {
     /// As [`Self::settle`].
     pub async fn release(self) -> Result<(), Fault> {
         self.ledger.ask(Release { id: self.id.clone() }).await?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::environment::testing::world;
+    use crate::ledger::testing::{HOLD_TTL_MS, account, hold, ledger};
+
+    const AMOUNT: Amount = Amount {
+        tokens: 100,
+        usd_micros: 7,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hold_expires_when_its_holder_is_gone_and_not_before() {
+        let test = async {
+            let (world, clock) = world();
+            let ledger = ledger(world, AMOUNT).await;
+            let held = hold(&ledger, "r1", AMOUNT).await;
+            let lost = async || {
+                clock.0.fetch_add(HOLD_TTL_MS * 1_000, Ordering::Relaxed);
+                // The ledger looks for expired holds meanwhile.
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                ledger.account(account()).await.unwrap().unwrap().balance
+            };
+            for _ in 0..3 {
+                let balance = lost().await;
+                assert_eq!((balance.held, balance.in_flight), (AMOUNT, 1));
+                assert_eq!(balance.settled, Amount::ZERO);
+            }
+            drop(held);
+            let balance = lost().await;
+            assert_eq!((balance.held, balance.in_flight), (Amount::ZERO, 0));
+            assert_eq!((balance.settled, balance.unknown), (AMOUNT, AMOUNT));
+        };
+        tokio::task::LocalSet::new().run_until(test).await;
     }
 }

@@ -1,5 +1,7 @@
 //! What the ledger is asked.
 
+use std::sync::Weak;
+
 use actix::Message;
 use atp_protocol::adapter::UsageSource;
 use atp_protocol::error::Fault;
@@ -14,6 +16,7 @@ pub(super) struct Hold {
     pub(super) id: HoldId,
     pub(super) account: AccountId,
     pub(super) amount: Amount,
+    pub(super) holder: Weak<()>,
 }
 
 /// Top up a live hold.
@@ -30,6 +33,8 @@ pub(super) struct Extend {
 pub(super) struct Settle {
     pub(super) id: HoldId,
     pub(super) actual: Amount,
+    /// The part of `actual` that is a guess.
+    pub(super) unknown: Amount,
     pub(super) source: UsageSource,
 }
 

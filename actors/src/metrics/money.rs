@@ -48,6 +48,8 @@ pub struct Money {
     pub holds: Counter,
     refusals: [Counter; 3],
     settlements: [Counter; 3],
+    /// Holds that were gone before they were settled; must stay 0.
+    pub lost_settlements: Counter,
     /// Must stay 0.
     pub invariant_violations: Counter,
     /// Records written to the ledger journal.
@@ -75,6 +77,7 @@ impl Money {
             settlements: sources.map(|source| {
                 register.counter("budget_settlements_total", &[("source", source_name(source))])
             }),
+            lost_settlements: register.counter("budget_lost_settlements_total", &[]),
             invariant_violations: register.counter("budget_invariant_violations_total", &[]),
             journal_appends: register.counter("journal_appends_total", &[]),
             tenants: Capped::new(move |tenant| TenantSeries::new(&of, tenant)),

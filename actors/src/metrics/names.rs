@@ -65,6 +65,7 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "budget_refusals_total" Counter "holds refused, by component";
     "budget_settlements_total" Counter "holds settled, by source of the usage figure";
     "budget_overrun_usd_micros_total" Counter "micro-dollars used above a hold with no room left, by tenant";
+    "budget_lost_settlements_total" Counter "holds that were gone before they were settled, so that their usage was not charged; must stay 0";
     "budget_invariant_violations_total" Counter "times settled plus held exceeded a limit; must stay 0";
     "journal_appends_total" Counter "records written to the ledger journal";
     "cost_usd_total_qos_gold" Counter "micro-dollars spent by gold requests";

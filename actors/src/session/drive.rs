@@ -382,9 +382,8 @@ impl Drive {
     /// Tops the hold up before it is spent, and cuts the lanes when nothing can be added.
     async fn guard_budget(&mut self) {
         let used = self.running_amount();
-        if self.launched.spend.wants_more(used) {
-            self.launched.spend.top_up(used).await;
-        }
+        let now = self.router.world.now();
+        self.launched.spend.top_up(used, now).await;
         if self.launched.spend.is_exhausted(used) {
             let lanes = self
                 .calls

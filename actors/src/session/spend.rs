@@ -3,7 +3,7 @@
 use atp_protocol::adapter::{Usage, UsageSource};
 use atp_protocol::error::Fault;
 use atp_protocol::request::AgentRequest;
-use atp_protocol::units::Amount;
+use atp_protocol::units::{Amount, Millis};
 
 use super::log;
 use crate::ledger::HeldBudget;
@@ -14,14 +14,29 @@ const TOP_UP_AT_PERCENT: u64 = 90;
 /// Sizes of a top-up that are tried, each half the one before: the last of an account is worth having, but not token by token.
 const TOP_UP_ATTEMPTS: u32 = 5;
 
+/// How long an account without room is left alone before it is asked again, in milliseconds.
+const ASK_AGAIN_MS: u64 = 1_000;
+
 /// What a lane may use beyond its hold when nothing can be added (atp.md 17.3).
 const TOLERANCE_PERCENT: u64 = 10;
+
+/// Tokens alone and money alone.
+const COMPONENTS: [fn(Amount) -> Amount; 2] = [
+    |amount| Amount {
+        usd_micros: 0,
+        ..amount
+    },
+    |amount| Amount { tokens: 0, ..amount },
+];
 
 /// A request's hold, or nothing where nothing is accounted for.
 pub(super) struct Spend {
     hold: Option<HeldBudget>,
     settled: Usage,
-    is_short: bool,
+    /// The part of `settled` that is a guess.
+    unknown: Amount,
+    /// Since when the account is known to have no room, for each of [`COMPONENTS`].
+    short_since: [Option<Millis>; 2],
 }
 
 /// Nothing used, and that is known.
@@ -37,7 +52,8 @@ impl Spend {
         Self {
             hold: None,
             settled: NO_USAGE,
-            is_short: false,
+            unknown: Amount::ZERO,
+            short_since: [None; 2],
         }
     }
 
@@ -45,7 +61,8 @@ impl Spend {
         Self {
             hold: Some(hold),
             settled: NO_USAGE,
-            is_short: false,
+            unknown: Amount::ZERO,
+            short_since: [None; 2],
         }
     }
 
@@ -61,10 +78,12 @@ impl Spend {
 
     /// Adds to the hold for another lane.
     pub(super) async fn add(&mut self, need: Amount) -> Result<(), Fault> {
-        match &mut self.hold {
-            Some(hold) => hold.extend(need).await,
-            None => Ok(()),
+        if let Some(hold) = &mut self.hold {
+            hold.extend(need).await?;
+            // There is room again.
+            self.short_since = [None; 2];
         }
+        Ok(())
     }
 
     /// Holds enough for a call that needs `need`, beside what was counted and what running calls are `committed` to.
@@ -79,42 +98,56 @@ impl Spend {
         }
     }
 
-    /// Whether more must be held before going on, with `used` by running calls.
-    pub(super) fn wants_more(&self, used: Amount) -> bool {
-        let Some(hold) = &self.hold else { return false };
+    /// Tops the hold up where `used` by running calls is about to exceed it: to half as much again as was used, or by what
+    /// part of that the account has room for. Tokens and money each by itself: one that is plentiful is not asked for. When
+    /// the account has no room, remembers it and asks again after [`ASK_AGAIN_MS`].
+    pub(super) async fn top_up(&mut self, used: Amount, now: Millis) {
         let all = used.plus(self.settled.amount());
-        !self.is_short && !all.fits(percent(hold.amount(), TOP_UP_AT_PERCENT))
-    }
-
-    /// Tops the hold up to half as much again as was used, or by what part of that the account has room for; when it has
-    /// none, remembers it.
-    pub(super) async fn top_up(&mut self, used: Amount) {
-        let all = used.plus(self.settled.amount());
-        let Some(hold) = &mut self.hold else { return };
         let ahead = Amount {
             tokens: 64,
             usd_micros: u64::from(all.usd_micros > 0),
         };
-        let mut by = percent(all, 150).plus(ahead).minus(hold.amount());
-        for _ in 0..TOP_UP_ATTEMPTS {
-            if hold.extend(by).await.is_ok() {
-                return;
+        let wanted = percent(all, 150).plus(ahead);
+        for (at, only) in COMPONENTS.into_iter().enumerate() {
+            let is_due = self.short_since[at].is_none_or(|since| now.since(since) >= ASK_AGAIN_MS);
+            if is_due && self.exceeds(only(all), TOP_UP_AT_PERCENT) {
+                let is_granted = self.extend_or_part(only(wanted.minus(self.held()))).await;
+                self.short_since[at] = (!is_granted).then_some(now);
             }
-            // Rounded up: a component that is needed never shrinks to nothing, which would be granted for ever.
-            by = by.minus(percent(by, 50));
         }
-        self.is_short = true;
     }
 
-    /// Whether `used` by running calls exceeds the hold, tolerance included, and nothing can be added.
+    /// Adds `by`, or the largest part of it that is tried and fits.
+    async fn extend_or_part(&mut self, mut by: Amount) -> bool {
+        let Some(hold) = &mut self.hold else { return true };
+        for _ in 0..TOP_UP_ATTEMPTS {
+            if hold.extend(by).await.is_ok() {
+                return true;
+            }
+            // Rounded up: what is needed never shrinks to nothing, which would be granted for ever.
+            by = by.minus(percent(by, 50));
+        }
+        false
+    }
+
+    /// Whether `used` by running calls exceeds the hold, tolerance included, in what nothing can be added to.
     pub(super) fn is_exhausted(&self, used: Amount) -> bool {
-        let Some(hold) = &self.hold else { return false };
         let all = used.plus(self.settled.amount());
-        self.is_short && !all.fits(percent(hold.amount(), 100 + TOLERANCE_PERCENT))
+        let mut components = COMPONENTS.into_iter().zip(self.short_since);
+        components.any(|(only, short)| short.is_some() && self.exceeds(only(all), 100 + TOLERANCE_PERCENT))
+    }
+
+    /// Whether `all` is more than so much of the hold.
+    fn exceeds(&self, all: Amount, of_hold: u64) -> bool {
+        let hold = self.hold.as_ref().map(HeldBudget::amount);
+        hold.is_some_and(|hold| !all.fits(percent(hold, of_hold)))
     }
 
     /// Counts what a lane used, all its calls together.
     pub(super) fn count(&mut self, usage: Usage) {
+        if usage.source == UsageSource::Unknown {
+            self.unknown = self.unknown.plus(usage.amount());
+        }
         self.settled = Usage {
             in_tokens: self.settled.in_tokens.saturating_add(usage.in_tokens),
             out_tokens: self.settled.out_tokens.saturating_add(usage.out_tokens),
@@ -138,12 +171,18 @@ impl Spend {
 
     /// Ends the hold; the charge is in the journal when this returns. A second call has no effect.
     pub(super) async fn settle(&mut self, request: &AgentRequest) {
-        let Some(hold) = self.hold.take() else { return };
-        let result: Result<(), Fault> = hold.settle(self.settled.amount(), self.settled.source).await;
-        if let Err(fault) = result {
+        if let Err(fault) = self.charge().await {
             // The hold stays and is charged whole when it expires: too much rather than too little.
             log::at!(warn, request, %fault, "a request could not be settled");
         }
+    }
+
+    async fn charge(&mut self) -> Result<(), Fault> {
+        let Some(hold) = self.hold.take() else {
+            return Ok(());
+        };
+        let (actual, source) = (self.settled.amount(), self.settled.source);
+        hold.settle(actual, self.unknown, source).await
     }
 }
 
@@ -152,64 +191,17 @@ pub(super) fn output_of_each(effective: Amount, in_tokens: u64, choices: u64) ->
     (effective.tokens.saturating_sub(in_tokens) / choices.max(1)).max(1)
 }
 
+/// Rounded down; saturates after the division only.
 const fn percent(amount: Amount, percent: u64) -> Amount {
+    const fn of(number: u64, percent: u64) -> u64 {
+        let rest = number % 100 * percent / 100;
+        (number / 100).saturating_mul(percent).saturating_add(rest)
+    }
     Amount {
-        tokens: amount.tokens.saturating_mul(percent) / 100,
-        usd_micros: amount.usd_micros.saturating_mul(percent) / 100,
+        tokens: of(amount.tokens, percent),
+        usd_micros: of(amount.usd_micros, percent),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::environment::testing::world;
-    use crate::ledger::testing::{hold, ledger};
-
-    const fn tokens(tokens: u64) -> Amount {
-        Amount {
-            tokens,
-            usd_micros: 0,
-        }
-    }
-
-    const fn used(tokens: u64) -> Usage {
-        Usage {
-            out_tokens: tokens,
-            ..NO_USAGE
-        }
-    }
-
-    async fn local<F: Future>(test: F) -> F::Output {
-        tokio::task::LocalSet::new().run_until(test).await
-    }
-
-    #[test]
-    fn all_answers_together_stay_within_what_is_paid_for() {
-        assert_eq!(output_of_each(tokens(1_000), 200, 1), 800);
-        assert_eq!(output_of_each(tokens(1_000), 200, 8), 100);
-        assert_eq!(output_of_each(tokens(100), 200, 8), 1);
-        assert_eq!(output_of_each(tokens(1_000), 0, 0), 1_000);
-    }
-
-    #[tokio::test]
-    async fn a_call_in_place_of_another_has_its_own_need_held() {
-        local(async {
-            let ledger = ledger(world().0, tokens(500)).await;
-            let mut spend = Spend::held_by(hold(&ledger, "r1", tokens(100)).await);
-            // The first call refused, and billed nothing: what was held for it does for one that needs no more.
-            spend.reserve(tokens(0), tokens(80)).await.unwrap();
-            assert_eq!(spend.held(), tokens(100));
-            // Another call is committed to 60 of the hold.
-            spend.reserve(tokens(60), tokens(80)).await.unwrap();
-            assert_eq!(spend.held(), tokens(140));
-            // A call broke off and is billed.
-            spend.count(used(90));
-            spend.reserve(tokens(60), tokens(100)).await.unwrap();
-            assert_eq!(spend.held(), tokens(250));
-            let fault = spend.reserve(tokens(60), tokens(400)).await.unwrap_err();
-            assert_eq!(fault.code, atp_protocol::error::Code::Budget);
-            assert_eq!(spend.held(), tokens(250));
-        })
-        .await;
-    }
-}
+mod tests;

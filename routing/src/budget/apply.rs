@@ -58,7 +58,16 @@ impl Ledger {
             }
             Record::Settled {
                 id, actual, source, ..
-            } => self.on_hold(id, |ledger, hold| ledger.settle(id, hold, *actual, *source)),
+            } => self.on_hold(id, |ledger, hold| {
+                let unknown = match source {
+                    UsageSource::Unknown => *actual,
+                    UsageSource::Reported | UsageSource::Estimated => Amount::ZERO,
+                };
+                ledger.settle(id, hold, *actual, unknown)
+            }),
+            Record::SettledPartly {
+                id, actual, unknown, ..
+            } => self.on_hold(id, |ledger, hold| ledger.settle(id, hold, *actual, *unknown)),
             Record::Released { id } => self.on_hold(id, |ledger, hold| ledger.release(id, hold)),
             Record::Balance {
                 account,
@@ -164,7 +173,7 @@ impl Ledger {
         )
     }
 
-    fn settle(&mut self, id: &HoldId, hold: Hold, actual: Amount, source: UsageSource) -> Applied {
+    fn settle(&mut self, id: &HoldId, hold: Hold, actual: Amount, unknown: Amount) -> Applied {
         self.holds.end(id);
         self.charge(
             &hold.account,
@@ -172,10 +181,7 @@ impl Ledger {
                 freed: hold.amount,
                 calls: hold.calls,
                 actual,
-                unknown: match source {
-                    UsageSource::Unknown => actual,
-                    UsageSource::Reported | UsageSource::Estimated => Amount::ZERO,
-                },
+                unknown: unknown.min(actual),
             },
         )
     }

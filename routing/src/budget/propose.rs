@@ -175,6 +175,26 @@ impl Ledger {
         })
     }
 
+    /// Ends a hold and charges `actual`, all that its calls used together; `unknown` of it is a guess.
+    ///
+    /// # Errors
+    /// [`NotLive`]: a repeat has no effect.
+    pub fn propose_settle_partly(
+        &self,
+        now: UnixMillis,
+        id: &HoldId,
+        actual: Amount,
+        unknown: Amount,
+    ) -> Result<Record, NotLive> {
+        self.holds.live(id)?;
+        Ok(Record::SettledPartly {
+            id: id.clone(),
+            actual,
+            unknown,
+            at: now,
+        })
+    }
+
     /// Ends a hold under which no work was done.
     ///
     /// # Errors
@@ -184,18 +204,30 @@ impl Ledger {
         Ok(Record::Released { id: id.clone() })
     }
 
-    /// Ends holds whose outcome nobody reported in time, at most `max` of them, the longest expired first: dispatched ones
-    /// are charged whole as unknown, others released.
+    /// Decides about holds whose outcome nobody reported in time, at most `max` of them, the longest expired first. One that
+    /// `renewed` names a later expiry for, because its holder is still at work, lives on. Of the others, dispatched ones are
+    /// charged whole as unknown and the rest released.
     #[must_use]
-    pub fn propose_expired(&self, now: UnixMillis, max: usize) -> Vec<Record> {
-        let end = |(id, hold): (&HoldId, &Hold)| match hold.dispatched {
-            true => Record::Settled {
+    pub fn propose_expired(
+        &self,
+        now: UnixMillis,
+        max: usize,
+        renewed: impl Fn(&HoldId) -> Option<UnixMillis>,
+    ) -> Vec<Record> {
+        let end = |(id, hold): (&HoldId, &Hold)| match (renewed(id), hold.dispatched) {
+            (Some(expires_at), _) => Record::Extended {
+                id: id.clone(),
+                by: Amount::ZERO,
+                calls: 0,
+                expires_at,
+            },
+            (None, true) => Record::Settled {
                 id: id.clone(),
                 actual: hold.amount,
                 source: UsageSource::Unknown,
                 at: now,
             },
-            false => Record::Released { id: id.clone() },
+            (None, false) => Record::Released { id: id.clone() },
         };
         self.holds.expired(now).take(max).map(end).collect()
     }

@@ -86,6 +86,17 @@ pub enum Record {
         /// The ids.
         ids: Vec<HoldId>,
     },
+    /// A hold ended and the usage of its calls was charged, which of some of them is a guess.
+    SettledPartly {
+        /// The hold.
+        id: HoldId,
+        /// What was used, as far as known and guessed.
+        actual: Amount,
+        /// The part of `actual` that is a guess.
+        unknown: Amount,
+        /// When.
+        at: UnixMillis,
+    },
 }
 
 /// Why bytes of a journal are not a record.

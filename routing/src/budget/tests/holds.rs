@@ -192,8 +192,12 @@ fn an_expired_hold_is_charged_whole_when_dispatched_and_given_back_otherwise() {
         },
     );
     let due = ledger.next_expiry().unwrap();
-    assert!(ledger.propose_expired(UnixMillis(due.0 - 1), 10).is_empty());
-    for record in ledger.propose_expired(due, 10) {
+    assert!(
+        ledger
+            .propose_expired(UnixMillis(due.0 - 1), 10, |_| None)
+            .is_empty()
+    );
+    for record in ledger.propose_expired(due, 10, |_| None) {
         commit(&mut ledger, &record);
     }
     let left = balance(&ledger, "t");
@@ -212,6 +216,35 @@ fn unknown_usage_charges_the_whole_hold() {
     settle(&mut ledger, "r1", amount(3, 3), UsageSource::Unknown);
     assert_eq!(balance(&ledger, "s").settled, amount(100, 100));
     assert_eq!(balance(&ledger, "s").unknown, amount(100, 100));
+}
+
+#[test]
+fn what_is_known_is_charged_beside_what_is_not() {
+    let mut ledger = tree();
+    take(&mut ledger, "r1", hold("s", 100, 100));
+    let record = ledger
+        .propose_settle_partly(NOW, &hold_id("r1"), amount(250, 90), amount(30, 40))
+        .unwrap();
+    commit(&mut ledger, &record);
+    assert_eq!(balance(&ledger, "s").settled, amount(250, 90));
+    assert_eq!(balance(&ledger, "s").unknown, amount(30, 40));
+    assert!(ledger.is_consistent());
+}
+
+#[test]
+fn a_hold_lives_on_while_its_holder_is_at_work() {
+    let mut ledger = tree();
+    take(&mut ledger, "r1", hold("s", 100, 100));
+    take(&mut ledger, "r2", hold("s", 200, 200));
+    let due = ledger.next_expiry().unwrap();
+    let later = UnixMillis(due.0 + 1_000);
+    let at_work = hold_id("r1");
+    for record in ledger.propose_expired(due, 10, |id| (*id == at_work).then_some(later)) {
+        commit(&mut ledger, &record);
+    }
+    assert_eq!(balance(&ledger, "s").held, amount(100, 100));
+    assert_eq!(balance(&ledger, "s").settled, amount(200, 200));
+    assert_eq!(ledger.next_expiry(), Some(later));
 }
 
 #[test]

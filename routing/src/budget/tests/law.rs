@@ -55,7 +55,9 @@ fn propose(ledger: &Ledger, now: u64, op: &Op) -> Vec<Record> {
         }
         Op::Settle { id, actual, source } => ledger.propose_settle(now, &hold(id), actual, source).ok(),
         Op::Release { id } => ledger.propose_release(&hold(id)).ok(),
-        Op::Expire { after } => return ledger.propose_expired(UnixMillis(now.0 + after), usize::MAX),
+        Op::Expire { after } => {
+            return ledger.propose_expired(UnixMillis(now.0 + after), usize::MAX, |_| None);
+        }
     };
     proposed.into_iter().collect()
 }

@@ -359,7 +359,10 @@ impl World {
                     commit(&mut self.home, &record);
                     holder.extend(Amount::ZERO, 0, expiry(self.now));
                 }
-                for record in self.home.propose_expired(UnixMillis(self.now), usize::MAX) {
+                for record in self
+                    .home
+                    .propose_expired(UnixMillis(self.now), usize::MAX, |_| None)
+                {
                     commit(&mut self.home, &record);
                 }
                 assert!(self.home.hold(&lease).is_none());

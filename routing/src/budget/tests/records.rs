@@ -48,12 +48,20 @@ fn samples() -> Vec<Record> {
             overrun: amount(3, 4),
             unknown: amount(0, 1),
         },
-        Record::Ended { ids: vec![id] },
+        Record::Ended {
+            ids: vec![id.clone()],
+        },
+        Record::SettledPartly {
+            id,
+            actual: amount(5, 6),
+            unknown: amount(7, 8),
+            at: NOW,
+        },
     ]
 }
 
 /// The bytes of [`samples`] in format 1, decoded for ever.
-const FORMAT_1: [&str; 9] = [
+const FORMAT_1: [&str; 10] = [
     "01000173010174010101020103",
     "01010173",
     "01020272310173040501fca02c10000100",
@@ -63,6 +71,7 @@ const FORMAT_1: [&str; 9] = [
     "0106027231",
     "01070174010203040001",
     "010801027231",
+    "010902723105060708fc40420f00",
 ];
 
 #[test]
