@@ -194,8 +194,12 @@ pub(super) async fn launch(
     {
         // The fan-out does not fit: the primary alone may.
         input.lanes_max = 1;
-        decision = decide(&input, &policy.set, &fib, &facing);
-        spend = hold(router, &request, &decision, span).await;
+        let alone = decide(&input, &policy.set, &fib, &facing);
+        // Fewer lanes where there is no plan for fewer: what the account lacks is the better answer.
+        if alone.outcome.is_ok() {
+            decision = alone;
+            spend = hold(router, &request, &decision, span).await;
+        }
     }
     let route_reason: Arc<str> = decision.route_reason().into();
     let decision = Arc::new(decision);

@@ -33,7 +33,8 @@ pub(super) struct Choice<'f> {
     pub(super) is_truncated: bool,
 }
 
-/// Fills the seats. `lanes_max`: for the policy's choice only; what the client asks for is bounded by [`CALLS_MAX`].
+/// Fills the seats. `lanes_max`: for the policy's choice only, and never fewer than the seats that are required; what the
+/// client asks for is bounded by [`CALLS_MAX`].
 pub(super) fn choose<'f>(
     asked: &Asked<'_>,
     field: &'f Field,
@@ -79,6 +80,14 @@ fn clones<'f>(asked: &Asked<'_>, field: &'f Field) -> Choice<'f> {
     choice
 }
 
+/// When a seat gets its next lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    Required,
+    Named,
+    Further,
+}
+
 /// Greedy choice of candidates whose errors do not go together.
 struct Diverse<'a> {
     fib: &'a Fib,
@@ -86,7 +95,8 @@ struct Diverse<'a> {
 }
 
 impl Diverse<'_> {
-    /// First one lane for each seat, so that everybody the policy names is heard; then more from seats that name many.
+    /// First one lane for each seat, so that everybody the policy names is heard, and those who must be heard before the
+    /// others; then more from seats that name many.
     fn fan_out<'f>(
         &self,
         asked: &Asked<'_>,
@@ -94,10 +104,17 @@ impl Diverse<'_> {
         lanes_max: usize,
     ) -> SmallVec<[Placed<'f>; 4]> {
         let mut chosen: SmallVec<[Placed<'f>; 4]> = SmallVec::new();
+        let required = asked.seats.iter().filter(|seat| seat.is_required).count();
+        let lanes_max = lanes_max.max(required).min(CALLS_MAX);
         while chosen.len() < lanes_max {
             let seats = asked.seats.iter().enumerate();
             let is_taken = |slot: Slot| chosen.iter().any(|lane| lane.survivor.slot == slot);
             let is_seated = |at: usize| chosen.iter().any(|lane| lane.seat == at);
+            let turn = |at: usize| match (is_seated(at), asked.seats[at].is_required) {
+                (false, true) => Turn::Required,
+                (false, false) => Turn::Named,
+                (true, _) => Turn::Further,
+            };
             let best = seats
                 .flat_map(|(at, seat)| {
                     let may_sit = !is_seated(at) || seat.is_open;
@@ -107,8 +124,8 @@ impl Diverse<'_> {
                 })
                 .filter(|(_, survivor)| !is_taken(survivor.slot))
                 .min_by(|(seat_a, a), (seat_b, b)| {
-                    is_seated(*seat_a)
-                        .cmp(&is_seated(*seat_b))
+                    turn(*seat_a)
+                        .cmp(&turn(*seat_b))
                         .then_with(|| self.rank(a, b, &chosen))
                         .then_with(|| seat_a.cmp(seat_b))
                 });

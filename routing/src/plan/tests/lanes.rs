@@ -84,6 +84,40 @@ fn tier_and_pressure_cap_the_fan_out() {
 }
 
 #[test]
+fn whoever_must_be_heard_is_seated_first_however_few_may_be_asked() {
+    let guarded = |k: usize| {
+        World::new(
+            &format!(
+                "personas:\n  guard: {{ adapters: [g], compliance: [phi] }}\n  clerk: {{ adapters: [h], compliance: [phi] }}\npolicies: [{{id: default, fanout: [a, b, guard, clerk], k: {k}}}]"
+            ),
+            // The best-scored are those who need not be heard.
+            [("a", 1), ("b", 1), ("g", 9), ("h", 9)]
+                .map(|(id, cost)| {
+                    let adapter = Adapter::new(id).costs(cost);
+                    adapter.declares(|c| c.safety_domains = vec!["phi".into()])
+                })
+                .into(),
+        )
+    };
+    let mut request = ask();
+    request.tier = Tier::Gold;
+    request.meta.data_scope = vec!["phi".into()];
+    for (k, lanes_max, expected) in [
+        (1, usize::MAX, &["g", "h"][..]),
+        (4, 1, &["g", "h"]),
+        (4, 3, &["a", "g", "h"]),
+        (4, usize::MAX, &["a", "b", "g", "h"]),
+    ] {
+        let input = Input {
+            lanes_max,
+            ..Input::new(Millis(1_000_000), "eu-west", &request)
+        };
+        let plan = guarded(k).decide_with(&input).outcome.expect("a plan");
+        assert_eq!(names(&plan), expected, "k {k}, at most {lanes_max}");
+    }
+}
+
+#[test]
 fn likeness_costs_a_lane_its_place() {
     // b is second by score but of the best one's family, so c goes before it.
     let world = World::new(
