@@ -49,11 +49,19 @@ pub(super) enum Signal {
     Failed(Fault),
 }
 
+type Opening = LocalBoxFuture<'static, Result<LaneStream, Fault>>;
+
 enum State {
     Waiting(Pin<Box<Sleep>>, Box<Call>),
-    Opening(LocalBoxFuture<'static, Result<LaneStream, Fault>>),
+    Opening(Opening),
     Running(LaneStream),
     Over,
+}
+
+/// What is still to come of a call: the beginning of its answer, or what follows it.
+pub(super) enum Rest {
+    Opening(Opening),
+    Running(LaneStream),
 }
 
 /// A call in progress.
@@ -142,7 +150,7 @@ impl Running {
     }
 
     /// Asks the adapter's actor to be let through an open circuit.
-    fn probe(&mut self, call: Call) -> LocalBoxFuture<'static, Result<LaneStream, Fault>> {
+    fn probe(&mut self, call: Call) -> Opening {
         self.is_probe = true;
         let (actor, adapter) = (self.endpoint.actor.clone(), Rc::clone(&self.adapter));
         Box::pin(async move {
@@ -362,12 +370,15 @@ impl Running {
         });
     }
 
-    /// The stream, to be drained to its usage; what is left of the call is over.
-    pub(super) fn into_stream(mut self) -> Option<(LaneStream, Place)> {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Running(stream) => Some((stream, self.place.take()?)),
-            State::Waiting(..) | State::Opening(_) | State::Over => None,
-        }
+    /// What is still to come, to be drained to its usage; the call itself is over.
+    pub(super) fn into_rest(mut self) -> Option<(Rest, Place)> {
+        let rest = match std::mem::replace(&mut self.state, State::Over) {
+            State::Opening(opening) => Rest::Opening(opening),
+            State::Running(stream) => Rest::Running(stream),
+            State::Waiting(..) | State::Over => return None,
+        };
+        // Without a place nothing was sent.
+        Some((rest, self.place.take()?))
     }
 }
 

@@ -3,39 +3,45 @@
 use std::time::Duration;
 
 use atp_protocol::adapter::Usage;
-use atp_protocol::estimate::Price;
+use atp_protocol::error::{Code, Fault};
+use atp_protocol::estimate::{Estimate, Price};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use super::call::{Running, at_least, priced};
-use crate::adapter::{LaneEvent, LaneStream, Place};
+use super::call::{Rest, Running, at_least, priced};
+use super::spend::NO_USAGE;
+use crate::adapter::{LaneEvent, Place};
 
 /// A call nobody waits for any more.
 pub(super) struct Drain {
     /// Whom it was sent to, by its place among the session's targets.
     pub(super) target: usize,
-    stream: LaneStream,
+    rest: Rest,
     /// Stays taken: the adapter is still at work.
     _place: Place,
     price: Price,
     /// What is known without reading on.
     so_far: Usage,
+    /// What is charged where nothing is heard of it.
+    all: Usage,
     bytes_max: u64,
     time_max: Duration,
 }
 
 impl Drain {
     /// `None` when the call had not begun or was over. `caps`: bytes and milliseconds.
-    pub(super) fn new(call: Running, price: Price, so_far: Usage, caps: (u64, u64)) -> Option<Self> {
+    pub(super) fn new(call: Running, price: Price, estimate: &Estimate, caps: (u64, u64)) -> Option<Self> {
         let target = call.target;
-        let (stream, place) = call.into_stream()?;
+        let (so_far, all) = (call.used(estimate), call.all(estimate));
+        let (rest, place) = call.into_rest()?;
         let time_max = Duration::from_millis(caps.1);
         Some(Self {
             target,
-            stream,
+            rest,
             _place: place,
             price,
             so_far,
+            all,
             bytes_max: caps.0,
             time_max,
         })
@@ -46,14 +52,24 @@ impl Drain {
         self.so_far
     }
 
-    /// Reads until the usage is known or a cap is reached; then what was counted stands.
-    pub(super) async fn run(mut self) -> Usage {
-        let time_max = self.time_max;
+    /// Reads until the usage is known or a cap is reached; then what was counted stands, or, where nothing was, all that
+    /// was held for the call (ADR-0005).
+    pub(super) async fn run(self) -> Usage {
+        let Self { price, all, .. } = self;
         let mut usage = self.so_far;
         let reading = async {
+            let mut stream = match self.rest {
+                Rest::Running(stream) => stream,
+                Rest::Opening(opening) => opening.await.inspect_err(|fault| {
+                    // Whoever refuses bills nothing; whoever did not answer in time may be at work.
+                    if fault.code != Code::Timeout {
+                        usage = NO_USAGE;
+                    }
+                })?,
+            };
             let mut bytes = 0;
-            while let Some(Ok(event)) = self.stream.next().await {
-                let metered = match event {
+            while let Some(event) = stream.next().await {
+                let metered = match event? {
                     LaneEvent::Forward {
                         bytes: piece,
                         out_tokens,
@@ -69,8 +85,8 @@ impl Drain {
                         partial.usage
                     }
                     LaneEvent::Final(last) => {
-                        usage = last.usage.map_or(usage, |metered| priced(self.price, metered));
-                        return;
+                        usage = last.usage.map_or(usage, |metered| priced(price, metered));
+                        return Ok(());
                     }
                     LaneEvent::Log { .. }
                     | LaneEvent::Question(_)
@@ -79,17 +95,20 @@ impl Drain {
                 };
                 match metered {
                     Some(metered) => {
-                        usage = at_least(self.price, priced(self.price, metered), usage.out_tokens);
+                        usage = at_least(price, priced(price, metered), usage.out_tokens);
                     }
-                    None => usage.usd_micros = self.price.cost(usage.in_tokens, usage.out_tokens),
+                    None => usage.usd_micros = price.cost(usage.in_tokens, usage.out_tokens),
                 }
                 if bytes > self.bytes_max {
-                    return;
+                    break;
                 }
             }
+            Ok::<(), Fault>(())
         };
-        // Out of time: what was counted stands.
-        let _ = timeout(time_max, reading).await;
-        usage
+        match timeout(self.time_max, reading).await {
+            Ok(Err(fault)) if fault.is_outcome_unknown => all,
+            Err(_) if usage.out_tokens == 0 => all,
+            Ok(_) | Err(_) => usage,
+        }
     }
 }

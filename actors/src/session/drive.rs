@@ -178,8 +178,7 @@ impl Drive {
                 // may have done it all.
                 let over = self.calls.swap_remove(at);
                 if fault.is_outcome_unknown {
-                    let target = &self.launched.targets[over.target];
-                    self.launched.spend.count(over.all(&target.estimate));
+                    self.count_all(&over);
                 } else if fault.code == Code::Timeout {
                     self.count(&over);
                 }
@@ -192,7 +191,10 @@ impl Drive {
             }
             Signal::Failed(fault) => {
                 let over = self.calls.swap_remove(at);
-                self.count(&over);
+                match fault.is_outcome_unknown {
+                    true => self.count_all(&over),
+                    false => self.count(&over),
+                }
                 let usage = over.reported();
                 Input::LaneFail { call, fault, usage }
             }
@@ -205,6 +207,12 @@ impl Drive {
     fn count(&mut self, call: &Running) {
         let target = &self.launched.targets[call.target];
         self.launched.spend.count(call.used(&target.estimate));
+    }
+
+    /// Counts a call of which nobody knows what it used.
+    fn count_all(&mut self, call: &Running) {
+        let target = &self.launched.targets[call.target];
+        self.launched.spend.count(call.all(&target.estimate));
     }
 
     /// The client has gone: nothing more is sent, what runs is cancelled, all is settled.
@@ -350,16 +358,23 @@ impl Drive {
         };
         let call = self.calls.swap_remove(at);
         let target = &self.launched.targets[call.target];
-        let used = call.used(&target.estimate);
         let bills_on = !target.endpoint.cancel_stops_billing && reason != CancelReason::TooBig;
+        let used = call.used(&target.estimate);
+        // An answer in one piece that took too long: it was worked at all the time, and nothing of it was seen.
+        let is_late = matches!(reason, CancelReason::TimedOut | CancelReason::Deadline);
+        let is_unseen = !self.launched.request.wants_stream && used.out_tokens == 0;
+        let charge = match is_late && is_unseen {
+            true => call.all(&target.estimate),
+            false => used,
+        };
         let is_billed = call.was_sent();
         let caps = (self.router.settings.drain_bytes, self.router.settings.drain_ms);
         let drain = bills_on
-            .then(|| Drain::new(call, target.price, used, caps))
+            .then(|| Drain::new(call, target.price, &target.estimate, caps))
             .flatten();
         match drain {
             Some(drain) => self.drains.push(drain),
-            None if is_billed => self.launched.spend.count(used),
+            None if is_billed => self.launched.spend.count(charge),
             None => {}
         }
     }

@@ -1,5 +1,6 @@
 //! One provider endpoint as its adapter uses it: addresses, credential, pool and the translation of failures.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,7 +157,10 @@ impl Endpoint {
             .traceparent
             .as_deref()
             .and_then(|trace| HeaderValue::from_str(trace).ok());
+        let is_sent = Cell::new(false);
         let request = || {
+            // It is asked for where there is a connection to send it on.
+            is_sent.set(true);
             let mut request = self.request(Method::POST, path.clone(), body.clone());
             let headers = [("idempotency-key", &key), ("traceparent", &trace)];
             for (name, value) in headers {
@@ -175,7 +179,11 @@ impl Endpoint {
         );
         let reply = feed
             .within(self.pool.send(request))
-            .await?
+            .await
+            .map_err(|late| match is_sent.get() {
+                true => feed.lost(late),
+                false => late,
+            })?
             .map_err(|error| self.refusal.unsent(&error))?;
         if reply.status().is_success() {
             feed.attach(reply);

@@ -68,8 +68,8 @@ impl Feed {
         };
         let piece = match timeout_at(self.due, reply.piece()).await {
             Ok(Ok(piece)) => piece,
-            Ok(Err(_)) => return Err(self.refusal.fault(Code::Adapter, "the answer broke off")),
-            Err(_) => return Err(self.late()),
+            Ok(Err(_)) => return Err(self.lost(self.refusal.fault(Code::Adapter, "the answer broke off"))),
+            Err(_) => return Err(self.lost(self.late())),
         };
         if self.is_stream {
             self.due = self.deadline.min(now() + self.waits.between_chunks);
@@ -87,7 +87,7 @@ impl Feed {
         while let Some(piece) = next {
             if all.len() + piece.len() > limit {
                 let what = format!("an answer over {limit} bytes; raise the adapter's limit or ask for less");
-                return Err(self.refusal.fault(Code::Adapter, what));
+                return Err(self.lost(self.refusal.fault(Code::Adapter, what)));
             }
             next = self.piece().await?;
             if all.is_empty() && next.is_none() {
@@ -96,6 +96,15 @@ impl Feed {
             all.extend_from_slice(&piece);
         }
         Ok(all.freeze())
+    }
+
+    /// A failure after the request was sent. Of an answer in one piece nobody knows how much was done; of a stream, what
+    /// came of it is known.
+    pub(super) fn lost(&self, fault: Fault) -> Fault {
+        match self.is_stream {
+            true => fault,
+            false => fault.outcome_unknown(),
+        }
     }
 
     /// Reads on to the end of the transfer, which frees the connection for the next call; gives up soon.

@@ -111,6 +111,55 @@ async fn silence_is_a_timeout_and_closes_the_connection() {
 }
 
 #[tokio::test]
+async fn what_was_done_for_an_answer_in_one_piece_that_is_lost_is_not_known() {
+    let big = COMPLETION.replace("Hello", &"x".repeat(5_000));
+    let half = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{";
+    let upstream = Upstream::start([
+        Script::silent(),
+        Script::raw(half).closed(),
+        Script::json("200 OK", &big),
+        Script::stream(&[HEL, LO]).cut(),
+        Script::json("400 Bad Request", "{}"),
+    ])
+    .await;
+    let adapter = adapter(&upstream, |settings| settings.limits.answer = 4_000);
+    let late = Call {
+        deadline_ms: 50,
+        ..forward(ASK)
+    };
+    for (call, is_unknown) in [
+        (late, true),
+        (forward(ASK), true),
+        (read(false), true),
+        // What came of a stream was counted, and whoever refuses bills nothing.
+        (forward(ASK_STREAM), false),
+        (forward(ASK), false),
+    ] {
+        let fault = run(&adapter, call).await.fault();
+        assert_eq!(fault.is_outcome_unknown, is_unknown, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_never_found_a_connection_is_known_to_have_done_nothing() {
+    let upstream = Upstream::start([Script::silent()]).await;
+    let adapter = adapter(&upstream, |settings| settings.limits.in_flight = 1);
+    let first = adapter.stream(forward(ASK));
+    let late = Call {
+        deadline_ms: 50,
+        ..forward(ASK)
+    };
+    tokio::select! {
+        biased;
+        _ = first => panic!("the upstream is silent"),
+        second = run(&adapter, late) => {
+            let fault = second.fault();
+            assert_eq!((fault.code, fault.is_outcome_unknown), (Code::Timeout, false), "{fault}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_endpoint_that_is_not_there_is_down() {
     let upstream = Upstream::start([]).await;
     let adapter = adapter(&upstream, |settings| {

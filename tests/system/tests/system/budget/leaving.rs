@@ -86,6 +86,25 @@ async fn a_client_that_leaves_a_whole_answer_is_settled() {
     .await;
 }
 
+/// Its usage is in the answer's body, which begins when the whole of it is there.
+#[tokio::test]
+async fn an_upstream_that_bills_on_is_waited_for_where_its_answer_has_not_begun() {
+    for (kind, path) in PATHS {
+        let mock = Mock::start();
+        let node = node(&mock, kind, false).await;
+        let key = node.unlimited().await;
+        let marker = format!("prompt_tokens=40 completion_tokens={TOKENS} delay_ms=500");
+        let body = ask("mock", &marker, 4 * TOKENS, false);
+        let under_way = until("the request to be under way", async || {
+            (mock.stats().await.in_flight == 1).then_some(())
+        });
+        abandon(node.post(path, body).key(&key), under_way).await;
+        let balance = node.settled("acme").await;
+        assert_eq!(number(&balance, "settled_tokens"), 40 + TOKENS, "{kind}");
+        assert_eq!(number(&balance, "unknown_tokens"), 0, "{kind}");
+    }
+}
+
 /// A request that waits for a slot holds budget too, as long as it may wait.
 #[tokio::test]
 async fn a_client_that_leaves_the_queue_holds_nothing() {

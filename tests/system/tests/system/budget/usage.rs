@@ -18,6 +18,22 @@ async fn what_is_not_reported_is_estimated_from_what_was_seen() {
     }
 }
 
+/// The provider did some of the work or all of it, and said so in the part that was lost.
+#[tokio::test]
+async fn a_whole_answer_that_breaks_off_is_charged_as_unknown() {
+    let (_mock, node) = node().await;
+    let key = node.unlimited().await;
+    let body = ask("mock-cut", "prompt_tokens=10 completion_tokens=30", 30, false);
+    node.chat(&key, body).send().await;
+    let balance = node.settled("acme").await;
+    assert!(number(&balance, "unknown_tokens") >= 40, "{balance}");
+    assert_eq!(
+        number(&balance, "settled_tokens"),
+        number(&balance, "unknown_tokens"),
+        "{balance}"
+    );
+}
+
 #[tokio::test]
 async fn a_report_beyond_the_hold_is_charged_up_to_the_limit_and_the_rest_is_told() {
     let (_mock, node) = node().await;
