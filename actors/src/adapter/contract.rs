@@ -67,7 +67,8 @@ pub struct Call {
     pub budget: Amount,
     /// Most output tokens the hold pays for; sent upstream when the request names no limit or a larger one.
     pub max_output_tokens: Option<u64>,
-    /// The same on every attempt, so that an upstream that knows idempotency does the work once.
+    /// Of this call alone: an upstream that knows idempotency does the work once when the same call reaches it twice, and
+    /// another lane's or a further attempt is other work.
     pub idempotency_key: Arc<str>,
     /// W3C `traceparent` to go on below: of this call's span, else the client's own.
     pub traceparent: Option<Arc<str>>,

@@ -338,7 +338,7 @@ impl Drive {
                 .max(1),
             budget: to.effective,
             max_output_tokens: launched.output_cap(to),
-            idempotency_key: request.id.as_str().into(),
+            idempotency_key: format!("{}.{}.{}", request.id, id.lane.0, id.attempt).into(),
             diversity_seed: launched.lanes[id.lane.0].clone.map(|clone| u64::from(clone.0)),
         };
         self.router.world.meter.requests.targets.increment(1);

@@ -1,8 +1,11 @@
 //! Idempotency keys.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
 use serde_json::{Value, json};
 
-use super::fixture::{Ask, Setup, TEXT, on_node, on_node_with};
+use super::fixture::{Ask, Manner, Scripted, Setup, TEXT, on_node, on_node_with};
 
 fn ask(node: &Setup, path: &str, body: &Value) -> Ask {
     node.ask("POST", path).header("idempotency-key", "k-1").json(body)
@@ -136,4 +139,25 @@ fn in_a_full_table_the_oldest_answer_gives_way() {
             }
         },
     );
+}
+
+/// An upstream that knows idempotency would answer a clone with the answer of another.
+#[test]
+fn every_call_of_a_request_reaches_its_upstream_under_a_key_of_its_own() {
+    const POLICY: &str =
+        "{ personas: { critic: { adapters: [\"noting-*\"] } }, policies: [{ id: default }] }";
+    on_node(async |node| {
+        let keys = Arc::new(Mutex::new(Vec::new()));
+        for name in ["noting-a", "noting-b"] {
+            Scripted::join(&node, name, Manner::Notes(Arc::clone(&keys))).await;
+        }
+        let applied = node.admin("PUT", "/v1/admin/policy").body(POLICY).send().await;
+        assert_eq!(applied.status(), 200, "{}", applied.text());
+        let asked = json!({ "prompt": TEXT, "personas": [{ "persona_id": "critic", "count": 3 }] });
+        ask(&node, "/v1/ask", &asked).send().await;
+        let keys = keys.lock().expect("nobody panics while noting").clone();
+        assert!(keys.len() > 3, "three clones and a fallback: {keys:?}");
+        let distinct: BTreeSet<&String> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len(), "{keys:?}");
+    });
 }
