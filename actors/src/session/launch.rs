@@ -251,7 +251,7 @@ pub(super) async fn launch(
             return Err(fault);
         }
     };
-    let layout = match cover(&mut spend, lay_out(router, &request, plan, &policy.set)).await {
+    let layout = match cover(&mut spend, lay_out(router, &request, plan, &policy.set, accepted)).await {
         Ok(layout) => layout,
         Err(fault) => {
             spend.release(&request).await;

@@ -10,7 +10,7 @@ use atp_protocol::error::{Code, Fault};
 use atp_protocol::estimate::Estimate;
 use atp_protocol::ids::{AdapterId, CloneId, LaneId};
 use atp_protocol::request::{AgentRequest, Dialect};
-use atp_protocol::units::Amount;
+use atp_protocol::units::{Amount, Millis};
 use atp_routing::fib::Candidate;
 use atp_routing::plan::{Lane, Need, Plan};
 use atp_routing::policy::PolicySet;
@@ -84,7 +84,7 @@ impl Targets<'_> {
     }
 }
 
-/// Lays out `plan`.
+/// Lays out `plan` of a request that was `accepted` then; its time runs from there.
 ///
 /// # Errors
 /// `ENOROUTE` when the adapters of all lanes have left, or those of a persona that must be heard.
@@ -93,6 +93,7 @@ pub(super) fn lay_out(
     request: &AgentRequest,
     plan: &Plan,
     policies: &PolicySet,
+    accepted: Millis,
 ) -> Result<Layout, Fault> {
     let mut targets = Targets {
         router,
@@ -153,7 +154,17 @@ pub(super) fn lay_out(
         .chain(&escalation)
         .map(|plan| plan.lane.clone())
         .collect();
-    let machine = ParallelSession::new(params(&router.settings, request, plan, lanes, escalation))?;
+    let left_ms = plan
+        .deadline_ms
+        .saturating_sub(router.world.now().since(accepted))
+        .max(1);
+    let machine = ParallelSession::new(params(
+        &router.settings,
+        request,
+        plan,
+        left_ms,
+        (lanes, escalation),
+    ))?;
     Ok(Layout {
         targets,
         prompts,
@@ -222,8 +233,8 @@ fn params(
     settings: &RouterSettings,
     request: &AgentRequest,
     plan: &Plan,
-    lanes: Vec<LanePlan>,
-    escalation: Vec<LanePlan>,
+    left_ms: u64,
+    (lanes, escalation): (Vec<LanePlan>, Vec<LanePlan>),
 ) -> SessionParams {
     let ids = SessionIds {
         session: request.session.clone(),
@@ -233,7 +244,7 @@ fn params(
     let policy = &plan.policy;
     let mut params = SessionParams::new(ids, lanes, request.tier);
     params.strategy = plan.strategy;
-    params.deadline_ms = plan.deadline_ms;
+    params.deadline_ms = left_ms;
     params.latency_slo_ms = Some(plan.slo_ms);
     params.thresholds.agree_min = policy.provisional.agree_min;
     params.thresholds.quorum_min = policy.provisional.quorum_min;
@@ -248,7 +259,7 @@ fn params(
     params.timers.first_chunk_ms = match request.wants_stream {
         true => settings.first_chunk_ms,
         // An answer in one piece comes when it is complete: it has all the time there is.
-        false => plan.deadline_ms,
+        false => left_ms,
     };
     params.wants_text = request.wants_stream;
     params.expose_lanes = request.meta.expose_lanes;

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod credentials;
+mod deadlines;
 mod fixture;
 mod metrics;
 mod operators;
