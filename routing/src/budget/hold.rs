@@ -49,7 +49,8 @@ pub struct Report {
 }
 
 impl Hold {
-    /// The hold of one request whose lanes are dispatched at once.
+    /// The hold of one request. It counts as dispatched while the request still queues: whoever runs it releases it when
+    /// nothing was sent, and after a crash nobody knows (ADR-0005).
     #[must_use]
     pub const fn request(account: AccountId, amount: Amount, expires_at: UnixMillis) -> Self {
         Self {
