@@ -163,6 +163,9 @@ pub struct LaneFinal {
     pub confidence: Option<f64>,
     /// What was used; `None` when the provider did not say, and the router's own count stands.
     pub usage: Option<Metered>,
+    /// Output tokens of what comes with this event, as far as the adapter can tell; counts where `usage` is `None`. `None`
+    /// leaves the count to the length of `text` and `tool_calls`.
+    pub out_tokens: Option<u32>,
     /// The model that answered.
     pub model: Option<String>,
     /// Why it ended, in the OpenAI words: `stop`, `length`, `tool_calls`, `content_filter`.

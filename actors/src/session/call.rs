@@ -278,8 +278,8 @@ impl Running {
         self.span.record("confidence", last.confidence);
         if let Some(metered) = last.usage {
             self.usage = Some(priced(self.price, metered));
-        } else if let Some(text) = &last.text {
-            self.seen_tokens += u64::from(guess(text));
+        } else {
+            self.seen_tokens += u64::from(last.out_tokens.unwrap_or_else(|| said(&last)));
         }
         LaneEnd {
             last_seq: Some(self.seq),
@@ -405,6 +405,16 @@ pub(super) fn at_least(price: Price, reported: Usage, seen_tokens: u64) -> Usage
         usd_micros: price.cost(reported.in_tokens, seen_tokens),
         source: UsageSource::Estimated,
     }
+}
+
+/// Tokens of what comes with the last event.
+fn said(last: &LaneFinal) -> u32 {
+    let text = last.text.as_deref().map_or(0, guess);
+    let calls = last
+        .tool_calls
+        .as_ref()
+        .map_or(0, |calls| guess(&calls.to_string()));
+    text.saturating_add(calls)
 }
 
 /// A quarter of the bytes, rounded up.

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use atp_actors::adapter::{LaneFinal, Metered};
 use atp_protocol::error::{Code, Fault};
+use memchr::memmem::Finder;
 
 use super::event::{StreamEvent, Usage};
+use crate::provider::count::{Key, OutputCount};
 use crate::provider::refusal::Refusal;
 use crate::provider::run::{Observe, Verdict};
 use crate::provider::sse::Event;
@@ -14,6 +16,7 @@ use crate::wire::anthropic::finish_reason;
 pub(in crate::provider) struct Observer {
     usage: Usage,
     is_done: bool,
+    output: OutputCount,
     end: LaneFinal,
     refusal: Refusal,
 }
@@ -23,6 +26,7 @@ impl Observer {
         Self {
             usage: Usage::default(),
             is_done: false,
+            output: OutputCount::default(),
             end: LaneFinal::default(),
             refusal,
         }
@@ -48,7 +52,7 @@ impl Observe for Observer {
             return Ok(Verdict::Forward(0));
         };
         match event.name {
-            b"content_block_delta" => return Ok(Verdict::Forward(1)),
+            b"content_block_delta" => return Ok(Verdict::Forward(self.output.piece(output_bytes(data)))),
             b"message_start" | b"message_delta" => self.parse(data),
             b"message_stop" => {
                 self.is_done = true;
@@ -75,4 +79,13 @@ impl Observe for Observer {
             ..std::mem::take(&mut self.end)
         })
     }
+}
+
+static TEXT: Key = Key::new(|| Finder::new("\"text\""));
+static THINKING: Key = Key::new(|| Finder::new("\"thinking\""));
+static INPUT: Key = Key::new(|| Finder::new("\"partial_json\""));
+
+/// Bytes of output in a delta.
+fn output_bytes(data: &[u8]) -> usize {
+    TEXT.bytes(data) + THINKING.bytes(data) + INPUT.bytes(data)
 }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::event::Usage;
+use crate::provider::count;
 use crate::wire::anthropic::finish_reason;
 
 /// What is looked at in a message that is forwarded.
@@ -20,6 +21,8 @@ struct Outline<'a> {
     stop_reason: Option<Cow<'a, str>>,
     #[serde(default)]
     usage: Option<Usage>,
+    #[serde(borrow, default)]
+    content: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +51,7 @@ enum Block {
 pub(super) fn forward(body: Bytes) -> Option<LaneFinal> {
     let outline: Outline<'_> = serde_json::from_slice(&body).ok()?;
     Some(LaneFinal {
+        out_tokens: outline.content.map(|content| count::whole(content.get().len())),
         usage: outline.usage.and_then(Usage::metered),
         model: outline.model.map(Cow::into_owned),
         finish_reason: outline

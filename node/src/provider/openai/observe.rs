@@ -1,12 +1,11 @@
 //! Looks at a stream that is forwarded, without parsing chunks that say nothing of interest.
 
-use std::sync::LazyLock;
-
 use atp_actors::adapter::{LaneFinal, Metered};
 use atp_protocol::error::{Code, Fault};
 use memchr::memmem::Finder;
 
 use super::chunk::Chunk;
+use crate::provider::count::{Key, OutputCount};
 use crate::provider::refusal::Refusal;
 use crate::provider::run::{Observe, Verdict};
 use crate::provider::sse::Event;
@@ -15,6 +14,7 @@ pub(in crate::provider) struct Observer {
     wants_usage: bool,
     has_begun: bool,
     is_done: bool,
+    output: OutputCount,
     end: LaneFinal,
     refusal: Refusal,
 }
@@ -25,6 +25,7 @@ impl Observer {
             wants_usage,
             has_begun: false,
             is_done: false,
+            output: OutputCount::default(),
             end: LaneFinal::default(),
             refusal,
         }
@@ -53,7 +54,7 @@ impl Observer {
                 self.end.finish_reason = Some(reason.into_owned());
             }
         }
-        Ok(Verdict::Forward(u32::from(has_output(data))))
+        Ok(Verdict::Forward(self.output.piece(output_bytes(data))))
     }
 }
 
@@ -75,7 +76,7 @@ impl Observe for Observer {
         {
             return self.parse(data);
         }
-        Ok(Verdict::Forward(u32::from(has_output(data))))
+        Ok(Verdict::Forward(self.output.piece(output_bytes(data))))
     }
 
     fn usage(&self) -> Option<Metered> {
@@ -93,31 +94,14 @@ impl Observe for Observer {
     }
 }
 
-/// A member's name, to be found without parsing.
-struct Key(LazyLock<Finder<'static>>);
-
-static ERROR: Key = Key(LazyLock::new(|| Finder::new("\"error\"")));
-static USAGE: Key = Key(LazyLock::new(|| Finder::new("\"usage\"")));
-static FINISH: Key = Key(LazyLock::new(|| Finder::new("\"finish_reason\"")));
+static ERROR: Key = Key::new(|| Finder::new("\"error\""));
+static USAGE: Key = Key::new(|| Finder::new("\"usage\""));
+static FINISH: Key = Key::new(|| Finder::new("\"finish_reason\""));
 /// Also `reasoning_content`.
-static CONTENT: Key = Key(LazyLock::new(|| Finder::new("content\"")));
-static ARGUMENTS: Key = Key(LazyLock::new(|| Finder::new("\"arguments\"")));
+static CONTENT: Key = Key::new(|| Finder::new("content\""));
+static ARGUMENTS: Key = Key::new(|| Finder::new("\"arguments\""));
 
-impl Key {
-    /// Whether a member of this name has another value than null and the empty string. Quotes inside of texts are
-    /// escaped, so that no text of the model can look like a member.
-    fn says_something(&self, data: &[u8]) -> bool {
-        self.0.find_iter(data).any(|at| {
-            let rest = data[at + self.0.needle().len()..].trim_ascii_start();
-            let Some(value) = rest.strip_prefix(b":").map(<[u8]>::trim_ascii_start) else {
-                return false;
-            };
-            !value.starts_with(b"null") && !value.starts_with(b"\"\"")
-        })
-    }
-}
-
-/// Whether a chunk holds a piece of output, one token as providers cut them.
-fn has_output(data: &[u8]) -> bool {
-    CONTENT.says_something(data) || ARGUMENTS.says_something(data)
+/// Bytes of output in a chunk, quotes and braces aside.
+fn output_bytes(data: &[u8]) -> usize {
+    CONTENT.bytes(data) + ARGUMENTS.bytes(data)
 }

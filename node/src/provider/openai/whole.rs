@@ -7,10 +7,12 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::chunk::Usage;
+use crate::provider::count;
 
-/// What is looked at in an answer that is forwarded. Its choices are read for their finish reason only.
+/// What is looked at in an answer that is forwarded. Its choices are read for their finish reason and their length only.
 #[derive(Deserialize)]
 struct Outline<'a> {
     #[serde(borrow, default)]
@@ -27,6 +29,8 @@ struct Outline<'a> {
 struct Finish<'a> {
     #[serde(borrow, default)]
     finish_reason: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    message: Option<&'a RawValue>,
 }
 
 /// The body as it came, with what it says of itself. Not if that is an error, which some servers send with status 200.
@@ -35,12 +39,12 @@ pub(super) fn forward(body: Bytes) -> Option<LaneFinal> {
     if outline.error.is_some() {
         return None;
     }
-    let reasons = outline
-        .choices
-        .unwrap_or_default()
-        .into_iter()
-        .find_map(|choice| choice.finish_reason);
+    let choices = outline.choices.unwrap_or_default();
+    let messages = choices.iter().filter_map(|choice| choice.message);
+    let output = messages.map(|message| message.get().len()).sum();
+    let reasons = choices.into_iter().find_map(|choice| choice.finish_reason);
     Some(LaneFinal {
+        out_tokens: Some(count::whole(output)),
         usage: outline.usage.and_then(Usage::metered),
         model: outline.model.map(Cow::into_owned),
         finish_reason: reasons.map(Cow::into_owned),

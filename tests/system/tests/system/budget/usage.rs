@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{ask, node, number};
+use crate::fixture::{Canned, Recorder, Setup};
 
 #[tokio::test]
 async fn what_is_not_reported_is_estimated_from_what_was_seen() {
@@ -12,8 +13,8 @@ async fn what_is_not_reported_is_estimated_from_what_was_seen() {
         let body = ask("mock-no-usage", "completion_tokens=30", 30, stream);
         node.chat(&key, body).send().await.ok();
         let settled = number(&node.settled("acme").await, "settled_tokens");
-        // About ten for the prompt; streamed tokens are counted, a whole text is measured.
-        let expected = if stream { 30..=60 } else { 8..=60 };
+        // About ten for the prompt; the mock says little in one piece.
+        let expected = if stream { 30..=400 } else { 15..=60 };
         assert!(expected.contains(&settled), "stream {stream}: {settled}");
     }
 }
@@ -32,6 +33,35 @@ async fn a_whole_answer_that_breaks_off_is_charged_as_unknown() {
         number(&balance, "unknown_tokens"),
         "{balance}"
     );
+}
+
+#[tokio::test]
+async fn much_text_in_one_piece_without_usage_is_charged_by_its_bytes() {
+    const BYTES: usize = 30_000;
+    let text = "word ".repeat(BYTES / 5);
+    let chunk = json!({ "choices": [{ "index": 0, "delta": { "content": text } }] });
+    let stop = json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] });
+    let whole = json!({
+        "choices": [{ "index": 0, "message": { "role": "assistant", "content": text }, "finish_reason": "stop" }],
+    });
+    let events = format!("data: {chunk}\n\ndata: {stop}\n\ndata: [DONE]\n\n");
+    for (stream, answer) in [
+        (true, Canned::events(&[&events])),
+        (false, Canned::json(whole.to_string())),
+    ] {
+        let provider = Recorder::start([answer]).await;
+        let node = Setup::new()
+            .provider("up", "openai", &provider.url, &["gpt"])
+            .start()
+            .await;
+        let key = node.unlimited().await;
+        node.chat(&key, ask("gpt", "", 8_000, stream)).send().await.ok();
+        let settled = number(&node.settled("acme").await, "settled_tokens");
+        assert!(
+            (7_500..8_000).contains(&settled),
+            "stream {stream}: {settled} tokens for {BYTES} bytes"
+        );
+    }
 }
 
 #[tokio::test]
