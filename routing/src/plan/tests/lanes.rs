@@ -330,7 +330,7 @@ fn the_adaptive_strategy_is_resolved_by_what_the_request_demands() {
 }
 
 #[test]
-fn the_built_in_policy_reviews_code_with_two_lanes_and_answers_auto() {
+fn the_built_in_policy_reviews_code_and_answers_auto() {
     let skill = |id: &str, skill: &str| {
         let skill = skill.to_owned();
         Adapter::new(id)
@@ -360,8 +360,12 @@ fn the_built_in_policy_reviews_code_with_two_lanes_and_answers_auto() {
     let mut review = ask();
     review.meta.task_type = Some("code_review".into());
     let plan = world(false).plan(&review);
-    assert_eq!(names(&plan), ["reviewer.local", "summarizer.local"]);
-    assert_eq!(plan.strategy, Strategy::UnionTiebreak);
+    assert_eq!(
+        names(&plan),
+        ["reviewer.local"],
+        "a summary corroborates no finding"
+    );
+    assert_eq!(plan.strategy, Strategy::FirstWin);
     assert_eq!(names(&world(false).plan(&ask())), ["summarizer.local"]);
     assert_eq!(names(&world(true).plan(&ask())), ["openai"]);
     assert_eq!(
