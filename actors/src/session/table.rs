@@ -1,8 +1,8 @@
 //! Which sessions there are and whose they are (atp.md section 1 and 13.4).
 //!
-//! Bounds: a session has at most [`STREAMS_MAX`] streams and a node at most [`SESSIONS_MAX`] sessions. At the first bound the
-//! stream is refused with `EWINDOW`; at the second the session idle longest is forgotten, and where none is idle the new one
-//! is refused likewise. An idle session is forgotten after [`IDLE_MS`], and its window after [`WINDOW_IDLE_MS`].
+//! Bounds: a session has at most [`STREAMS_MAX`] streams, a tenant at most [`TENANT_MAX`] sessions and a node at most
+//! [`SESSIONS_MAX`]. At the first bound the stream is refused with `EWINDOW`; at the others the session idle longest, of the tenant
+//! or of all, is forgotten, and where none is idle the new one is refused likewise. An idle session is forgotten after [`IDLE_MS`], and its window after [`WINDOW_IDLE_MS`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +22,9 @@ const STREAMS_MAX: usize = 256;
 /// Sessions of a node, idle ones included.
 const SESSIONS_MAX: usize = 65_536;
 
+/// Sessions of one tenant, idle ones included: a quarter, so that it takes several to shut the others out.
+const TENANT_MAX: usize = SESSIONS_MAX / 4;
+
 /// How long a session without streams keeps its tenant (`session.ttl_ms`).
 const IDLE_MS: u64 = 3_600_000;
 
@@ -40,8 +43,17 @@ struct Table {
     sessions: BTreeMap<SessionId, Entry>,
     /// Sessions without streams, idle longest first.
     idle: BTreeSet<(Millis, SessionId)>,
-    /// Those of them that still have a window.
+    tenants: BTreeMap<TenantId, Share>,
+    /// Idle ones that still have a window.
     warm: BTreeSet<(Millis, SessionId)>,
+}
+
+/// What a tenant has of them.
+#[derive(Default)]
+struct Share {
+    sessions: usize,
+    /// As [`Table::idle`].
+    idle: BTreeSet<(Millis, SessionId)>,
 }
 
 struct Entry {
@@ -148,7 +160,7 @@ impl Sessions {
             Arc::clone(entry.flow.get_or_insert_with(new))
         });
         let place = (idle_since, request.session.clone());
-        table.idle.remove(&place);
+        table.wake(tenant, &place);
         if is_shared {
             table.warm.remove(&place);
             world.meter.flow.windows.pruned.increment(table.prune(now));
@@ -192,8 +204,9 @@ impl Table {
     fn entry(&mut self, now: Millis, session: &SessionId, tenant: &TenantId) -> Result<&mut Entry, Fault> {
         self.forget_expired(now);
         if !self.sessions.contains_key(session) {
-            self.make_room()?;
-            self.idle.insert((now, session.clone()));
+            self.make_room(tenant)?;
+            self.rest(tenant, (now, session.clone()));
+            self.share(tenant).sessions += 1;
         }
         let entry = self.sessions.entry(session.clone()).or_insert_with(|| Entry {
             tenant: tenant.clone(),
@@ -209,11 +222,27 @@ impl Table {
     }
 
     fn forget_expired(&mut self, now: Millis) {
-        while let Some((since, _)) = self.idle.first()
+        while let Some((since, session)) = self.idle.first()
             && now.since(*since) > IDLE_MS
         {
-            self.forget_longest_idle();
+            self.forget(&session.clone());
         }
+    }
+
+    fn share(&mut self, tenant: &TenantId) -> &mut Share {
+        self.tenants.entry(tenant.clone()).or_default()
+    }
+
+    /// The session has no streams from now on.
+    fn rest(&mut self, tenant: &TenantId, place: (Millis, SessionId)) {
+        self.share(tenant).idle.insert(place.clone());
+        self.idle.insert(place);
+    }
+
+    /// The session has streams again.
+    fn wake(&mut self, tenant: &TenantId, place: &(Millis, SessionId)) {
+        self.share(tenant).idle.remove(place);
+        self.idle.remove(place);
     }
 
     /// Forgets windows of sessions that have been idle; returns how many.
@@ -231,24 +260,37 @@ impl Table {
         pruned
     }
 
-    fn make_room(&mut self) -> Result<(), Fault> {
-        let is_full = self.sessions.len() >= SESSIONS_MAX;
-        if is_full && !self.forget_longest_idle() {
-            return Err(Fault::new(
-                Code::Window,
-                "the node has as many sessions as it may; end one",
-            ));
-        }
+    /// A tenant at its share makes room among its own, and whoever comes when the table is full among all.
+    fn make_room(&mut self, tenant: &TenantId) -> Result<(), Fault> {
+        let share = self.tenants.get(tenant);
+        let idle = match share.filter(|share| share.sessions >= TENANT_MAX) {
+            Some(share) => &share.idle,
+            None if self.sessions.len() >= SESSIONS_MAX => &self.idle,
+            None => return Ok(()),
+        };
+        let Some((_, session)) = idle.first().cloned() else {
+            let detail = format!(
+                "there are as many sessions as there may be, {SESSIONS_MAX} on this node and {TENANT_MAX} of one tenant; \
+                 end one"
+            );
+            return Err(Fault::new(Code::Window, detail));
+        };
+        self.forget(&session);
         Ok(())
     }
 
-    fn forget_longest_idle(&mut self) -> bool {
-        let Some(place) = self.idle.pop_first() else {
-            return false;
+    fn forget(&mut self, session: &SessionId) {
+        let Some(entry) = self.sessions.remove(session) else {
+            return;
         };
+        let place = (entry.idle_since, session.clone());
+        self.wake(&entry.tenant, &place);
         self.warm.remove(&place);
-        self.sessions.remove(&place.1);
-        true
+        let share = self.share(&entry.tenant);
+        share.sessions -= 1;
+        if share.sessions == 0 {
+            self.tenants.remove(&entry.tenant);
+        }
     }
 
     fn leave(&mut self, now: Millis, session: &SessionId, request: &RequestId) {
@@ -261,14 +303,16 @@ impl Table {
         }
         // A session named after its only request is nobody's to come back to.
         if session.as_str() == request.as_str() {
-            self.sessions.remove(session);
+            self.forget(session);
             return;
         }
         entry.idle_since = now;
-        self.idle.insert((now, session.clone()));
+        let place = (now, session.clone());
         if entry.flow.is_some() {
-            self.warm.insert((now, session.clone()));
+            self.warm.insert(place.clone());
         }
+        let tenant = entry.tenant.clone();
+        self.rest(&tenant, place);
     }
 }
 
@@ -305,18 +349,35 @@ mod tests {
         assert_eq!(bind(IDLE_MS + 1, "evil"), Ok(()));
     }
 
+    fn bind_many(sessions: &Sessions, of: &str, count: usize) {
+        for n in 0..count {
+            let name = session(&format!("{of}{n}"));
+            sessions.bind(Millis(n as u64), &name, &tenant(of)).unwrap();
+        }
+    }
+
     #[test]
-    fn the_session_idle_longest_gives_way() {
+    fn of_a_full_node_the_session_idle_longest_gives_way() {
         let sessions = Sessions::default();
-        for n in 0..=SESSIONS_MAX {
-            let now = Millis(n as u64);
-            sessions
-                .bind(now, &session(&format!("s{n}")), &tenant("acme"))
-                .unwrap();
+        for of in ["a", "b", "c", "d"] {
+            bind_many(&sessions, of, TENANT_MAX);
         }
         assert_eq!(sessions.list(0).1, SESSIONS_MAX);
-        let now = Millis(SESSIONS_MAX as u64);
-        assert!(sessions.bind(now, &session("s0"), &tenant("evil")).is_ok());
-        assert!(sessions.bind(now, &session("s9"), &tenant("evil")).is_err());
+        let now = Millis(TENANT_MAX as u64);
+        sessions.bind(now, &session("new"), &tenant("new")).unwrap();
+        assert_eq!(sessions.list(0).1, SESSIONS_MAX);
+        assert!(sessions.bind(now, &session("a0"), &tenant("e")).is_ok());
+        assert!(sessions.bind(now, &session("c9"), &tenant("e")).is_err());
+    }
+
+    #[test]
+    fn a_tenant_at_its_share_makes_room_among_its_own() {
+        let sessions = Sessions::default();
+        sessions.bind(Millis(0), &session("s"), &tenant("calm")).unwrap();
+        bind_many(&sessions, "busy", TENANT_MAX * 2);
+        assert_eq!(sessions.list(0).1, TENANT_MAX + 1);
+        let now = Millis(TENANT_MAX as u64 * 2);
+        assert!(sessions.bind(now, &session("s"), &tenant("busy")).is_err());
+        assert!(sessions.bind(now, &session("busy0"), &tenant("calm")).is_ok());
     }
 }

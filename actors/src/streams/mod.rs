@@ -7,8 +7,8 @@
 //!
 //! Receives  frames, questions and cancellations of requests and connections; `Admitted` and `Happened` of its session; its tick
 //! Sends     requests to its router; `ToHolder` to the WebSocket that holds it
-//! When full as many streams as [`StreamSettings`] allows: the one that ended first gives way, and where none has, a new one is
-//!           refused with `EWINDOW`. As many bytes as it allows: what was read gives way, which those who come back learn as a
+//! When full as many streams as [`StreamSettings`] allows, a quarter of them of one tenant: the one that ended first, of that
+//!           tenant or of all, gives way, and where none has, a new one is refused with `EWINDOW`. As many bytes as it allows: what was read gives way, which those who come back learn as a
 //!           gap; what nobody read makes its session wait, which then takes its reader for gone. [`READERS_MAX`] readers a
 //!           stream: another is refused with `EWINDOW`
 //! Ends      `ttl_ms` after its last word, [`PARTED_MS`] after it where its client has said that it has that; `ttl_ms` after the

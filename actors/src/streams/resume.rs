@@ -76,17 +76,18 @@ impl KeptStream {
     /// Uses the token up, and gives the stream to whoever brought it.
     fn resume(&mut self, Resume { request, holder }: Resume) -> Result<Resumed, Fault> {
         let token = ResumeToken::parse(&request.resume_token).ok_or_else(|| Refusal::Unknown.fault())?;
-        let now = self.router.world.clock.unix();
-        let binding = self.binding();
-        self.tokens
-            .consume(now, token.hash(), &binding)
-            .map_err(Refusal::fault)?;
         let (first, kept) = self.history.snapshot();
         let has = Positions::of(&request.lanes);
         let replaying = kept.iter().filter(|event| has.lacks(event)).count() as u64;
         let gap = has.gap(&kept);
         let skipped = kept.iter().take_while(|event| has.has(event)).count() as u64;
+        // Before the token is used up: who finds no place may come again with it.
         let reader = read_from(&self.history, first + skipped)?;
+        let now = self.router.world.clock.unix();
+        let binding = self.binding();
+        self.tokens
+            .consume(now, token.hash(), &binding)
+            .map_err(Refusal::fault)?;
         self.replace(holder);
         Ok(Resumed {
             ack: ResumeAck {

@@ -16,6 +16,9 @@ use super::{Event, Forget, READERS_MAX, StreamSettings};
 use crate::history::{History, Pool, Reader, Unread};
 use crate::session::Router;
 
+/// Share of a node's streams that one tenant may have: a quarter, so that it takes several to shut the others out.
+const TENANT_SHARE: usize = 4;
+
 /// Streams by name. The tenant comes first: nobody finds, or can tell from none, what is another tenant's.
 pub struct Streams {
     pub(super) settings: StreamSettings,
@@ -45,6 +48,14 @@ pub struct Listed {
 
 fn name(tenant: &TenantId, key: &StreamKey) -> Name {
     (tenant.clone(), key.stream.clone(), key.session.clone())
+}
+
+fn lowest_session() -> SessionId {
+    SessionId::new("!").expect("the first visible character is a valid id")
+}
+
+fn lowest_stream() -> StreamId {
+    StreamId::new("!").expect("the first visible character is a valid id")
 }
 
 impl Streams {
@@ -78,7 +89,7 @@ impl Streams {
         let name = name(tenant, &opening.key);
         let mut inner = self.inner();
         inner.free(&name, opening.idempotency_key.as_deref())?;
-        inner.make_room(self.settings.streams_max)?;
+        inner.make_room(tenant, self.settings.streams_max)?;
         let history = History::new(self.settings.buffer_bytes, Unread::Keep, &self.pool);
         let listed = Arc::new(Listed {
             key: opening.key.clone(),
@@ -101,8 +112,7 @@ impl Streams {
         session: Option<&str>,
     ) -> Result<Arc<Listed>, Fault> {
         let inner = self.inner();
-        let lowest = SessionId::new("!").expect("the first visible character is a valid id");
-        let from = (tenant.clone(), stream.clone(), lowest);
+        let from = (tenant.clone(), stream.clone(), lowest_session());
         let mut found = inner
             .listed
             .range((Included(from), Unbounded))
@@ -173,16 +183,31 @@ impl Inner {
         Ok(())
     }
 
-    fn make_room(&mut self, streams_max: usize) -> Result<(), Fault> {
-        if self.listed.len() < streams_max {
+    /// A tenant at its share makes room among its own, and whoever comes when the table is full among all.
+    fn make_room(&mut self, tenant: &TenantId, streams_max: usize) -> Result<(), Fault> {
+        let share = streams_max.div_ceil(TENANT_SHARE);
+        let is_at_share = self.of(tenant).count() >= share;
+        if !is_at_share && self.listed.len() < streams_max {
             return Ok(());
         }
-        let Some((_, name)) = self.ended.first().cloned() else {
-            let detail = format!("{streams_max} streams are open on this node, as many as may; end one");
+        let mut ended = self.ended.iter().map(|(_, name)| name);
+        let Some(name) = ended.find(|(of, _, _)| !is_at_share || of == tenant).cloned() else {
+            let detail = format!(
+                "as many streams are open as may, {streams_max} on this node and {share} of one tenant; end one"
+            );
             return Err(Fault::new(Code::Window, detail));
         };
         self.forget(&name);
         Ok(())
+    }
+
+    /// The streams of a tenant.
+    fn of<'t>(&'t self, tenant: &'t TenantId) -> impl Iterator<Item = &'t Name> {
+        let from = (tenant.clone(), lowest_stream(), lowest_session());
+        let names = self.listed.range((Included(from), Unbounded));
+        names
+            .map(|(name, _)| name)
+            .take_while(move |(of, _, _)| of == tenant)
     }
 
     fn forget(&mut self, name: &Name) {

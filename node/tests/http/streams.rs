@@ -235,7 +235,7 @@ fn at_most_64_frames_are_taken_at_once() {
 #[test]
 fn the_stream_that_ended_first_gives_way_and_an_open_one_does_not() {
     on_node_with(
-        |config| config.resume.max_streams = 2,
+        |config| config.resume.max_streams = 8,
         async |node| {
             let waiting = node
                 .ask("POST", "/v1/streams")
@@ -252,6 +252,10 @@ fn the_stream_that_ended_first_gives_way_and_an_open_one_does_not() {
             assert_eq!(look(&waiting).await.status(), 200);
             let fourth = node.ask("POST", "/v1/streams").json(&json!({})).send().await;
             fourth.is_problem(429, "EWINDOW");
+            // A quarter is one tenant's; the others find room.
+            let stranger = format!("Bearer {}", node.stranger().await);
+            let theirs = node.ask("POST", "/v1/streams").header("authorization", &stranger);
+            assert_eq!(theirs.json(&json!({})).send().await.status(), 201);
         },
     );
 }
@@ -293,6 +297,30 @@ fn a_token_resumes_a_stream_once() {
         elsewhere.send().await.is_problem(410, "ERESUME");
         let next = json!({ "resume_token": back["resume_token"] });
         assert_eq!(ask.json(&next).send().await.json()["replaying"], numbered);
+    });
+}
+
+#[test]
+fn a_token_that_finds_no_place_to_read_is_still_good() {
+    on_node(async |node| {
+        let opened = node.ask("POST", "/v1/streams").json(&json!({})).send().await;
+        let stream = opened.json();
+        let mut readers = Vec::new();
+        for _ in 0..16 {
+            readers.push(node.ask("GET", &path(&stream, "/events")).events().await);
+        }
+        let body = json!({ "resume_token": stream["resume_token"] });
+        let resume = node.ask("POST", &path(&stream, "/resume")).json(&body);
+        resume.clone().send().await.is_problem(429, "EWINDOW");
+        drop(readers);
+        // The node notices sooner or later that they have gone.
+        let resumed = loop {
+            let answer = resume.clone().send().await;
+            if answer.status() != 429 {
+                break answer;
+            }
+        };
+        assert_eq!(resumed.status(), 200, "{}", resumed.text());
     });
 }
 
