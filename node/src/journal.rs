@@ -134,16 +134,22 @@ impl LedgerJournal {
     }
 }
 
+fn failed(error: WriteError) -> LogFailed {
+    match error {
+        WriteError::Full => LogFailed::Full,
+        other => LogFailed::Ended(other.to_string()),
+    }
+}
+
 impl LedgerLog for LedgerJournal {
     fn append(&mut self, records: &[Record]) -> Result<(), LogFailed> {
         self.encode(records);
         self.journal
             .append(Self::slices(&self.buffer, &self.ends))
-            .map_err(|error| LogFailed(error.to_string()))
+            .map_err(failed)
     }
 
     fn keep_durable(&mut self) -> Result<(), LogFailed> {
-        let failed = |error: WriteError| LogFailed(error.to_string());
         if let Ok(done) = self.io.done.try_recv() {
             self.io.is_busy = false;
             self.journal.end_sync(done).map_err(failed)?;
@@ -164,7 +170,7 @@ impl LedgerLog for LedgerJournal {
         self.encode(snapshot);
         self.journal
             .checkpoint(Self::slices(&self.buffer, &self.ends))
-            .map_err(|error| LogFailed(error.to_string()))?;
+            .map_err(failed)?;
         self.snapshot_bytes = self.journal.len();
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::AccountId;
 use atp_protocol::units::{Amount, UnixMillis};
@@ -35,7 +35,7 @@ pub trait LedgerLog: Send {
     /// Writes records in order. When it returns they survive the end of the process.
     ///
     /// # Errors
-    /// [`LogFailed`]; nothing may be promised any more.
+    /// [`LogFailed`]; none of them is written.
     fn append(&mut self, records: &[Record]) -> Result<(), LogFailed>;
 
     /// Keeps what was written durable against power loss, without waiting for the disk; called every few milliseconds.
@@ -50,14 +50,20 @@ pub trait LedgerLog: Send {
     /// Replaces everything written so far by `snapshot`.
     ///
     /// # Errors
-    /// [`LogFailed`].
+    /// [`LogFailed`]; what was written before stands.
     fn checkpoint(&mut self, snapshot: &[Record]) -> Result<(), LogFailed>;
 }
 
 /// The journal cannot be written.
 #[derive(Debug, thiserror::Error)]
-#[error("the ledger journal cannot be written: {0}")]
-pub struct LogFailed(pub String);
+pub enum LogFailed {
+    /// The disk is full: it may be tried again.
+    #[error("the disk of the ledger journal is full; free some space")]
+    Full,
+    /// Nothing may be promised any more.
+    #[error("the ledger journal cannot be written: {0}")]
+    Ended(String),
+}
 
 /// The accounts of this node.
 pub struct Ledger {
@@ -69,6 +75,8 @@ pub struct Ledger {
     sync_interval: Duration,
     applied: u64,
     failed: bool,
+    /// The last attempt found the disk full.
+    is_full: bool,
     tenants: Tenants,
 }
 
@@ -91,6 +99,7 @@ impl Ledger {
             sync_interval,
             applied,
             failed: false,
+            is_full: false,
             tenants: Tenants::default(),
         }
     }
@@ -101,9 +110,9 @@ impl Ledger {
             return Err(unavailable());
         }
         if let Err(failure) = self.log.append(records) {
-            self.fail(&failure);
-            return Err(unavailable());
+            return Err(self.fail(&failure));
         }
+        self.is_full = false;
         self.world
             .meter
             .money
@@ -125,7 +134,11 @@ impl Ledger {
         UnixMillis(self.world.clock.unix().0.saturating_add(self.hold_ttl_ms))
     }
 
-    fn tick(&mut self) {
+    fn tick(&mut self, context: &mut Context<Self>) {
+        if self.failed {
+            // Readiness sees it go.
+            return context.stop();
+        }
         let expires_at = self.expires_at();
         let expired = self
             .ledger
@@ -137,7 +150,7 @@ impl Ledger {
             let _ = self.commit(&expired);
             self.holders.prune();
         }
-        if !self.failed && self.log.wants_checkpoint() {
+        if !self.failed && !self.is_full && self.log.wants_checkpoint() {
             let _ = self.checkpoint();
         }
     }
@@ -151,21 +164,31 @@ impl Ledger {
         if !self.failed
             && let Err(failure) = self.log.keep_durable()
         {
-            self.fail(&failure);
+            // Told here; who asks next is told as well.
+            let _ = self.fail(&failure);
         }
     }
 
-    fn fail(&mut self, failure: &LogFailed) {
-        error!(%failure, "no more requests are accounted for; the node must be restarted");
-        self.failed = true;
+    /// What whoever asked is to be told.
+    fn fail(&mut self, failure: &LogFailed) -> Fault {
+        match failure {
+            LogFailed::Full => {
+                if !std::mem::replace(&mut self.is_full, true) {
+                    error!(%failure, "no requests are accounted for until there is");
+                }
+                Fault::new(Code::Internal, failure.to_string())
+            }
+            LogFailed::Ended(_) => {
+                error!(%failure, "no more requests are accounted for; the node must be restarted");
+                self.failed = true;
+                unavailable()
+            }
+        }
     }
 
     fn checkpoint(&mut self) -> Result<(), Fault> {
-        self.log.checkpoint(&self.ledger.snapshot()).map_err(|failure| {
-            error!(%failure, "no more requests are accounted for; the node must be restarted");
-            self.failed = true;
-            unavailable()
-        })
+        let written = self.log.checkpoint(&self.ledger.snapshot());
+        written.map_err(|failure| self.fail(&failure))
     }
 
     fn view(&self, id: &AccountId) -> Option<AccountView> {
@@ -193,7 +216,7 @@ impl Actor for Ledger {
     fn started(&mut self, context: &mut Context<Self>) {
         context.set_mailbox_capacity(MAILBOX);
         self.tenants.begin(&self.world.meter.money, &self.ledger);
-        context.run_interval(TICK, |ledger, _| ledger.tick());
+        context.run_interval(TICK, Self::tick);
         context.run_interval(PUBLISH, |ledger, _| ledger.publish());
         context.run_interval(self.sync_interval, |ledger, _| ledger.keep_durable());
     }
@@ -306,5 +329,78 @@ impl Handler<Checkpoint> for Ledger {
 
     fn handle(&mut self, _: Checkpoint, _: &mut Context<Self>) -> Self::Result {
         self.checkpoint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::LocalSet;
+
+    use super::*;
+    use crate::environment::testing::world;
+    use crate::ledger::testing::{hold, ledger_over, put};
+
+    const AMOUNT: Amount = Amount {
+        tokens: 1,
+        usd_micros: 1,
+    };
+
+    /// Fails as told, once; takes everything else.
+    struct Failing(Option<LogFailed>);
+
+    impl LedgerLog for Failing {
+        fn append(&mut self, _: &[Record]) -> Result<(), LogFailed> {
+            self.0.take().map_or(Ok(()), Err)
+        }
+
+        fn keep_durable(&mut self) -> Result<(), LogFailed> {
+            Ok(())
+        }
+
+        fn wants_checkpoint(&self) -> bool {
+            false
+        }
+
+        fn checkpoint(&mut self, _: &[Record]) -> Result<(), LogFailed> {
+            Ok(())
+        }
+    }
+
+    async fn refused(ledger: &crate::ledger::LedgerHandle) -> Fault {
+        let id = AccountId::new("t").unwrap();
+        let made = ledger.put(id, None, budget::Limits::default()).await;
+        made.expect_err("the journal takes nothing")
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_what_may_be_tried_again_and_the_ledger_goes_on() {
+        LocalSet::new()
+            .run_until(async {
+                let ledger = ledger_over(Box::new(Failing(Some(LogFailed::Full))), world().0);
+                assert!(refused(&ledger).await.retry().is_retryable());
+                put(&ledger, AMOUNT).await;
+                drop(hold(&ledger, "h", AMOUNT).await);
+                assert!(ledger.is_alive());
+            })
+            .await;
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_failed_ends_the_ledger() {
+        LocalSet::new()
+            .run_until(async {
+                let ended = LogFailed::Ended("no such device".to_owned());
+                let ledger = ledger_over(Box::new(Failing(Some(ended))), world().0);
+                assert!(!refused(&ledger).await.retry().is_retryable());
+                refused(&ledger).await;
+                let ending = async {
+                    while ledger.is_alive() {
+                        tokio::time::sleep(TICK).await;
+                    }
+                };
+                let over = tokio::time::timeout(TICK * 20, ending).await;
+                over.expect("readiness sees the end");
+            })
+            .await;
     }
 }

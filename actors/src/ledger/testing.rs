@@ -35,11 +35,15 @@ impl LedgerLog for Forgetful {
 
 /// A running ledger with the account of [`hold`], which has this limit.
 pub(crate) async fn ledger(world: World, limit: Amount) -> LedgerHandle {
-    let times = (HOLD_TTL_MS, Duration::from_secs(1));
-    let actor = Ledger::new(budget::Ledger::default(), 0, Box::new(Forgetful), world, times);
-    let ledger = LedgerHandle::new(actor.start());
+    let ledger = ledger_over(Box::new(Forgetful), world);
     put(&ledger, limit).await;
     ledger
+}
+
+/// A running ledger without accounts over this journal.
+pub(crate) fn ledger_over(log: Box<dyn LedgerLog>, world: World) -> LedgerHandle {
+    let times = (HOLD_TTL_MS, Duration::from_secs(1));
+    LedgerHandle::new(Ledger::new(budget::Ledger::default(), 0, log, world, times).start())
 }
 
 /// Replaces the limit of the account.
