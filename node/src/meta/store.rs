@@ -11,7 +11,7 @@ use atp_actors::registry::RegistryHandle;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::{AccountId, TenantId};
 use atp_protocol::units::Tier;
-use atp_routing::policy::Lint;
+use atp_routing::policy::{Lint, PolicySet};
 use tokio::sync::watch;
 
 use super::Status;
@@ -26,6 +26,8 @@ const LABEL_MAX: usize = 200;
 pub struct Meta {
     keys: ArcSwap<KeyTable>,
     log: Mutex<Log>,
+    /// Held while a policy document is kept and put in force.
+    applying: tokio::sync::Mutex<()>,
     /// Accounts.
     pub ledger: LedgerHandle,
     /// Policy and adapters in force.
@@ -68,6 +70,7 @@ impl Meta {
         Self {
             keys: ArcSwap::from_pointee(recovered.keys),
             log: Mutex::new(recovered.log),
+            applying: tokio::sync::Mutex::default(),
             ledger,
             registry,
             world,
@@ -139,15 +142,18 @@ impl Meta {
         }
     }
 
-    /// Puts a policy document in force, on this node and after a restart.
+    /// Puts a policy document in force, on this node and after a restart; one after the other, as they come.
     ///
     /// # Errors
-    /// The document's problems; the one in force stays.
+    /// The document's problems, or that it cannot be kept; the one in force stays.
     pub async fn apply_policy(&self, text: String) -> Result<(u64, u64), PolicyError> {
-        let versions = self.registry.load_policy(text.clone()).await??;
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.append(&Record::Policy { text })?;
-        Ok(versions)
+        let _in_turn = self.applying.lock().await;
+        // One that the registry is going to reject, and to remember so, is not kept.
+        if PolicySet::parse(&text).is_ok() {
+            let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.append(&Record::Policy { text: text.clone() })?;
+        }
+        Ok(self.registry.load_policy(text).await??)
     }
 
     /// Refuses new work from now on.
