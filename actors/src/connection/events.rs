@@ -1,8 +1,8 @@
 //! What an agent says on one call, on its way to whoever made the call.
 //!
-//! Nothing that was said is lost, the end least of all: what has come is always taken. With [`EVENTS_MAX`] unread there is no
-//! [`room`](Events::room), and the agent's connection reads nothing until there is. Beyond that only what one frame brings
-//! is held.
+//! Nothing that was said is lost, the end least of all: what has come is always taken. With [`EVENTS_MAX`] unread, or as many
+//! times [`PLACE_BYTES`], there is no [`room`](Events::room), and the agent's connection reads nothing until there is. Beyond
+//! that only what one frame brings is held.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,6 +17,9 @@ use crate::adapter::LaneEvent;
 
 /// Unread events of one call.
 const EVENTS_MAX: usize = 256;
+
+/// Text that takes the place of an event.
+const PLACE_BYTES: usize = 4 << 10;
 
 type Event = Result<LaneEvent, Fault>;
 
@@ -53,7 +56,10 @@ pub(super) fn events() -> (Events, Unread) {
 impl Events {
     /// Passes an event on; `false` when nobody waits for it any more.
     pub(super) fn say(&self, event: Event) -> bool {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        let free = u32::try_from(self.places.available_permits()).unwrap_or(u32::MAX);
+        let place = Arc::clone(&self.places)
+            .try_acquire_many_owned(free.min(places(&event)))
+            .ok();
         self.said.send((event, place)).is_ok()
     }
 
@@ -62,6 +68,18 @@ impl Events {
         let places = Arc::clone(&self.places);
         async move { drop(places.acquire().await) }
     }
+}
+
+/// How many places an event takes: one, and more for much text.
+fn places(event: &Event) -> u32 {
+    let bytes = match event {
+        Ok(LaneEvent::Partial(partial)) => partial.text.len(),
+        Ok(LaneEvent::Log { text, .. }) => text.len(),
+        Ok(LaneEvent::Forward { bytes, .. }) => bytes.len(),
+        Ok(LaneEvent::Final(last)) => last.text.as_ref().map_or(0, String::len),
+        Ok(LaneEvent::Status(_) | LaneEvent::Question(_) | LaneEvent::Congested) | Err(_) => 0,
+    };
+    u32::try_from(1 + bytes / PLACE_BYTES).unwrap_or(u32::MAX)
 }
 
 impl Stream for Unread {
@@ -84,6 +102,7 @@ mod tests {
     use futures_util::{FutureExt, StreamExt};
 
     use super::*;
+    use crate::adapter::Partial;
 
     fn congested() -> Event {
         Ok(LaneEvent::Congested)
@@ -105,6 +124,23 @@ mod tests {
         let rest: Vec<Event> = unread.collect().now_or_never().expect("all is there");
         assert_eq!(rest.len(), EVENTS_MAX);
         assert!(matches!(rest.last(), Some(Ok(LaneEvent::Final(_)))));
+    }
+
+    #[test]
+    fn large_events_take_the_room_of_many() {
+        let (events, mut unread) = events();
+        let large = || {
+            Ok(LaneEvent::Partial(Partial {
+                text: "x".repeat(EVENTS_MAX / 2 * PLACE_BYTES),
+                ..Partial::default()
+            }))
+        };
+        assert!(events.say(large()));
+        assert!(events.room().now_or_never().is_some());
+        assert!(events.say(large()));
+        assert!(events.room().now_or_never().is_none());
+        assert!(unread.next().now_or_never().is_some());
+        assert!(events.room().now_or_never().is_some());
     }
 
     #[test]
