@@ -16,8 +16,9 @@ use atp_routing::reconcile;
 use atp_routing::session::{Call as CallId, Chunk, LaneEnd, Piece};
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Sleep;
-use tracing::Span;
+use tracing::{Span, warn};
 
+use super::believable::believable;
 use crate::adapter::{
     Adapter, AskProbe, Call, Endpoint, Finished, Gate, LaneEvent, LaneFinal, LaneStream, Metered, Place,
 };
@@ -262,7 +263,7 @@ impl Running {
         self.seq += 1;
         self.seen_tokens += seen;
         if let Some(metered) = usage {
-            self.usage = Some(priced(self.price, metered));
+            self.meter(metered);
         }
         Signal::Chunk(Chunk {
             seq: self.seq,
@@ -273,11 +274,28 @@ impl Running {
         })
     }
 
+    /// Takes the adapter's word on usage, as far as it can be believed.
+    fn meter(&mut self, reported: Metered) {
+        let metered = believable(reported, self.effective);
+        let is_told = self
+            .usage
+            .is_some_and(|usage| usage.source == UsageSource::Unknown);
+        if metered != reported && !is_told {
+            warn!(
+                adapter = %self.endpoint.name.id,
+                ?reported,
+                ?metered,
+                "a report of usage cannot be true and is cut; look at the provider"
+            );
+        }
+        self.usage = Some(priced(self.price, metered));
+    }
+
     fn end(&mut self, last: LaneFinal) -> LaneEnd {
         self.is_ended = true;
         self.span.record("confidence", last.confidence);
         if let Some(metered) = last.usage {
-            self.usage = Some(priced(self.price, metered));
+            self.meter(metered);
         } else {
             self.seen_tokens += u64::from(last.out_tokens.unwrap_or_else(|| said(&last)));
         }

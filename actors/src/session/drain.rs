@@ -8,6 +8,7 @@ use atp_protocol::estimate::{Estimate, Price};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
+use super::believable::believable;
 use super::call::{Rest, Running, at_least, priced};
 use super::spend::NO_USAGE;
 use crate::adapter::{LaneEvent, Place};
@@ -85,7 +86,9 @@ impl Drain {
                         partial.usage
                     }
                     LaneEvent::Final(last) => {
-                        usage = last.usage.map_or(usage, |metered| priced(price, metered));
+                        usage = last
+                            .usage
+                            .map_or(usage, |metered| priced(price, believable(metered, all.amount())));
                         return Ok(());
                     }
                     LaneEvent::Log { .. }
@@ -95,7 +98,11 @@ impl Drain {
                 };
                 match metered {
                     Some(metered) => {
-                        usage = at_least(price, priced(price, metered), usage.out_tokens);
+                        usage = at_least(
+                            price,
+                            priced(price, believable(metered, all.amount())),
+                            usage.out_tokens,
+                        );
                     }
                     None => usage.usd_micros = price.cost(usage.in_tokens, usage.out_tokens),
                 }

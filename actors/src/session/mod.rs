@@ -15,6 +15,7 @@
 //! cost, and the hold is settled all the same.
 
 mod actor;
+mod believable;
 mod call;
 mod drain;
 mod drive;

@@ -109,3 +109,22 @@ async fn what_comes_after_the_end_is_neither_passed_on_nor_charged() {
     assert_eq!(number(&node.settled("acme").await, "settled_tokens"), 30);
     node.chat(&key, ask("mock", "", 5, false)).send().await.ok();
 }
+
+#[tokio::test]
+async fn a_report_that_cannot_be_true_is_cut_and_counted_as_unknown() {
+    let absurd = format!(
+        r#"{{"choices":[{{"index":0,"message":{{"role":"assistant","content":"hi"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":7,"completion_tokens":{}}}}}"#,
+        u64::MAX
+    );
+    let recorder = Recorder::start([Canned::json(absurd)]).await;
+    let node = Setup::new()
+        .provider("up", "openai", &recorder.url, &["mock"])
+        .start()
+        .await;
+    let key = node.unlimited().await;
+    node.chat(&key, ask("mock", "", 50, false)).send().await.ok();
+    let balance = node.settled("acme").await;
+    let settled = number(&balance, "settled_tokens");
+    assert!(settled < 10_000_000, "{balance}");
+    assert_eq!(number(&balance, "unknown_tokens"), settled, "{balance}");
+}
