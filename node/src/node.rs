@@ -42,6 +42,12 @@ const DECISIONS_MAX: usize = 4_096;
 /// How often distributions are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// How long streams that were cut may take to settle, beside what is read on for usage.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// How long clients may take for the last bytes of their replies.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -109,6 +115,7 @@ pub struct NodeHandle {
     arbiters: Option<Arbiters>,
     exec: Exec,
     drain: Duration,
+    settling: Duration,
     shared: Arc<Shared>,
 }
 
@@ -194,7 +201,7 @@ impl Node {
             let (router_settings, shared) = (Arc::clone(&router_settings), Arc::clone(&shared));
             let frames = Arc::clone(&frames);
             let personas = Arc::downgrade(&registry.personas);
-            let share = (shard, exec.len());
+            let (share, stop) = ((shard, exec.len()), stopping.clone());
             exec.run(shard, move || {
                 tokio::task::spawn_local(persona::keep(personas, world.clone(), share));
                 let router = Router::new(
@@ -212,7 +219,7 @@ impl Node {
                     settings,
                     frames,
                 });
-                tokio::task::spawn_local(serve(surface, connections, tls, times));
+                tokio::task::spawn_local(serve(surface, connections, tls, times, stop));
             })
             .await?;
         }
@@ -224,6 +231,7 @@ impl Node {
         tokio::task::spawn_local(acceptor.run(stopping.clone()));
         tokio::task::spawn_local(upkeep(exposition, Arc::clone(&environment.clock), stopping));
         let drain = Duration::from_millis(config.node.drain_timeout_ms);
+        let settling = SETTLING + Duration::from_millis(config.budget.drain_ms);
         Ok(NodeHandle {
             api,
             meta,
@@ -231,27 +239,34 @@ impl Node {
             arbiters,
             exec,
             drain,
+            settling,
             shared,
         })
     }
 }
 
 impl NodeHandle {
-    /// Ends in order: refuses new work, lets what runs finish within the drain time, writes a snapshot of the ledger.
+    /// Ends in order: refuses new work, lets what runs finish within the drain time, cuts and settles the rest, closes the
+    /// connections, writes a snapshot of the ledger.
     pub async fn stop(self) {
         self.meta.drain();
-        let _ = self.stop.send(true);
-        let idle = async {
-            while self.shared.load.streams() > 0 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        if tokio::time::timeout(self.drain, idle).await.is_err() {
+        let load = &self.shared.load;
+        if !self.is_idle_within(self.drain).await {
             tracing::warn!(
-                streams = self.shared.load.streams(),
+                streams = load.streams(),
                 "drain time is over; what still runs is cut"
             );
+            load.cut();
+            if !self.is_idle_within(self.settling).await {
+                tracing::warn!(
+                    streams = load.streams(),
+                    "not all streams settled; their holds lapse with budget.hold_ttl_ms"
+                );
+            }
         }
+        self.stop.send_replace(true);
+        // Who does not read loses the end of its reply.
+        let _ = tokio::time::timeout(LAST_WORDS, self.stop.closed()).await;
         if let Err(fault) = self.meta.ledger.checkpoint().await {
             tracing::warn!(%fault, "the ledger keeps its journal; the next start reads it");
         }
@@ -260,6 +275,15 @@ impl NodeHandle {
         if let Some(arbiters) = self.arbiters {
             arbiters.stop();
         }
+    }
+
+    async fn is_idle_within(&self, time: Duration) -> bool {
+        let idle = async {
+            while self.shared.load.streams() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(time, idle).await.is_ok()
     }
 }
 

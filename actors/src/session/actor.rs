@@ -5,18 +5,21 @@
 //! When full the table of sessions refuses a stream with `EWINDOW`, and another tenant's with `ESEC`
 //! Ends      when its last stream has
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
-use atp_protocol::error::Fault;
+use atp_protocol::error::{Code, Fault};
 use atp_protocol::request::AgentRequest;
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use super::drive::Drive;
-use super::launch::launch;
+use super::launch::{Launched, launch};
 use super::log;
-use super::{Opened, Repeat, Router};
+use super::window::SessionFlow;
+use super::{Facts, Opened, Repeat, Router};
 use crate::metrics::Held;
 use crate::spans;
 
@@ -65,6 +68,31 @@ impl Drop for Leave {
     }
 }
 
+/// Launches, and gives the place in the queue up when the caller has `left` or the node leaves.
+async fn launch_unless(
+    left: oneshot::Receiver<()>,
+    router: &Rc<Router>,
+    request: &Arc<AgentRequest>,
+    flow: Option<&Arc<SessionFlow>>,
+    span: &Span,
+) -> Result<(Facts, Launched), Fault> {
+    let (stays, leaves) = oneshot::channel();
+    let mut launching = pin!(launch(router, Arc::clone(request), flow, span, leaves));
+    tokio::select! {
+        biased;
+        launched = &mut launching => launched,
+        _ = left => {
+            drop(stays);
+            launching.await
+        }
+        () = router.shared.load.is_cut() => {
+            drop(stays);
+            let too_late = |_| Fault::new(Code::Draining, "the node left before the request had its turn");
+            launching.await.map_err(too_late)
+        }
+    }
+}
+
 impl Handler<Open> for Session {
     type Result = ResponseFuture<Result<Opened, Fault>>;
 
@@ -81,7 +109,7 @@ impl Handler<Open> for Session {
             }
             let accepted = router.world.now();
             let flow = presence.flow.as_ref();
-            let launched = launch(&router, Arc::clone(&request), flow, &span, left).await;
+            let launched = launch_unless(left, &router, &request, flow, &span).await;
             let (facts, launched) = launched.inspect_err(|fault| {
                 spans::request::fail(&span, fault);
                 let elapsed = router.world.now().since(accepted);

@@ -12,7 +12,8 @@ use atp_protocol::adapter::Usage;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::units::{Amount, Millis};
 use atp_routing::session::{Action, Call as CallId, CancelReason, Input, LaneIx, Piece, Step};
-use futures_util::future::join_all;
+use futures_util::FutureExt;
+use futures_util::future::{Fuse, LocalBoxFuture, join_all};
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep, timeout};
 use tracing::Span;
@@ -37,6 +38,8 @@ pub(super) struct Drive {
     out: mpsc::Sender<Output>,
     timer: Pin<Box<Sleep>>,
     timer_at: Option<Millis>,
+    /// The node leaves; ends once.
+    cut: Fuse<LocalBoxFuture<'static, ()>>,
     pub(super) has_output: bool,
     has_left: bool,
     is_finished: bool,
@@ -52,6 +55,7 @@ enum Woken {
     Call(usize, Signal),
     Left,
     Preempted,
+    Cut,
     Time,
 }
 
@@ -66,6 +70,7 @@ impl Drive {
             false => Span::none(),
         };
         let _counted = Held::by(&router.world.meter.requests.parallel_sessions);
+        let cut = router.shared.load.is_cut().boxed_local().fuse();
         let drive = Box::new(Self {
             calls: Vec::with_capacity(launched.first_lanes),
             router,
@@ -75,6 +80,7 @@ impl Drive {
             out,
             timer: Box::pin(sleep(Duration::ZERO)),
             timer_at: None,
+            cut,
             has_output: false,
             has_left: false,
             is_finished: false,
@@ -111,6 +117,7 @@ impl Drive {
                 Woken::Call(at, signal) => self.take(at, signal).await,
                 Woken::Left => self.leave(),
                 Woken::Preempted => self.pending.push_back(Input::Preempt),
+                Woken::Cut => self.pending.push_back(Input::Drain),
                 Woken::Time => self.pending.push_back(Input::Tick),
             }
         }
@@ -132,6 +139,7 @@ impl Drive {
             out,
             timer,
             timer_at,
+            cut,
             router,
             has_left,
             launched,
@@ -147,6 +155,7 @@ impl Drive {
         });
         tokio::select! {
             biased;
+            () = cut => Woken::Cut,
             (at, signal) = lanes => Woken::Call(at, signal),
             () = out.closed(), if !*has_left => Woken::Left,
             () = preempted(&mut launched.slot) => Woken::Preempted,

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::watch;
+
 use crate::metrics::{Held, Meter};
 
-/// Streams running.
+/// Streams running, and whether they may go on.
 #[derive(Debug, Default)]
 pub struct Load {
     streams: AtomicUsize,
+    is_cut: watch::Sender<bool>,
 }
 
 impl Load {
@@ -16,6 +19,22 @@ impl Load {
     #[must_use]
     pub fn streams(&self) -> usize {
         self.streams.load(Ordering::Relaxed)
+    }
+
+    /// Ends every stream, for good: each is told `EDRAINING` and settled by what it used.
+    pub fn cut(&self) {
+        self.is_cut.send_replace(true);
+    }
+
+    /// Resolves when streams may not go on.
+    pub(super) fn is_cut(&self) -> impl Future<Output = ()> + 'static {
+        let mut is_cut = self.is_cut.subscribe();
+        async move {
+            if is_cut.wait_for(|is_cut| *is_cut).await.is_err() {
+                // Nobody is left to say so.
+                std::future::pending().await
+            }
+        }
     }
 
     pub(super) fn enter(self: &Arc<Self>, meter: &Meter) -> Running {

@@ -181,12 +181,9 @@ fn readiness(body: &[u8]) -> Vec<Check> {
 async fn version(client: &Client) -> Check {
     let ours = env!("CARGO_PKG_VERSION");
     let capabilities: Result<Value, Failure> = client.get(As::Caller, "/v1/capabilities").await;
-    let theirs = capabilities.ok().and_then(|said| {
-        said["version"]
-            .as_str()
-            .or_else(|| said["software_version"].as_str())
-            .map(str::to_owned)
-    });
+    let theirs = capabilities
+        .ok()
+        .and_then(|said| said["software_version"].as_str().map(str::to_owned));
     match theirs {
         None => Check::new(
             "version",

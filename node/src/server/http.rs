@@ -10,12 +10,12 @@ use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryE
 use actix_web::App;
 use actix_web::dev::AppConfig;
 use rustls::ServerConfig;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
-use super::Connection;
 use super::patience::Patient;
+use super::{Connection, unread};
 use crate::environment::ByteStream;
 use crate::surfaces::{self, Surface};
 
@@ -30,14 +30,19 @@ pub struct HttpTimes {
     pub write_stall: Duration,
 }
 
-/// Serves connections handed over by the acceptor until it is gone. Runs on the arbiter.
+/// Serves connections handed over by the acceptor until it is gone; from `stop` on each closes after the reply it is at.
+/// Keeps a receiver of `stop` as long as any of them is open. Runs on the arbiter.
 pub async fn serve(
     surface: Rc<Surface>,
     mut connections: mpsc::Receiver<Connection>,
     tls: Option<Arc<ServerConfig>>,
     times: HttpTimes,
+    stop: watch::Receiver<bool>,
 ) {
-    let app = App::new().app_data(surface).configure(surfaces::routes);
+    let app = App::new()
+        .wrap_fn(unread::close)
+        .app_data(surface)
+        .configure(surfaces::routes);
     let factory = map_config(
         app.into_factory()
             .map_err(|error: actix_web::Error| error.error_response()),
@@ -48,6 +53,13 @@ pub async fn serve(
         .client_request_timeout(times.head)
         // A client that closes its side while it waits has gone: its request is cancelled there and then.
         .h1_allow_half_closed(false)
+        .graceful_shutdown_signal(move || {
+            let mut stop = stop.clone();
+            async move {
+                // A node that is gone has stopped as well.
+                let _ = stop.wait_for(|stop| *stop).await;
+            }
+        })
         .finish(factory);
     let Ok(handler) = service.new_service(()).await else {
         return;

@@ -5,6 +5,7 @@ mod arbiters;
 mod http;
 mod patience;
 mod tls;
+mod unread;
 
 pub use acceptor::{Acceptor, Connection, ConnectionGuard};
 pub use arbiters::Arbiters;

@@ -1,5 +1,6 @@
 //! `POST /v1/ask`: one question, answered as NDJSON records `plan`, `event`, `chunk`, `final` (atp.md section 25).
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,6 +26,9 @@ use super::endpoint::at;
 use super::reply::{self, Shape};
 use super::{Surface, body, request};
 
+/// News kept back until something decides between a status of failure and records; beyond, records it is.
+const NEWS_MAX: usize = 64;
+
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(at("/v1/ask", "POST").route(web::post().to(ask)));
 }
@@ -39,12 +43,7 @@ async fn ask(request: HttpRequest, payload: Payload) -> HttpResponse {
             mut events,
             repeat,
         } = surface.router.open(agent_request).await?;
-        // The first event decides between a status of failure and a stream of records.
-        let first = match events.recv().await {
-            Some(Output::Failed(failure)) if failure.partial.is_none() => return Err(failure.fault),
-            None => return Err(lost()),
-            first => first,
-        };
+        let opening = opening(&mut events).await?;
         let framing = Framing::of(request.headers());
         let mut response = head(&facts, &repeat, &correlation_id);
         response.insert_header((CONTENT_TYPE, framing.media_type()));
@@ -52,7 +51,7 @@ async fn ask(request: HttpRequest, payload: Payload) -> HttpResponse {
         let records = Records {
             framing,
             plan,
-            first,
+            opening,
             events,
             seq: 0,
             is_over: false,
@@ -64,6 +63,26 @@ async fn ask(request: HttpRequest, payload: Payload) -> HttpResponse {
     match result.await {
         Ok(response) => response,
         Err(fault) => reply::fault(&surface, Shape::Problem, &fault, &correlation_id),
+    }
+}
+
+/// What comes before the first piece of an answer, and that piece. News alone, such as a lane that failed, does not decide
+/// between a status of failure and records.
+async fn opening(events: &mut mpsc::Receiver<Output>) -> Result<VecDeque<Output>, Fault> {
+    let mut opening = VecDeque::new();
+    loop {
+        let output = events.recv().await.ok_or_else(lost)?;
+        let is_news = matches!(
+            output,
+            Output::Event { .. } | Output::Log { .. } | Output::Congested
+        );
+        match output {
+            Output::Failed(failure) if failure.partial.is_none() => return Err(failure.fault),
+            output => opening.push_back(output),
+        }
+        if !is_news || opening.len() == NEWS_MAX {
+            return Ok(opening);
+        }
     }
 }
 
@@ -161,7 +180,7 @@ impl Framing {
 struct Records {
     framing: Framing,
     plan: Option<Value>,
-    first: Option<Output>,
+    opening: VecDeque<Output>,
     events: mpsc::Receiver<Output>,
     seq: u64,
     is_over: bool,
@@ -276,8 +295,8 @@ impl MessageBody for Records {
             if self.is_over {
                 return Poll::Ready(None);
             }
-            let output = match self.first.take() {
-                Some(first) => Some(first),
+            let output = match self.opening.pop_front() {
+                Some(output) => Some(output),
                 None => std::task::ready!(self.events.poll_recv(context)),
             };
             let record = match output {

@@ -33,6 +33,7 @@ fn shown(surface: &Surface, tier_max: Tier) -> Value {
     json!({
         "router_id": settings.router_id,
         "version": "1.1",
+        "software_version": env!("CARGO_PKG_VERSION"),
         "versions": ["1.0", "1.1"],
         "level": 1,
         "encodings": ["json", "cbor"],

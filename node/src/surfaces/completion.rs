@@ -53,12 +53,7 @@ impl<W: Writer> Reply<W> {
         } = self.surface.router.open(request).await?;
         match wants_stream {
             true => {
-                // The first event decides between a status of failure and a stream.
-                let first = match events.recv().await {
-                    Some(Output::Failed(failure)) => return Err(failure.fault),
-                    None => return Err(lost()),
-                    first => first,
-                };
+                let first = Some(opening(&mut events).await?);
                 let mut response = head(&facts, &repeat, &self.correlation_id);
                 response.insert_header((CONTENT_TYPE, "text/event-stream"));
                 response.insert_header((CACHE_CONTROL, "no-cache"));
@@ -141,6 +136,23 @@ pub(super) fn head(facts: &Facts, repeat: &Repeat, correlation_id: &str) -> Http
         response.insert_header(("x-atp-idempotent-replay", "true"));
     }
     response
+}
+
+/// The first output that this protocol has words for: it decides between a status of failure and a stream. What happens on
+/// the way to it, a lane that failed above all, decides nothing.
+async fn opening(events: &mut mpsc::Receiver<Output>) -> Result<Output, Fault> {
+    loop {
+        match events.recv().await.ok_or_else(lost)? {
+            Output::Failed(failure) => return Err(failure.fault),
+            first @ (Output::Forward(_) | Output::Text(_) | Output::Final(_)) => return Ok(first),
+            Output::Restart
+            | Output::Lane { .. }
+            | Output::Event { .. }
+            | Output::Log { .. }
+            | Output::Congested
+            | Output::Provisional { .. } => {}
+        }
+    }
 }
 
 /// The session ended without a word: a defect, told as one.

@@ -9,6 +9,9 @@ use super::Tracing;
 use super::lines::Lines;
 use crate::config::{ConfigError, LogFormat, TelemetryConfig};
 
+/// What a client sends that is no HTTP is its own affair, told it with 400; the library logs it as an error of the node.
+const NO_PARSE_ERRORS: &str = "actix_http::h1::dispatcher=off";
+
 /// Installs the process's log output and, where `tracing` has a collector, its spans. Called once, by `main`.
 ///
 /// # Errors
@@ -22,7 +25,8 @@ pub fn init(config: &TelemetryConfig, tracing: &Tracing) -> Result<(), ConfigErr
     let no_spans = format!("{TARGET}=off").parse().expect("a directive");
     let filter = EnvFilter::try_new(&config.log)
         .map_err(|error| invalid(error.to_string()))?
-        .add_directive(no_spans);
+        .add_directive(no_spans)
+        .add_directive(NO_PARSE_ERRORS.parse().expect("a directive"));
     let logs = match config.log_format {
         LogFormat::Json => fmt::layer()
             .event_format(Lines)

@@ -3,6 +3,7 @@
 mod catalogue;
 mod credentials;
 mod deadlines;
+mod failures;
 mod fixture;
 mod metrics;
 mod operators;

@@ -59,6 +59,8 @@ pub enum CancelReason {
     Client,
     /// A higher tier needs the slot.
     Preempted,
+    /// The node leaves.
+    Draining,
     /// The session failed.
     Failed,
 }

@@ -161,6 +161,7 @@ impl ParallelSession {
     fn fail_session(&mut self, rule: Rule) {
         let reason = match (rule, self.stop) {
             (Rule::Stopped, Some(Stop::Preempt)) => CancelReason::Preempted,
+            (Rule::Stopped, Some(Stop::Drain)) => CancelReason::Draining,
             (Rule::Stopped, _) => CancelReason::Client,
             (Rule::NothingUsable, _) => CancelReason::Deadline,
             _ => CancelReason::Failed,
@@ -204,6 +205,9 @@ impl ParallelSession {
             Rule::Stopped if self.stop == Some(Stop::Preempt) => {
                 Fault::new(Code::Preempt, "a higher tier needed the slots")
             }
+            Rule::Stopped if self.stop == Some(Stop::Drain) => {
+                Fault::new(Code::Draining, "the node left before the answer was complete")
+            }
             Rule::Stopped => Fault::new(Code::Cancel, "the client cancelled"),
             Rule::NoneDispatched => self.lanes_failed(Code::AgentDown, specific),
             _ => self.lanes_failed(Code::Fatal, specific),
@@ -226,9 +230,10 @@ impl ParallelSession {
         }
     }
 
-    /// What was answered so far: where policy allows, where money ran out, and for an idempotent retry after preemption.
+    /// What was answered so far: where policy allows, where money ran out or the node left, and for an idempotent retry
+    /// after preemption.
     fn partial(&self, fault: &Fault) -> Option<Answer> {
-        let is_kept = matches!(fault.code, Code::Budget | Code::Preempt);
+        let is_kept = matches!(fault.code, Code::Budget | Code::Preempt | Code::Draining);
         let is_allowed =
             self.may_reveal() && fault.code != Code::Cancel && (self.params.allow_partial || is_kept);
         if !is_allowed {

@@ -145,6 +145,8 @@ pub enum Input {
     Cancel,
     /// A higher tier needs the slots.
     Preempt,
+    /// The node leaves and waits no longer.
+    Drain,
     /// The lane used up what is held for it, tolerance included.
     BudgetExhausted {
         /// Which.

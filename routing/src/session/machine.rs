@@ -24,6 +24,7 @@ const MAX_DECISIONS: usize = 64;
 pub(super) enum Stop {
     Cancel,
     Preempt,
+    Drain,
 }
 
 /// The lanes of one request, run as one (atp.md section 19).
@@ -156,6 +157,7 @@ impl ParallelSession {
             Input::ArbiterResult(result) => self.on_arbiter(result),
             Input::Cancel => self.on_stop(Stop::Cancel),
             Input::Preempt => self.on_stop(Stop::Preempt),
+            Input::Drain => self.on_stop(Stop::Drain),
             Input::BudgetExhausted { lane } => self.on_budget_exhausted(lane),
             Input::ClientReady => self.on_client(false),
             Input::EgressBlocked => self.on_client(true),
@@ -169,6 +171,7 @@ impl ParallelSession {
             // Stopped before it began: it begins only to end.
             Input::Cancel => (self.started, self.stop) = (Some(self.now), Some(Stop::Cancel)),
             Input::Preempt => (self.started, self.stop) = (Some(self.now), Some(Stop::Preempt)),
+            Input::Drain => (self.started, self.stop) = (Some(self.now), Some(Stop::Drain)),
             Input::Tick => {}
             _ => return false,
         }

@@ -180,6 +180,16 @@ fn cancel_and_preemption_end_every_lane() {
 }
 
 #[test]
+fn a_session_of_a_node_that_leaves_ends_with_what_it_has() {
+    let mut rig = Rig::started(params(1));
+    rig.chunk(5, 0, 1, "half");
+    rig.at(6, Input::Drain);
+    assert_eq!(rig.failure().fault.code, Code::Draining);
+    assert_eq!(rig.failure().partial.as_ref().unwrap().text, "half");
+    assert_eq!((rig.cancelled().len(), rig.settled().len()), (1, 1));
+}
+
+#[test]
 fn what_comes_after_the_end_is_ignored_and_counted() {
     let mut rig = Rig::started(params(1));
     rig.end(5, 0, "a", None);

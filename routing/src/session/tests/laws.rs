@@ -124,7 +124,10 @@ fn any_history() -> impl Generate<Value = (SessionParams, Vec<(u64, Input)>)> {
         (prop_oneof![15 => 0_u64..20, 1 => 0_u64..6_000], any_input()),
         0..80,
     );
-    let stop = prop::option::weighted(0.2, prop_oneof![Just(Input::Cancel), Just(Input::Preempt)]);
+    let stop = prop::option::weighted(
+        0.2,
+        prop_oneof![Just(Input::Cancel), Just(Input::Preempt), Just(Input::Drain)],
+    );
     (any_params(), steps, stop).prop_map(|(params, mut steps, stop)| {
         let lanes = params.lanes.len();
         let admissions = (0..lanes).map(|lane| (0, Input::LaneAdmitted { lane: LaneIx(lane) }));

@@ -121,6 +121,12 @@ async fn a_node_is_looked_at_as_text_and_as_json() {
     ctl.run(&["doctor"]).says(&["ok", "reachable"]);
     let doctor = ctl.run(&["doctor", "--json"]).json();
     assert_eq!(doctor["ok"], true, "{doctor}");
+    let checks = doctor["checks"].as_array().unwrap();
+    let version = checks.iter().find(|check| check["check"] == "version").unwrap();
+    assert_eq!(
+        version["state"], "ok",
+        "node and atpctl are of one release: {doctor}"
+    );
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn what_runs_may_finish_and_nothing_new_begins() {
     node.terminate();
     let refusing = until("the node to take no more work", async || {
         match node.chat(&key, body.clone()).attempt().await {
-            None => Some(true),
+            None => panic!("a node that drains still answers"),
             Some(reply) => (reply.status == 503).then_some(true),
         }
     });
@@ -50,7 +50,7 @@ async fn what_runs_may_finish_and_nothing_new_begins() {
 }
 
 #[tokio::test]
-async fn what_does_not_finish_is_cut_when_the_drain_is_over() {
+async fn what_does_not_finish_is_told_so_and_settled_when_the_drain_is_over() {
     let mock = Mock::start();
     let node = Setup::with_mock(&mock)
         .with("node", json!({ "drain_timeout_ms": 300 }))
@@ -62,6 +62,19 @@ async fn what_does_not_finish_is_cut_when_the_drain_is_over() {
     let mut stream = node.chat(&key, body).open().await;
     stream.read_until("\"@").await;
     node.terminate();
-    let (status, _) = node.ended().await;
+    let text = stream.rest().await.text();
+    assert!(
+        text.contains("shutting-down") || text.contains("EDRAINING"),
+        "{text}"
+    );
+    let (status, setup) = node.ended().await;
     assert!(status.success(), "{status}");
+    let node = setup.start().await;
+    let balance = node.balance("acme").await;
+    assert_eq!(
+        (&balance["in_flight"], &balance["held_tokens"]),
+        (&json!(0), &json!(0)),
+        "{balance}"
+    );
+    assert!(balance["settled_tokens"].as_u64().unwrap() > 0, "{balance}");
 }

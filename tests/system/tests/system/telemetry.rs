@@ -7,6 +7,8 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::fixture::{Canned, Node, Recorder, Setup};
 
@@ -78,6 +80,21 @@ fn attribute(span: &Span, name: &str) -> Value {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn what_is_no_http_leaves_no_error_in_the_log() {
+    let node = Setup::new().start().await;
+    let mut stream = TcpStream::connect(node.api.trim_start_matches("http://"))
+        .await
+        .unwrap();
+    stream.write_all(b"no \x00 request\r\n\r\n").await.unwrap();
+    let mut told = String::new();
+    stream.read_to_string(&mut told).await.unwrap();
+    assert!(told.starts_with("HTTP/1.1 400"), "{told}");
+    node.terminate();
+    let log = node.ended().await.1.log();
+    assert!(!log.contains("ERROR"), "{log}");
 }
 
 #[tokio::test]
