@@ -40,8 +40,9 @@ async fn a_stream_is_cut_when_its_hold_is_spent_and_its_account_empty() {
     let last: Value = serde_json::from_str(events.last().expect("events")).expect("an error event");
     assert_eq!(last["error"]["code"], "budget-exhausted", "{last}");
     let tokens = events.iter().filter(|event| event.contains("\"@")).count() as u64;
+    // A token of the mock is some sixteen bytes, which count as four until usage is reported.
     assert!(
-        (500..=700).contains(&tokens),
+        (125..=200).contains(&tokens),
         "{tokens} tokens came before the end"
     );
     let balance = node.settled("acme").await;
