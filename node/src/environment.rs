@@ -29,12 +29,8 @@ pub struct Environment {
     pub arbiters: Option<usize>,
 }
 
-/// Fewest arbiters, unless told otherwise. Streams stay on their arbiter, so on few cores, shared with other programs, each
-/// stream of one that lost its core waits; with more of them fewer wait.
-pub const ARBITERS_MIN: usize = 4;
-
 impl Environment {
-    /// The real one, with `workers` arbiters; 0 means one per core and at least [`ARBITERS_MIN`].
+    /// The real one, with one arbiter per core or `workers` of them.
     #[must_use]
     pub fn real(workers: usize) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -43,11 +39,7 @@ impl Environment {
             random: Arc::new(SystemEntropy(SystemRandom::new())),
             network: Arc::new(TcpNetwork),
             traces: Arc::new(Untraced),
-            arbiters: Some(if workers == 0 {
-                cores.max(ARBITERS_MIN)
-            } else {
-                workers
-            }),
+            arbiters: Some(if workers == 0 { cores } else { workers }),
         }
     }
 }

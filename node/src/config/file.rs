@@ -63,7 +63,7 @@ pub struct NodeConfig {
     pub listen: SocketAddr,
     /// Journals live here, in files of mode 0600.
     pub data_dir: PathBuf,
-    /// Arbiters (threads); 0 means one per core, and at least four.
+    /// Arbiters (threads); 0 means one per core.
     pub workers: usize,
     /// Allows plain text off loopback.
     pub insecure_dev: bool,

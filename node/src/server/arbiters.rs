@@ -1,4 +1,4 @@
-//! Threads with a runtime of their own.
+//! One thread with its own runtime per core.
 
 use std::io;
 use std::thread::JoinHandle;
