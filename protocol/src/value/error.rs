@@ -14,7 +14,7 @@ pub enum Malformed {
         at: usize,
     },
     /// The value ends before the input does.
-    #[error("bytes after the end of the value at byte {at}; send one frame a message")]
+    #[error("bytes after the end of the value at byte {at}; send one value at a time")]
     Trailing {
         /// Where the value ended.
         at: usize,

@@ -1,7 +1,8 @@
 //! Typed reading: a `serde` deserializer over the tree.
 //!
-//! Two rules are the protocol's own (atp.md 3.1): members that are `null` are absent, and an integer is read from an integer
-//! literal only, never from `1.0`, `"1"` or `true`. A number may be read from an integer. Byte strings read as base64 text.
+//! Three rules are the protocol's own (atp.md 3.1): members that are `null` are absent; an integer is read from an integer
+//! literal only, never from `1.0`, `"1"` or `true`; and what has named members is read from an object only, never from an
+//! array of their values. A number may be read from an integer. Byte strings read as base64 text.
 
 use std::borrow::Cow;
 
@@ -101,6 +102,19 @@ impl<'v> Deserializer<'v> for &'v Value<'_> {
         visitor.visit_newtype_struct(self)
     }
 
+    fn deserialize_struct<V: Visitor<'v>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        match self {
+            // serde's own derive would take the elements for members, in the order they are declared in.
+            Value::Array(_) => Err(de::Error::custom("expected an object, not an array")),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     fn deserialize_enum<V: Visitor<'v>>(
         self,
         name: &'static str,
@@ -119,7 +133,7 @@ impl<'v> Deserializer<'v> for &'v Value<'_> {
     forward_to_deserialize_any! {
         <V: Visitor<'v>>
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        tuple_struct map identifier ignored_any
     }
 }
 

@@ -237,6 +237,21 @@ fn typed_reading_takes_integers_from_integer_literals_only() {
 }
 
 #[test]
+fn typed_reading_takes_members_from_objects_only() {
+    #[derive(Debug, Deserialize)]
+    struct Outer {
+        #[expect(dead_code, reason = "what is read is not looked at")]
+        inner: Typed,
+    }
+    let array = parse("[1,2.0,[],{}]").unwrap();
+    let error = array.read::<Typed>().unwrap_err();
+    assert_eq!(error.to_string(), "expected an object, not an array");
+    let nested = parse(r#"{"inner":[1,2.0,[],{}]}"#).unwrap();
+    let error = nested.read::<Outer>().unwrap_err();
+    assert_eq!(error.to_string(), "inner: expected an object, not an array");
+}
+
+#[test]
 fn typed_reading_names_the_member_at_fault() {
     let value = parse(r#"{"count":1,"inner":{"x":300}}"#).unwrap();
     let error = value.read::<Typed>().unwrap_err();
