@@ -66,7 +66,7 @@ fn a_tenant_sees_how_its_own_request_was_decided_and_no_other() {
         let id = records[0]["request_id"].as_str().unwrap();
         let own = node.ask("GET", &format!("/v1/explain/{id}")).send().await.json();
         assert_eq!(own["decision"]["plan"]["strategy"], "first-win", "{own}");
-        let stranger = node.stranger().await;
+        let stranger = node.tenant("stranger", false).await;
         let ask = node.ask("GET", &format!("/v1/explain/{id}"));
         let other = ask
             .header("authorization", &format!("Bearer {stranger}"))

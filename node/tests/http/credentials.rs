@@ -9,7 +9,7 @@ fn a_credential_has_its_own_rate() {
     on_node_with(
         |config| (config.auth.rate_per_s, config.auth.rate_burst) = (1, 3),
         async |node| {
-            let stranger = format!("Bearer {}", node.stranger().await);
+            let stranger = format!("Bearer {}", node.tenant("stranger", false).await);
             let look = node.ask("GET", "/v1/capabilities");
             for _ in 0..3 {
                 assert_eq!(look.clone().send().await.status(), 200);

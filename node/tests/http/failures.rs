@@ -1,15 +1,10 @@
 //! What a client is told when there is no answer, and what its connection comes to.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::fixture::{Manner, Scripted, on_node};
-
-/// What takes longer does not happen.
-const DEADLINE: Duration = Duration::from_secs(20);
+use super::fixture::{DEADLINE, Manner, Scripted, on_node};
 
 const POLICY: &str = "
 policies:

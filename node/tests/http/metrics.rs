@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::fixture::{Setup, TEXT, on_node, on_node_with};
+use super::fixture::{Setup, TEXT, figure, on_node, on_node_with};
 
 /// What a node exports.
 struct Figures(String);
@@ -16,11 +16,7 @@ impl Figures {
 
     /// The figure of a series, written as it is exported.
     fn get(&self, series: &str) -> Option<f64> {
-        let line = self
-            .0
-            .lines()
-            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
-        Some(line.parse().expect("a number"))
+        figure(&self.0, series)
     }
 
     /// Families with their kinds.
@@ -34,8 +30,7 @@ impl Figures {
 
 async fn counts(node: &Setup, series: &str, is_so: impl Fn(f64) -> bool) {
     super::fixture::until(series, async || {
-        let figure = Figures::of(node).await.get(series);
-        figure.filter(|figure| is_so(*figure))
+        node.figure(series).filter(|figure| is_so(*figure))
     })
     .await;
 }

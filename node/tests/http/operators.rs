@@ -95,7 +95,7 @@ fn a_session_belongs_to_the_tenant_that_used_it_first() {
             .header("x-session-id", "shared")
             .json(&asked);
         assert_eq!(ask.clone().send().await.status(), 200);
-        let stranger = format!("Bearer {}", node.stranger().await);
+        let stranger = format!("Bearer {}", node.tenant("stranger", false).await);
         let refused = ask.clone().header("authorization", &stranger).send().await;
         refused.is_problem(403, "ESEC");
         assert_eq!(ask.send().await.status(), 200);

@@ -43,7 +43,7 @@ fn a_key_used_for_another_request_is_a_conflict_but_not_for_another_tenant() {
             .send()
             .await
             .is_problem(409, "EIDEM");
-        let stranger = format!("Bearer {}", node.stranger().await);
+        let stranger = format!("Bearer {}", node.tenant("stranger", false).await);
         let foreign = ask(&node, "/v1/ask", &other).header("authorization", &stranger);
         assert_eq!(foreign.send().await.status(), 200);
         let long = ask(&node, "/v1/ask", &body).header("idempotency-key", &"k".repeat(129));

@@ -142,7 +142,7 @@ fn a_frame_of_another_stream_is_refused() {
 fn another_tenants_stream_looks_like_none() {
     on_node(async |node| {
         let stream = open(&node).await;
-        let stranger = format!("Bearer {}", node.stranger().await);
+        let stranger = format!("Bearer {}", node.tenant("stranger", false).await);
         let detail = |text: &str| text.replace(stream["stream_id"].as_str().unwrap(), "…");
         for (method, rest) in [
             ("GET", ""),
@@ -253,7 +253,7 @@ fn the_stream_that_ended_first_gives_way_and_an_open_one_does_not() {
             let fourth = node.ask("POST", "/v1/streams").json(&json!({})).send().await;
             fourth.is_problem(429, "EWINDOW");
             // A quarter is one tenant's; the others find room.
-            let stranger = format!("Bearer {}", node.stranger().await);
+            let stranger = format!("Bearer {}", node.tenant("stranger", false).await);
             let theirs = node.ask("POST", "/v1/streams").header("authorization", &stranger);
             assert_eq!(theirs.json(&json!({})).send().await.status(), 201);
         },
