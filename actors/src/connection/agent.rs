@@ -170,7 +170,7 @@ impl Connection {
             }
             _ => {
                 let detail = format!("adapter {} has not declared itself here", said.adapter_id);
-                Err(Fault::new(Code::NotFound, detail))
+                Err(Fault::no_such(detail))
             }
         }
     }

@@ -127,7 +127,7 @@ impl Streams {
             }
             (None, _) => {
                 let detail = format!("no stream {stream}; it has ended and was forgotten, or never was here");
-                Err(Fault::new(Code::NotFound, detail))
+                Err(Fault::no_such(detail))
             }
         }
     }

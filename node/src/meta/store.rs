@@ -130,10 +130,7 @@ impl Meta {
     async fn root(&self, mut account: AccountId) -> Result<AccountId, Fault> {
         loop {
             let Some(view) = self.ledger.account(account.clone()).await? else {
-                return Err(Fault::new(
-                    Code::NotFound,
-                    format!("no account {account}; create it first"),
-                ));
+                return Err(Fault::no_such(format!("no account {account}; create it first")));
             };
             match view.parent {
                 Some(parent) => account = parent,

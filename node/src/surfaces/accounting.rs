@@ -3,7 +3,7 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use atp_actors::ledger::AccountView;
-use atp_protocol::error::{Code, Fault};
+use atp_protocol::error::Fault;
 use serde_json::{Value, json};
 
 use super::Surface;
@@ -75,5 +75,5 @@ async fn account(request: HttpRequest, shown: fn(&AccountView) -> Value) -> Http
 
 fn unaccounted() -> Fault {
     let detail = "this key spends from no account; the operator reads /v1/admin/accounts";
-    Fault::new(Code::NotFound, detail)
+    Fault::no_such(detail)
 }

@@ -4,7 +4,7 @@
 use actix_web::web::{self, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use atp_actors::session::Explained;
-use atp_protocol::error::{Code, Fault};
+use atp_protocol::error::Fault;
 use atp_protocol::ids::RequestId;
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn find(surface: &Surface, id: &str) -> Result<Explained, Fault> {
 
 fn unknown(id: &str) -> Fault {
     let detail = format!("no request {id} among the last ones decided here; ids are in `x-atp-hold`");
-    Fault::new(Code::NotFound, detail)
+    Fault::no_such(detail)
 }
 
 fn shown(explained: &Explained) -> Value {

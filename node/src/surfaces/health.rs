@@ -1,13 +1,34 @@
 //! Liveness, readiness, figures.
 
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Resource};
 use serde::Serialize;
 
+use super::endpoint::at;
 use super::{Surface, reply};
 
+pub(super) fn routes(config: &mut ServiceConfig) {
+    let metrics = |path| at(path, "GET").route(web::get().to(metrics));
+    config
+        .service(probed("/healthz", alive))
+        .service(probed("/readyz", ready))
+        .service(metrics("/metrics"))
+        .service(metrics("/v1/metrics"));
+}
+
+/// A path that load balancers ask, some of them with `HEAD`: the same status and header without the body.
+fn probed<F: Future<Output = HttpResponse> + 'static>(
+    path: &str,
+    answer: impl Fn(HttpRequest) -> F + Copy + 'static,
+) -> Resource {
+    at(path, "GET, HEAD")
+        .route(web::get().to(answer))
+        .route(web::head().to(answer))
+}
+
 /// 200 while the process serves.
-pub(super) async fn alive() -> HttpResponse {
+async fn alive(_: HttpRequest) -> HttpResponse {
     HttpResponse::Ok().body("ok\n")
 }
 
@@ -26,7 +47,7 @@ struct Checks {
 }
 
 /// 200 when requests can be served, else 503 with what is missing.
-pub(super) async fn ready(request: HttpRequest) -> HttpResponse {
+async fn ready(request: HttpRequest) -> HttpResponse {
     let surface = Surface::of(&request);
     let status = surface.meta.status();
     let checks = Checks {
@@ -45,7 +66,7 @@ pub(super) async fn ready(request: HttpRequest) -> HttpResponse {
 }
 
 /// Prometheus text.
-pub(super) async fn metrics(request: HttpRequest) -> HttpResponse {
+async fn metrics(request: HttpRequest) -> HttpResponse {
     let text = Surface::of(&request).exposition.render();
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4"))

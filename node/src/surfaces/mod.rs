@@ -25,8 +25,6 @@ pub use state::{Settings, Surface};
 
 use actix_web::web::{self, QueryConfig, ServiceConfig};
 
-use endpoint::at;
-
 /// All routes.
 pub fn routes(config: &mut ServiceConfig) {
     config
@@ -41,10 +39,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(streams::routes)
         .configure(explain::routes)
         .configure(admin::routes)
-        .service(at("/healthz", "GET").route(web::get().to(health::alive)))
-        .service(at("/readyz", "GET").route(web::get().to(health::ready)))
-        .service(at("/metrics", "GET").route(web::get().to(health::metrics)))
-        .service(at("/v1/metrics", "GET").route(web::get().to(health::metrics)))
+        .configure(health::routes)
         .app_data(QueryConfig::default().error_handler(endpoint::bad_query))
         .default_service(web::to(endpoint::unknown));
 }

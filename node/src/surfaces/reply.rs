@@ -19,6 +19,21 @@ pub(super) enum Shape {
     Anthropic,
 }
 
+impl Shape {
+    /// The shape of errors at `path`, whoever serves it.
+    pub(super) fn of(path: &str) -> Self {
+        let is_at = |roots: &[&str]| {
+            let mut rests = roots.iter().filter_map(|root| path.strip_prefix(root));
+            rests.any(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        match path {
+            _ if is_at(&["/v1/chat/completions", "/v1/embeddings", "/v1/models"]) => Self::OpenAi,
+            _ if is_at(&["/v1/messages"]) => Self::Anthropic,
+            _ => Self::Problem,
+        }
+    }
+}
+
 /// The response to a failed request; the error is counted here, the one place every HTTP error passes.
 pub(super) fn fault(surface: &Surface, shape: Shape, fault: &Fault, correlation_id: &str) -> HttpResponse {
     surface.world.meter.error(fault.code, fault.scope);

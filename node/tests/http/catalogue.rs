@@ -80,22 +80,52 @@ fn a_tenant_sees_how_its_own_request_was_decided_and_no_other() {
 }
 
 #[test]
-fn what_is_not_served_is_a_problem() {
+fn what_is_not_served_is_told_in_the_words_of_whose_path_it_is() {
     on_node(async |node| {
         let unknown = node.ask("GET", "/v1/nothing").send().await;
         unknown.is_problem(404, "ENOTFOUND");
         assert_eq!(unknown.json()["error"], "not_found");
         for (method, path, allow) in [
             ("GET", "/v1/ask", "POST"),
-            ("DELETE", "/v1/chat/completions", "POST"),
-            ("POST", "/v1/models/x", "GET"),
             ("PATCH", "/v1/admin/accounts/dev", "GET, PUT"),
-            ("POST", "/healthz", "GET"),
+            ("POST", "/healthz", "GET, HEAD"),
         ] {
             let wrong = node.ask(method, path).send().await;
             wrong.is_problem(405, "EPROTO");
             assert_eq!(wrong.header("allow"), Some(allow), "{method} {path}");
             assert_eq!(wrong.json()["code"], "method-not-allowed");
+        }
+        for (method, path, allow) in [
+            ("DELETE", "/v1/chat/completions", "POST"),
+            ("POST", "/v1/models/x", "GET"),
+            ("GET", "/v1/messages", "POST"),
+        ] {
+            let wrong = node.ask(method, path).send().await;
+            assert_eq!(
+                (wrong.status(), wrong.header("allow")),
+                (405, Some(allow)),
+                "{method} {path}"
+            );
+            let error = &wrong.json()["error"];
+            assert_eq!(error["type"], "invalid_request_error", "{error}");
+            assert_eq!(error["code"], "method-not-allowed", "{error}");
+        }
+    });
+}
+
+#[test]
+fn probes_may_ask_for_the_head_alone() {
+    on_node(async |node| {
+        for path in ["/healthz", "/readyz"] {
+            let whole = Ask::new(node.node.api, "GET", path).send().await;
+            let head = Ask::new(node.node.api, "HEAD", path).send().await;
+            assert_eq!((whole.status(), head.status()), (200, 200), "{path}");
+            assert_eq!(
+                head.header("content-length"),
+                Some(&*whole.body.len().to_string()),
+                "{path}"
+            );
+            assert!(head.body.is_empty(), "{path}");
         }
     });
 }

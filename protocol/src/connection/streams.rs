@@ -62,8 +62,7 @@ impl Connection {
         is_last: bool,
     ) -> Result<Vec<Output>, Fault> {
         let stream = self.streams.get_mut(key);
-        let stream =
-            stream.ok_or_else(|| Fault::new(Code::NotFound, "no such stream; it has ended").terminal())?;
+        let stream = stream.ok_or_else(|| Fault::no_such("no such stream; it has ended").terminal())?;
         let out = stream.send(now, payload, is_last)?;
         Ok(self.with(now, key, |_, _| out))
     }

@@ -73,7 +73,7 @@ impl Fault {
     /// The wire form of this error; the caller adds what it refers to.
     #[must_use]
     pub fn control_error(&self) -> ControlError {
-        let row = self.code.row();
+        let row = self.row();
         let retry = self.retry();
         ControlError {
             code: self.code.as_str().into(),

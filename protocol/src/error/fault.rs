@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, Retry};
+use super::{Code, Retry, Row};
 use crate::units::Window;
 
 /// Longest `detail` on any surface, in bytes.
@@ -65,7 +65,16 @@ pub struct Fault {
     pub is_outcome_unknown: bool,
     /// The window that was too small, with `EWINDOW`.
     pub window: Option<Window>,
+    /// How it is told, in place of the code's row: several things go under one wire code, and the row speaks of the usual one.
+    pub told: Option<&'static Row>,
 }
+
+/// What is told of a thing that is not there and is no model: of a model the code's own row speaks.
+const NO_SUCH: Row = Row {
+    error: "not_found",
+    hint: "check the name, and that the key is of the tenant it belongs to",
+    ..*Code::NotFound.row()
+};
 
 impl Fault {
     /// An error that ends the stream, with the code's defaults.
@@ -79,6 +88,29 @@ impl Fault {
             retryable: None,
             is_outcome_unknown: false,
             window: None,
+            told: None,
+        }
+    }
+
+    /// `ENOTFOUND` of an account, a stream or another thing that is no model; `detail` says which and what to do.
+    #[must_use]
+    pub fn no_such(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::NotFound, detail).told(&NO_SUCH)
+    }
+
+    /// The same error, told in the words and with the status of `row`, which is one of the same code.
+    #[must_use]
+    pub const fn told(mut self, row: &'static Row) -> Self {
+        self.told = Some(row);
+        self
+    }
+
+    /// How this occurrence is told.
+    #[must_use]
+    pub const fn row(&self) -> &'static Row {
+        match self.told {
+            Some(row) => row,
+            None => self.code.row(),
         }
     }
 
@@ -146,7 +178,7 @@ impl Fault {
     /// credentials and permissions (401, 403) only the code's own text, so that nobody learns which check failed.
     #[must_use]
     pub fn public_detail(&self) -> &str {
-        let row = self.code.row();
+        let row = self.row();
         match row.status {
             401 | 403 => row.message,
             _ => cut(&self.detail),
@@ -156,7 +188,7 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code.row().error)?;
+        f.write_str(self.row().error)?;
         if self.detail.is_empty() {
             return Ok(());
         }
@@ -189,6 +221,20 @@ mod tests {
             let fault = Fault::new(code, "key k1 expired");
             assert!(!fault.public_detail().contains("k1"));
         }
+    }
+
+    #[test]
+    fn what_is_not_there_and_is_no_model_is_not_told_as_one() {
+        let fault = Fault::no_such("no account acme");
+        assert_eq!(fault.to_string(), "not_found: no account acme");
+        assert_eq!(fault.control_error().error, "not_found");
+        let problem = fault.problem("c-1");
+        assert_eq!(
+            (problem.status, &*problem.code, &*problem.error),
+            (404, "not-found", "not_found")
+        );
+        assert!(!problem.hint.contains("models"), "{}", problem.hint);
+        assert_eq!(fault.openai("c-1").error.extension.hint, problem.hint);
     }
 
     #[test]

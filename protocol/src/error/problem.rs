@@ -64,7 +64,7 @@ impl Fault {
     /// The problem document of this error.
     #[must_use]
     pub fn problem(&self, correlation_id: &str) -> Problem {
-        let row = self.code.row();
+        let row = self.row();
         let retry = self.retry();
         Problem {
             kind: format!("urn:atp:problem:{}", row.slug).into(),

@@ -80,9 +80,9 @@ impl Fault {
         OpenAiError {
             error: OpenAiBody {
                 message: self.text(),
-                kind: openai_type(self.code).into(),
+                kind: openai_type(self.row().status).into(),
                 param: None,
-                code: self.code.row().slug.into(),
+                code: self.row().slug.into(),
                 extension: self.extension(correlation_id),
             },
         }
@@ -94,9 +94,9 @@ impl Fault {
         AnthropicError {
             kind: "error".into(),
             error: AnthropicBody {
-                kind: anthropic_type(self.code).into(),
+                kind: anthropic_type(self.row().status).into(),
                 message: self.text(),
-                code: self.code.row().slug.into(),
+                code: self.row().slug.into(),
                 extension: self.extension(correlation_id),
             },
             request_id: correlation_id.to_owned(),
@@ -105,7 +105,7 @@ impl Fault {
 
     /// The stable text and, where it adds something, the detail.
     fn text(&self) -> String {
-        let message = self.code.row().message;
+        let message = self.row().message;
         match self.public_detail() {
             "" => message.to_owned(),
             detail if detail == message => message.to_owned(),
@@ -120,14 +120,14 @@ impl Fault {
             retryable: retry.is_retryable(),
             retry_after_ms: retry.after_ms(),
             correlation_id: correlation_id.to_owned(),
-            hint: self.code.row().hint.into(),
+            hint: self.row().hint.into(),
         }
     }
 }
 
-/// OpenAI's class for a code, by its HTTP status.
-fn openai_type(code: Code) -> &'static str {
-    match code.row().status {
+/// OpenAI's class for an error, by its HTTP status.
+const fn openai_type(status: u16) -> &'static str {
+    match status {
         401 => "authentication_error",
         402 => "insufficient_quota",
         403 => "permission_error",
@@ -137,9 +137,9 @@ fn openai_type(code: Code) -> &'static str {
     }
 }
 
-/// Anthropic's class for a code, by its HTTP status.
-fn anthropic_type(code: Code) -> &'static str {
-    match code.row().status {
+/// Anthropic's class for an error, by its HTTP status.
+const fn anthropic_type(status: u16) -> &'static str {
+    match status {
         401 => "authentication_error",
         402 => "billing_error",
         403 => "permission_error",

@@ -3,7 +3,7 @@
 use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use atp_actors::session::StreamView;
-use atp_protocol::error::{Code, Fault};
+use atp_protocol::error::Fault;
 use atp_protocol::units::Millis;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -53,10 +53,10 @@ pub(super) async fn stream(request: HttpRequest, path: Path<String>) -> HttpResp
         let now = surface.world.now();
         let views = surface.router.shared.sessions.streams(&path);
         match views.is_empty() {
-            true => Err(Fault::new(
-                Code::NotFound,
-                format!("no open stream {}; GET /admin/sessions lists them", *path),
-            )),
+            true => Err(Fault::no_such(format!(
+                "no open stream {}; GET /admin/sessions lists them",
+                *path
+            ))),
             false => Ok(views.iter().map(|view| shown(view, now)).collect::<Vec<_>>()),
         }
     });

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
 use atp_actors::streams::Listed;
-use atp_protocol::error::{Code, Fault};
+use atp_protocol::error::Fault;
 use atp_protocol::ids::StreamId;
 use atp_protocol::request::Identity;
 
@@ -56,8 +56,5 @@ fn find(
 
 /// The stream's actor has ended, in order or not.
 fn gone<T>(_: T) -> Fault {
-    Fault::new(
-        Code::NotFound,
-        "the stream has ended and was forgotten; open another",
-    )
+    Fault::no_such("the stream has ended and was forgotten; open another")
 }
