@@ -12,7 +12,6 @@ use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use atp_actors::session::{Answer, Facts, Opened, Output, Unanswered};
 use atp_protocol::error::{Code, Fault};
-use atp_protocol::limits::Limits;
 use atp_protocol::payload;
 use atp_protocol::request::AgentRequest;
 use atp_protocol::value;
@@ -94,11 +93,8 @@ async fn read(
     correlation_id: &Arc<str>,
 ) -> Result<AgentRequest, Fault> {
     let identity = identify(surface, http)?;
-    let settings = &surface.settings;
-    let bytes = body::read(payload, settings.max_body_bytes, settings.read_timeout).await?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| Fault::new(Code::Proto, "the body is not UTF-8"))?;
-    let tree = value::json::parse(text, &Limits::default())
-        .map_err(|error| Fault::new(Code::Proto, format!("the body is not JSON: {error}")))?;
+    let bytes = body::work(surface, http, payload).await?;
+    let tree = body::tree(&bytes)?;
     let asked = payload::Request::read(&tree)?;
     let task: Option<request::Task> = tree
         .as_object()

@@ -55,8 +55,7 @@ async fn serve(
     let correlation_id = correlation_id(&surface, request.headers());
     let result = async {
         let identity = identify(&surface, &request)?;
-        let settings = &surface.settings;
-        let bytes = body::read(payload, settings.max_body_bytes, settings.read_timeout).await?;
+        let bytes = body::work(&surface, &request, payload).await?;
         let parsed = parse(bytes)?;
         let agent_request = request::build(
             &surface,

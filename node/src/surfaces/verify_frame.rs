@@ -20,7 +20,7 @@ async fn verify(request: HttpRequest, payload: Payload) -> HttpResponse {
         let identity = identify(&surface, &request)?;
         // One byte more than a frame may have, so that it is the check that refuses it, in its own words.
         let max_bytes = surface.settings.frame_bytes + 1;
-        let bytes = body::read(payload, max_bytes, surface.settings.read_timeout).await?;
+        let bytes = body::read(&surface, &request, payload, max_bytes).await?;
         let (now, wall) = (surface.world.now(), surface.world.clock.unix());
         let known = (&identity.tenant, &surface.router.shared.nonces);
         let verdict = surface.frames.verify(now, wall, known, &bytes);

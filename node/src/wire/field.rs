@@ -44,6 +44,14 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(text: &'a [u8], name: &str) -> Resul
     })
 }
 
+/// As [`parse`], of what has members: serde would take an array for them, in the order they are declared in.
+pub(super) fn members<'a, T: Deserialize<'a>>(text: &'a [u8], name: &str) -> Result<T, Fault> {
+    match text.first() {
+        Some(b'{') => parse(text, name),
+        _ => Err(wrong(name, "expected an object")),
+    }
+}
+
 /// A value that is not acceptable.
 pub(super) fn wrong(name: &str, what: &str) -> Fault {
     Fault::new(Code::BadInput, format!("{name}: {what}"))

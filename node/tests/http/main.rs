@@ -1,5 +1,6 @@
 //! The HTTP surface as a client sees it: a node in this process with its built-in adapters, plain HTTP at the other end.
 
+mod bodies;
 mod catalogue;
 mod credentials;
 mod deadlines;

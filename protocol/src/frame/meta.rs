@@ -17,6 +17,24 @@ const CLONES_MAX: u32 = 8;
 pub struct Meta<'a>(Object<'a>);
 
 impl<'a> Meta<'a> {
+    /// Members of `meta` with a meaning of their own; everything else is policy's.
+    pub const MEMBERS: &'static [&'static str] = &[
+        "task_type",
+        "languages",
+        "risk",
+        "data_scope",
+        "trace",
+        "tool_permissions",
+        "environment_id",
+        "security_groups",
+        "idempotency_key",
+        "deadline_ms",
+        "causal",
+        "personas",
+        "expose_lanes",
+        "reconciliation",
+    ];
+
     /// Checks the member `meta` of a frame of `frame_bytes`; the size of `meta` is only measured if it can be too large.
     ///
     /// # Errors
@@ -99,7 +117,7 @@ impl<'a> Meta<'a> {
             other: self
                 .0
                 .iter()
-                .filter(|(name, _)| !LISTED.contains(name))
+                .filter(|(name, _)| !Self::MEMBERS.contains(name))
                 .map(|(name, value)| (name.to_owned(), value.into()))
                 .collect(),
         }
@@ -161,24 +179,6 @@ impl<'a> Meta<'a> {
         Value::Object(self.0)
     }
 }
-
-/// Members with a meaning; everything else is policy's.
-const LISTED: &[&str] = &[
-    "task_type",
-    "languages",
-    "risk",
-    "data_scope",
-    "trace",
-    "tool_permissions",
-    "environment_id",
-    "security_groups",
-    "idempotency_key",
-    "deadline_ms",
-    "causal",
-    "personas",
-    "expose_lanes",
-    "reconciliation",
-];
 
 fn check(member: Check<'_, '_>, limits: &Limits) -> Result<(), Fault> {
     match member.name {

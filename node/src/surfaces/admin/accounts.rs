@@ -72,9 +72,7 @@ pub(super) async fn put(request: HttpRequest, path: Path<String>, payload: Paylo
     let result = async {
         identify_admin(&surface, &request)?;
         let id = account_id(&path)?;
-        let body = body::read(payload, 64 << 10, surface.settings.read_timeout).await?;
-        let wanted: Wanted = serde_json::from_slice(&body)
-            .map_err(|error| Fault::new(Code::BadInput, format!("account limits: {error}")))?;
+        let wanted: Wanted = body::wish(&surface, &request, payload, "account limits").await?;
         let limits = Limits {
             limit_tokens: wanted.limit_tokens,
             limit_usd_micros: wanted.limit_usd_micros,
@@ -95,7 +93,7 @@ pub(super) async fn get(request: HttpRequest, path: Path<String>) -> HttpRespons
     let result = async {
         identify_admin(&surface, &request)?;
         let id = account_id(&path)?;
-        let missing = || Fault::new(Code::NotFound, format!("no account {}; PUT it first", *path));
+        let missing = || Fault::no_such(format!("no account {}; PUT it first", *path));
         surface.meta.ledger.account(id).await?.ok_or_else(missing)
     };
     match result.await {

@@ -2,7 +2,6 @@
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
-use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::AccountId;
 use serde::{Deserialize, Serialize};
 
@@ -33,9 +32,7 @@ pub(super) async fn make(request: HttpRequest, payload: Payload) -> HttpResponse
     let correlation = correlation_id(&surface, request.headers());
     let result = async {
         identify_admin(&surface, &request)?;
-        let body = body::read(payload, 64 << 10, surface.settings.read_timeout).await?;
-        let wanted: Wanted = serde_json::from_slice(&body)
-            .map_err(|error| Fault::new(Code::BadInput, format!("api key: {error}")))?;
+        let wanted: Wanted = body::wish(&surface, &request, payload, "api key").await?;
         let meta = &surface.meta;
         meta.make_key(wanted.account, &wanted.label, wanted.may_declare_agents)
             .await

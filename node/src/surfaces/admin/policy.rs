@@ -55,7 +55,7 @@ pub(super) async fn apply(request: HttpRequest, payload: Payload) -> HttpRespons
     let correlation = correlation_id(&surface, request.headers());
     let result = async {
         identify_admin(&surface, &request)?;
-        let body = body::read(payload, DOCUMENT_MAX, surface.settings.read_timeout).await?;
+        let body = body::read(&surface, &request, payload, DOCUMENT_MAX).await?;
         let text = String::from_utf8(body.into())
             .map_err(|_| Fault::new(Code::Proto, "the policy document is not UTF-8"))?;
         surface.meta.apply_policy(text).await

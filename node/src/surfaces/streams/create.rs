@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use atp_actors::session::Repeat;
 use atp_actors::streams::{Admission, Around, Cancel, Forget, Listed, Look, NewToken, Opening, Post};
 use atp_protocol::connection::StreamKey;
-use atp_protocol::error::{Code, Fault};
+use atp_protocol::error::Fault;
 use atp_protocol::ids::{SessionId, StreamId};
 use serde_json::{Value, json};
 
@@ -40,10 +40,8 @@ async fn serve(
 ) -> Result<(HttpResponseBuilder, Value), Fault> {
     let identity = identify(surface, http)?;
     request::check_draining(surface)?;
-    let settings = &surface.settings;
-    let bytes = body::read(payload, settings.max_body_bytes, settings.read_timeout).await?;
-    let wanted: Wanted = serde_json::from_slice(&bytes)
-        .map_err(|error| Fault::new(Code::BadInput, format!("stream: {error}")))?;
+    let bytes = body::work(surface, http, payload).await?;
+    let wanted = Wanted::read(&bytes)?;
     let head = wanted.head(&identity)?;
     let key = StreamKey {
         session: match &wanted.session_id {
@@ -59,7 +57,7 @@ async fn serve(
         key,
         head,
         around: head::read(http.headers(), correlation)?,
-        request_ms: settings.request_ms,
+        request_ms: surface.settings.request_ms,
         idempotency_key: None,
         holder: None,
     };

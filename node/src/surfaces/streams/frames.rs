@@ -26,8 +26,7 @@ pub(super) async fn post(request: HttpRequest, path: Path<String>, payload: Payl
         let identity = identify(&surface, &request)?;
         request::check_draining(&surface)?;
         let listed = find(&surface, &identity, &request, &path)?;
-        let settings = &surface.settings;
-        let bytes = body::read(payload, settings.max_body_bytes, settings.read_timeout).await?;
+        let bytes = body::work(&surface, &request, payload).await?;
         let frames = frames(&bytes)?;
         check_names(&frames, listed.key.stream.as_str())?;
         let around = head::read(request.headers(), &correlation)?;
@@ -71,8 +70,9 @@ fn check_names(frames: &[String], stream: &str) -> Result<(), Fault> {
 fn frames(body: &[u8]) -> Result<Vec<String>, Fault> {
     let bad = |error: serde_json::Error| Fault::new(Code::Proto, format!("frames: {error}"));
     let text = std::str::from_utf8(body).map_err(|_| Fault::new(Code::Proto, "the body is not UTF-8"))?;
-    if !text.trim_start().starts_with('[') {
-        return Ok(vec![text.to_owned()]);
+    let whole: &RawValue = serde_json::from_str(text).map_err(bad)?;
+    if !whole.get().starts_with('[') {
+        return Ok(vec![whole.get().to_owned()]);
     }
     let frames: Vec<&RawValue> = serde_json::from_str(text).map_err(bad)?;
     match frames.len() {

@@ -3,9 +3,10 @@
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use atp_actors::streams::{Cancel, Look, Resume, StreamState, state_name};
-use atp_protocol::error::{Code, Fault};
+use atp_protocol::error::Code;
 use atp_protocol::payload;
 use atp_protocol::resume::Refusal;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{find, gone};
@@ -70,6 +71,16 @@ pub(super) async fn cancel(request: HttpRequest, path: Path<String>) -> HttpResp
     }
 }
 
+/// What a reader that comes back says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    resume_token: String,
+    #[serde(default)]
+    lanes: Vec<payload::LanePosition>,
+    sent_cum: Option<u64>,
+}
+
 /// `POST /v1/streams/{id}/resume`: what a reader that comes back will find, and its next token.
 pub(super) async fn resume(request: HttpRequest, path: Path<String>, payload: Payload) -> HttpResponse {
     let surface = Surface::of(&request);
@@ -80,11 +91,13 @@ pub(super) async fn resume(request: HttpRequest, path: Path<String>, payload: Pa
             Code::NotFound => Refusal::Unknown.fault(),
             _ => fault,
         })?;
-        let bytes = body::read(payload, 64 << 10, surface.settings.read_timeout).await?;
-        let wanted: payload::Resume = serde_json::from_slice(&bytes)
-            .map_err(|error| Fault::new(Code::BadInput, format!("resume: {error}")))?;
+        let wanted: Wanted = body::wish(&surface, &request, payload, "resume").await?;
         let resume = Resume {
-            request: wanted,
+            request: payload::Resume {
+                resume_token: wanted.resume_token,
+                lanes: wanted.lanes,
+                sent_cum: wanted.sent_cum,
+            },
             holder: None,
         };
         let resumed = listed.actor.send(resume).await.map_err(gone)??;

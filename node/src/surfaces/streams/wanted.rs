@@ -2,37 +2,22 @@
 
 use atp_actors::streams::Head;
 use atp_protocol::error::{Code, Fault};
+use atp_protocol::frame::Meta;
 use atp_protocol::ids::SessionId;
 use atp_protocol::request::{Identity, Quality};
 use atp_protocol::units::{Amount, Tier, Window, usd_to_micros};
+use atp_protocol::value;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::surfaces::request;
-
-/// Members of a task that are the stream's `meta` (atp.md 3.3); all others are the request's content.
-const META: [&str; 14] = [
-    "task_type",
-    "languages",
-    "risk",
-    "data_scope",
-    "trace",
-    "tool_permissions",
-    "environment_id",
-    "security_groups",
-    "idempotency_key",
-    "deadline_ms",
-    "causal",
-    "personas",
-    "expose_lanes",
-    "reconciliation",
-];
+use crate::surfaces::{body, request};
 
 /// Members of a task that make it work.
 const WORDS: [&str; 4] = ["prompt", "messages", "text", "content"];
 
 /// What a client wants of a stream.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     pub(super) session_id: Option<SessionId>,
     task: Option<Map<String, Value>>,
@@ -45,6 +30,7 @@ pub(super) struct Wanted {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Budget {
     tokens: Option<u64>,
     usd_micros: Option<u64>,
@@ -52,6 +38,23 @@ struct Budget {
 }
 
 impl Wanted {
+    /// Reads a body. Of `task`, members that nobody knows are the request's (atp.md 7.1); beside it there are none.
+    ///
+    /// # Errors
+    /// `EPROTO` for what is not JSON, `EBAD_INPUT` for a member that is not known or of another type, named.
+    pub(super) fn read(body: &[u8]) -> Result<Self, Fault> {
+        let tree = body::tree(body)?;
+        let stray =
+            |object: &value::Object<'_>| WORDS.into_iter().find(|word| object.present(word).is_some());
+        match tree.as_object().and_then(stray) {
+            Some(word) => Err(Fault::new(
+                Code::BadInput,
+                format!("stream: {word}: work goes inside of `task`: {{\"task\": {{\"{word}\": …}}}}"),
+            )),
+            None => body::typed(&tree, "stream"),
+        }
+    }
+
     /// What holds for the stream from its beginning.
     ///
     /// # Errors
@@ -78,9 +81,9 @@ impl Wanted {
     pub(super) fn frame(self, head: &Head) -> Option<String> {
         let mut task = self.task?;
         let mut meta = Map::new();
-        for name in META {
-            if let Some(value) = task.remove(name) {
-                meta.insert(name.to_owned(), value);
+        for name in Meta::MEMBERS {
+            if let Some(value) = task.remove(*name) {
+                meta.insert((*name).to_owned(), value);
             }
         }
         let outer = [

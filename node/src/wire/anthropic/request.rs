@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::part::{Blocks, ToolResult, ToolUse, blocks, text_of};
 use super::tools::{raw, to_choice, to_functions};
 use crate::wire::Parsed;
-use crate::wire::field::{object, optional, parse, required, wrong};
+use crate::wire::field::{members, object, optional, required, wrong};
 
 /// Reads a Messages request.
 ///
@@ -78,7 +78,7 @@ enum Speaker {
 }
 
 fn read_turn(turn: &RawValue, name: &str, out: &mut Vec<Message>) -> Result<(), Fault> {
-    let Turn { role, content } = parse(turn.get().as_bytes(), name)?;
+    let Turn { role, content } = members(turn.get().as_bytes(), name)?;
     let name = format!("{name}.content");
     let role = match role {
         Speaker::User => Role::User,

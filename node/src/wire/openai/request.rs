@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::wire::Parsed;
-use crate::wire::field::{object, optional, parse, required, wrong};
+use crate::wire::field::{members, object, optional, parse, required, wrong};
 
 /// Reads a chat completion request.
 ///
@@ -129,7 +129,7 @@ fn messages(turns: Vec<&RawValue>) -> Result<Vec<Message>, Fault> {
 }
 
 fn message(text: &[u8], name: &str) -> Result<Message, Fault> {
-    let turn: Turn<'_> = parse(text, name)?;
+    let turn: Turn<'_> = members(text, name)?;
     let content = match turn.content {
         None => MessageContent::None(()),
         Some(raw) => match raw.get().as_bytes().first() {
