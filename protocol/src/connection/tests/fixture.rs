@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 
 use crate::connection::{Config, Connection, Event, Output, StreamKey};
 use crate::error::ControlError;
-use crate::frame::{Frame, Meta};
+use crate::frame::{Flag, Frame, Meta};
 use crate::hello::{Features, Hello, HelloAck, Role};
 use crate::ids::{SessionId, StreamId};
 use crate::payload::{Kind, Payload};
@@ -223,6 +223,15 @@ impl Wire {
         }
     }
 
+    /// The client asks `hi` on stream `a`.
+    pub(super) fn ask(&mut self, tier: Tier) {
+        let out = self
+            .client
+            .open(self.now, key("a"), (tier, window()), meta(&[]), request("hi"))
+            .expect("the stream is free");
+        self.pass(Side::Client, out);
+    }
+
     /// Lets time pass.
     pub(super) fn run(&mut self, until: Millis) {
         loop {
@@ -263,4 +272,43 @@ pub(super) fn connected_with(features: &[&str], config: Config) -> Wire {
     wire.client.events();
     wire.router.events();
     wire
+}
+
+/// What errors a side sent, by wire code, and whether with RST.
+pub(super) fn errors(out: &[Output]) -> Vec<(String, bool)> {
+    let errors = out.iter().filter_map(|output| match output {
+        Output::Transmit(frame) if frame.payload.kind == Some(Kind::Error) => {
+            let error: ControlError = frame.payload.content.as_ref()?.read().ok()?;
+            Some((error.code.into_owned(), frame.flags.has(Flag::Rst)))
+        }
+        _ => None,
+    });
+    errors.collect()
+}
+
+/// The code a side closed with.
+pub(super) fn close_code(out: &[Output]) -> Option<u16> {
+    out.iter().find_map(|output| match output {
+        Output::Close(close) => Some(close.code),
+        _ => None,
+    })
+}
+
+/// A request that opens a stream.
+pub(super) fn syn(stream: &str, msg_seq: u64, text: &str) -> Frame<'static> {
+    let key = key(stream);
+    let mut frame = Frame::new(key.session, key.stream, msg_seq, request(text));
+    frame.flags.insert(Flag::Syn);
+    frame.qos = Some(Tier::Silver);
+    frame.ttl = Some(8);
+    frame.window = Some(window());
+    frame.meta = Some(meta(&[]));
+    frame
+}
+
+/// A request without `SYN`.
+pub(super) fn syn_less(stream: &str, msg_seq: u64, text: &str) -> Frame<'static> {
+    let mut frame = syn(stream, msg_seq, text);
+    frame.flags.remove(Flag::Syn);
+    frame
 }
