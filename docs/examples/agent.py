@@ -7,17 +7,20 @@ Needs the package `websockets`. Ask it by naming it as the model: `"model": "upp
 
 import asyncio
 import json
+import secrets
 import sys
+import time
 
 import websockets
 
 WINDOW = {"max_parallel": 8, "max_tokens": 1_000_000, "max_usd_micros": 0}
 
 
-def frame(kind, content, session="-", stream="-", seq=0, flags=("CTRL",)):
+def frame(kind, content, session="-", stream="-", seq=0, flags=("CTRL",), **more):
     return json.dumps({
         "v": 1, "session_id": session, "stream_id": stream, "msg_seq": seq, "frag_seq": 0, "flags": list(flags),
         "qos": "silver", "ttl": 8, "window": WINDOW, "meta": {}, "payload": {"type": kind, "content": content},
+        **more,
     })
 
 
@@ -40,7 +43,8 @@ async def main(url, key):
     headers = {"authorization": f"Bearer {key}"}
     async with websockets.connect(url, additional_headers=headers, subprotocols=["atp.v1.json"]) as socket:
         hello = {"versions": ["1.1", "1.0"], "encodings": ["json"], "compressions": [], "features": [], "role": "agent"}
-        await socket.send(frame("control.hello", hello, flags=["SYN", "CTRL"]))
+        fresh = {"nonce": secrets.token_urlsafe(16), "ts": int(time.time() * 1000)}
+        await socket.send(frame("control.hello", hello, flags=["SYN", "CTRL"], **fresh))
         await socket.send(frame("adapter.capability", {
             "adapter_id": "upper.example", "adapter_type": "agent", "capabilities": ["chat"], "models": ["upper.example"],
             "cost_per_token_micros": 0, "usage_mode": "cumulative",

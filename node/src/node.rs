@@ -373,6 +373,10 @@ fn surface_settings(config: &Config) -> Settings {
         frame_bytes: config.limits.max_frame_bytes,
         drain_ms: config.node.drain_timeout_ms,
         write_stall: Duration::from_millis(config.limits.write_stall_ms),
+        needs_fresh_hello: config
+            .auth
+            .hello_nonce
+            .unwrap_or(!config.node.listen.ip().is_loopback()),
         accepts_dialects: !config.compat.dialects.is_empty(),
     }
 }

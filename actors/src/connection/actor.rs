@@ -14,7 +14,6 @@ use atp_protocol::frame::{self, Encoded, Frame, Outbound, Policy, Required, Wrap
 use atp_protocol::hello::Role;
 use atp_protocol::ids::SessionId;
 use atp_protocol::limits::Limits;
-use atp_protocol::payload::Kind;
 use atp_protocol::request::Identity;
 use atp_protocol::units::{Millis, UnixMillis};
 use futures_util::{FutureExt, future};
@@ -52,6 +51,8 @@ pub struct ConnectionSettings {
     pub frame_bytes: usize,
     /// Deadline of a request that names none, in milliseconds.
     pub request_ms: u64,
+    /// A hello must be fresh: it carries a `nonce` not seen before and the time (atp.md 8.1).
+    pub needs_fresh_hello: bool,
     /// How often the credential may open a stream, its other calls included.
     pub rate: RateLimit,
     /// How long open streams may go on when the node leaves, in milliseconds.
@@ -153,6 +154,11 @@ impl Connection {
         }
     }
 
+    /// The client speaks a dialect.
+    pub(super) const fn is_shimmed(&self) -> bool {
+        matches!(self.dialect, Some(Some(_)))
+    }
+
     pub(super) fn now(&self) -> Millis {
         self.router.world.now()
     }
@@ -187,27 +193,33 @@ impl Connection {
             Ok(received) => {
                 if self.dialect.is_none() {
                     self.dialect = Some(received.dialect);
+                    if received.dialect == Some(Dialect::Go) {
+                        self.machine.take_unnamed_work();
+                    }
                     spans::connection::speaks(&self.span, received.dialect);
                 }
                 let frame = received.frame.into_owned();
                 self.count_received(&frame, received.is_cbor, bytes);
                 self.trace_received(&frame);
-                if frame.payload.kind == Some(Kind::Hello) && frame.session_id.as_str() != "-" {
-                    self.named_session = Some(frame.session_id.clone());
-                }
                 if let Some(Some(dialect)) = self.dialect
                     && let Some(text) = dialect::registered(dialect, &frame, unix)
                 {
                     self.control(Wire::Message(Encoded::Text(text)), context);
                 }
                 call = (!self.calls.is_empty()).then(|| StreamKey::of(&frame));
-                match self.route(frame, context) {
-                    Routed::Other(frame) => self.machine.receive(now, *frame),
-                    Routed::Refused(outputs) => outputs,
-                    Routed::Taken(taking) => {
-                        self.machine.heard(now);
-                        return taking;
+                match self.greeted(&frame, &received.stamp) {
+                    Err(fault) => {
+                        self.count_refused(&fault);
+                        self.machine.refuse_hello(&fault)
                     }
+                    Ok(()) => match self.route(frame, context) {
+                        Routed::Other(frame) => self.machine.receive(now, *frame),
+                        Routed::Refused(outputs) => outputs,
+                        Routed::Taken(taking) => {
+                            self.machine.heard(now);
+                            return taking;
+                        }
+                    },
                 }
             }
             Err(fault) => {

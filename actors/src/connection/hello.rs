@@ -2,14 +2,50 @@
 
 use atp_protocol::connection::Output;
 use atp_protocol::container::compressed::Algorithm;
+use atp_protocol::error::{Code, Fault, Scope};
+use atp_protocol::frame::{Frame, Nonce, Stamp};
 use atp_protocol::hello::{Greeting, Hello, HelloAck, Level, Offer, Role, negotiate};
 use atp_protocol::ids::SessionId;
+use atp_protocol::payload::Kind;
 use atp_protocol::units::{Tier, Window};
 
 use super::actor::Connection;
 use crate::spans;
 
 impl Connection {
+    /// Looks at a hello before anything else does: which session it names, and whether it is fresh where it has to be
+    /// (atp.md 8.1 and section 14). Clients of a dialect, which say none of their own, are asked for nothing.
+    ///
+    /// # Errors
+    /// `EREPLAY`, with which the hello is refused.
+    pub(super) fn greeted(&mut self, frame: &Frame<'_>, stamp: &Stamp) -> Result<(), Fault> {
+        let is_first = self.machine.profile().is_legacy;
+        if frame.payload.kind != Some(Kind::Hello) || !is_first {
+            return Ok(());
+        }
+        if frame.session_id.as_str() != "-" {
+            self.named_session = Some(frame.session_id.clone());
+        }
+        if !self.settings.needs_fresh_hello || self.is_shimmed() {
+            return Ok(());
+        }
+        let (Some(nonce), Some(_)) = (&stamp.nonce, stamp.ts) else {
+            let detail =
+                "replay: a hello needs nonce and ts here; send a nonce of your own and the time in Unix ms";
+            return Err(Fault::new(Code::Replay, detail).scoped(Scope::Connection));
+        };
+        let nonce = Nonce {
+            kid: None,
+            nonce,
+            ts: stamp.ts,
+        };
+        let (world, tenant) = (&self.router.world, &self.identity.tenant);
+        let nonces = &self.router.shared.nonces;
+        nonces
+            .check(world.now(), world.clock.unix(), tenant, &nonce)
+            .map_err(|fault| fault.scoped(Scope::Connection))
+    }
+
     /// Answers what the peer proposes.
     pub(super) fn agree(&mut self, hello: &Hello) -> Vec<Output> {
         let features = [
@@ -41,6 +77,8 @@ impl Connection {
                 .into_iter()
                 .filter(|tier| *tier >= self.identity.tier_max)
                 .collect(),
+            // There are no links between routers.
+            roles: vec![Role::Client, Role::Agent],
             limits: self.limits,
         };
         let agreed = match negotiate(hello, &offer) {

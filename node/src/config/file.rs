@@ -109,6 +109,8 @@ pub struct AuthConfig {
     pub keys: Vec<KeyConfig>,
     /// HMAC key of signed frames, at least 32 bytes, for `POST /v1/verify_frame`.
     pub frame_key: Option<SecretRef>,
+    /// A hello on `/ws` must carry a fresh nonce and the time; absent means off loopback only.
+    pub hello_nonce: Option<bool>,
     /// Calls per second allowed to one credential; 0 means unlimited.
     pub rate_per_s: u32,
     /// Calls at once within that rate; 0 means one second's worth.
@@ -122,6 +124,7 @@ impl Default for AuthConfig {
             admin_key: None,
             keys: Vec::new(),
             frame_key: None,
+            hello_nonce: None,
             rate_per_s: 0,
             rate_burst: 0,
         }

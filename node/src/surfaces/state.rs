@@ -33,6 +33,8 @@ pub struct Settings {
     pub drain_ms: u64,
     /// A WebSocket that takes nothing for so long has left.
     pub write_stall: Duration,
+    /// A hello on `/ws` must carry a fresh nonce and the time.
+    pub needs_fresh_hello: bool,
     /// Client dialects are accepted on `/ws`.
     pub accepts_dialects: bool,
 }

@@ -64,6 +64,7 @@ async fn upgrade(request: HttpRequest, payload: Payload) -> HttpResponse {
         is_cbor: subprotocol == Some(CBOR),
         frame_bytes: surface.settings.frame_bytes,
         request_ms: surface.settings.request_ms,
+        needs_fresh_hello: surface.settings.needs_fresh_hello,
         rate: credential.rate,
         drain_ms: surface.settings.drain_ms,
     };

@@ -105,6 +105,25 @@ fn a_go_client_is_told_its_error() {
 }
 
 #[test]
+fn a_go_client_need_not_name_a_stream() {
+    on_node(async |setup| {
+        let mut peer = connected(&setup, "?session_id=session_1_2").await;
+        peer.send(json!({
+            "type": "completion_request", "qos": "gold", "ttl": 8, "meta": {},
+            "window": serde_json::from_str::<Value>(WINDOW).unwrap(),
+            "payload": { "prompt": DOCUMENT, "model": "summarizer.local" },
+        }))
+        .await;
+        let answer = peer.frame().await;
+        assert_eq!(
+            (&answer["type"], &answer["stream_id"]),
+            (&json!("completion_response"), &json!("-")),
+            "{answer}"
+        );
+    });
+}
+
+#[test]
 fn a_python_client_gets_its_completion() {
     on_node(async |setup| {
         let mut peer = connected(&setup, "").await;

@@ -6,6 +6,7 @@ mod encodings;
 mod estimates;
 mod faults;
 mod fixture;
+mod greeting;
 mod leaving;
 mod metrics;
 mod pacing;

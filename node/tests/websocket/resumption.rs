@@ -109,6 +109,22 @@ fn a_final_that_was_not_read_is_not_lost() {
 }
 
 #[test]
+fn a_request_that_acknowledges_opens_no_stream() {
+    on_node(async |setup| {
+        let mut peer = returning(&setup).await;
+        let mut asked = request("a", "summarizer.local", "Work goes where it should.");
+        asked["flags"] = json!(["SYN", "ACK"]);
+        peer.send(asked).await;
+        let refused = peer.of_type("control.error").await;
+        assert_eq!(
+            (&refused["stream_id"], &refused["flags"][0]),
+            (&json!("a"), &json!("RST"))
+        );
+        assert_eq!(refused["payload"]["content"]["code"], "EPROTO");
+    });
+}
+
+#[test]
 fn the_newest_connection_wins() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "slow").await;

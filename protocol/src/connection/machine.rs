@@ -39,6 +39,7 @@ pub struct Connection {
     pub(super) tally: Tally,
     pub(super) parse_failures: Strikes,
     pub(super) signature_failures: Strikes,
+    pub(super) takes_unnamed_work: bool,
     pub(super) is_closed: bool,
 }
 
@@ -63,6 +64,7 @@ impl Connection {
             tally: Tally::default(),
             parse_failures: Strikes::new(3),
             signature_failures: Strikes::new(5),
+            takes_unnamed_work: false,
             is_closed: false,
         }
     }
@@ -98,8 +100,8 @@ impl Connection {
         if frame.flags.has(Flag::Heartbeat) || frame.payload.kind == Some(Kind::Heartbeat) {
             return self.heartbeat(&frame);
         }
-        let is_implied_open = self.profile.is_legacy && frame.payload.kind == Some(Kind::AgentRequest);
-        if frame.stream_id.is_control() && !is_implied_open {
+        let is_unnamed_work = self.takes_unnamed_work && frame.payload.kind == Some(Kind::AgentRequest);
+        if frame.stream_id.is_control() && !is_unnamed_work {
             return self.receive_control(now, frame);
         }
         self.receive_on_stream(now, frame)
@@ -169,6 +171,11 @@ impl Connection {
     /// The peer waits for work: a connection without streams is kept.
     pub const fn keep_when_idle(&mut self) {
         self.config.closes_idle = false;
+    }
+
+    /// The peer's dialect need not name a stream, and its requests come on `-` (atp.md section 28).
+    pub const fn take_unnamed_work(&mut self) {
+        self.takes_unnamed_work = true;
     }
 
     /// Ends the connection.

@@ -137,8 +137,8 @@ impl Connection {
             return self.receive_resume_ack(now, &key, &frame);
         }
         let state = self.streams.get(&key).map_or(State::Idle, Stream::state);
-        let is_implied = self.profile.is_legacy && kind == Some(Kind::AgentRequest);
-        if is_implied && matches!(state, State::Idle | State::HalfClosedLocal) {
+        let is_request = kind == Some(Kind::AgentRequest) && frame.flags.may_open();
+        if self.profile.is_legacy && is_request && matches!(state, State::Idle | State::HalfClosedLocal) {
             frame.flags.insert(Flag::Syn);
             return self.receive_open(now, &key, frame, Input::ImpliedOpen);
         }

@@ -96,7 +96,14 @@ impl Flags {
     /// Whether the frame asks to open a stream: `SYN` without `ACK`, and not to resume one.
     #[must_use]
     pub const fn opens(&self) -> bool {
-        self.has(Flag::Syn) && !self.has(Flag::Ack) && !self.has(Flag::Resume)
+        self.has(Flag::Syn) && self.may_open()
+    }
+
+    /// Whether a request of a peer that sends no `SYN` may be meant to open a stream: what acknowledges, aborts or resumes
+    /// speaks of one there is (atp.md 9.2, rows 3 and 4).
+    #[must_use]
+    pub const fn may_open(&self) -> bool {
+        !self.has(Flag::Ack) && !self.has(Flag::Rst) && !self.has(Flag::Resume)
     }
 
     /// Wire names, known flags first.

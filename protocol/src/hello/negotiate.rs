@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use super::{Agreed, Features, Hello};
+use super::{Agreed, Features, Hello, Role};
 use crate::error::{Code, Fault, Scope};
 use crate::limits::Limits;
 use crate::units::Tier;
@@ -36,6 +36,8 @@ pub struct Offer {
     pub features: BTreeMap<String, bool>,
     /// Tiers the identity may use, best first.
     pub qos_allowed: Vec<Tier>,
+    /// What peers may be.
+    pub roles: Vec<Role>,
     /// Sizes.
     pub limits: Limits,
 }
@@ -52,6 +54,11 @@ pub enum Refusal {
     /// Tiers were asked for, but none that the identity may use.
     #[error("negotiation_failed: no tier asked for is allowed; leave qos empty for the default")]
     Qos,
+    /// A router where there are no links to other routers, or without its certificate.
+    #[error(
+        "negotiation_failed: role router needs a link with mutual TLS, which is not offered here; be client or agent"
+    )]
+    Role,
 }
 
 impl From<Refusal> for Fault {
@@ -63,7 +70,7 @@ impl From<Refusal> for Fault {
 /// Finds the terms of a connection.
 ///
 /// # Errors
-/// The first of version, encoding and tier that cannot be agreed on.
+/// The first of version, encoding, tier and role that cannot be agreed on.
 pub fn negotiate(hello: &Hello, offer: &Offer) -> Result<Agreed, Refusal> {
     if !hello
         .versions()
@@ -72,6 +79,10 @@ pub fn negotiate(hello: &Hello, offer: &Offer) -> Result<Agreed, Refusal> {
         return Err(Refusal::Version);
     }
     let encoding = first_common(&hello.encodings, &offer.encodings).ok_or(Refusal::Encoding)?;
+    let qos = tier(&hello.qos, &offer.qos_allowed)?;
+    if !offer.roles.contains(&hello.role) {
+        return Err(Refusal::Role);
+    }
     let hb_interval_ms = hello
         .hb_interval_ms
         .unwrap_or(HB_INTERVAL_MS_DEFAULT)
@@ -82,7 +93,7 @@ pub fn negotiate(hello: &Hello, offer: &Offer) -> Result<Agreed, Refusal> {
         encoding,
         compression: first_common(&offer.compressions, &hello.compressions),
         features: features(&hello.features, &offer.features),
-        qos: tier(&hello.qos, &offer.qos_allowed)?,
+        qos,
         role: hello.role,
         hb_interval_ms,
         idle_fin_ms: idle_fin_ms.clamp(3 * hb_interval_ms, IDLE_FIN_MS_MAX),
@@ -151,7 +162,7 @@ fn smaller(proposed: Option<u64>, own: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hello::{Feature, Role};
+    use crate::hello::Feature;
     use crate::payload::Kind;
 
     fn offer() -> Offer {
@@ -166,6 +177,7 @@ mod tests {
             ]
             .into(),
             qos_allowed: vec![Tier::Silver, Tier::Bronze],
+            roles: vec![Role::Client, Role::Agent],
             limits: Limits::DEFAULT,
         }
     }
@@ -239,6 +251,11 @@ mod tests {
             ..hello()
         };
         assert_eq!(negotiate(&gold, &offer()), Err(Refusal::Qos));
+        let router = Hello {
+            role: Role::Router,
+            ..hello()
+        };
+        assert_eq!(negotiate(&router, &offer()), Err(Refusal::Role));
         let older = Hello {
             versions: vec!["2.0".to_owned(), "1.0".to_owned()],
             ..hello()

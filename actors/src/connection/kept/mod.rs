@@ -11,7 +11,7 @@ use std::sync::Arc;
 use actix::{AsyncContext, Context, ResponseFuture};
 use atp_protocol::connection::{Output, StreamKey};
 use atp_protocol::error::{Code, Fault};
-use atp_protocol::frame::{Flag, Frame};
+use atp_protocol::frame::Frame;
 use atp_protocol::hello::Role;
 use atp_protocol::payload::{Kind, Resume};
 use atp_protocol::resume::Refusal;
@@ -63,7 +63,7 @@ impl Connection {
         if is_known || is_control {
             return Routed::Other(Box::new(frame));
         }
-        if frame.flags.has(Flag::Syn) {
+        if frame.flags.opens() {
             return self.keep(key, frame, context);
         }
         match self.find(&key) {

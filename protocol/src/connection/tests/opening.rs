@@ -1,9 +1,9 @@
 //! What opens a stream, and what does not (atp.md 9.2).
 
-use super::fixture::{self, connected, errors, key, meta, partial, payload, syn, window};
+use super::fixture::{self, connected, errors, key, meta, partial, payload, syn, syn_less, window};
 use crate::connection::{Event, Output};
 use crate::error::{Code, Fault};
-use crate::frame::{Flag, Frame};
+use crate::frame::{Flag, Flags, Frame};
 use crate::payload::Kind;
 use crate::units::Millis;
 
@@ -108,4 +108,38 @@ fn open_streams_are_bounded_per_session_and_connection() {
     let mut other = syn("one-more", 1, "hi");
     other.session_id = crate::ids::SessionId::new("another").unwrap();
     assert!(errors(&wire.router.receive(wire.now, other)).is_empty());
+}
+
+#[test]
+fn work_on_the_control_stream_is_refused_unless_the_dialect_names_none() {
+    let unnamed = |flags: &[Flag]| {
+        let mut frame = syn("-", 1, "hi");
+        frame.flags = Flags::of(flags);
+        frame
+    };
+    for flags in [&[][..], &[Flag::Syn]] {
+        let mut router = fixture::router();
+        let out = router.receive(Millis(0), unnamed(flags));
+        assert_eq!(errors(&out), [("EPROTO".to_owned(), false)], "{flags:?}");
+        assert_eq!(router.streams().count(), 0);
+    }
+    let mut router = fixture::router();
+    router.take_unnamed_work();
+    let out = router.receive(Millis(0), unnamed(&[]));
+    assert!(matches!(&out[0], Output::Deliver(Event::Open { .. })), "{out:?}");
+}
+
+#[test]
+fn only_an_opening_is_implied_where_syn_is_missing() {
+    for (flag, refused) in [
+        (Flag::Ack, &[("EPROTO".to_owned(), true)][..]),
+        (Flag::Resume, &[("EPROTO".to_owned(), true)]),
+        (Flag::Rst, &[]),
+    ] {
+        let mut router = fixture::router();
+        let mut frame = syn_less("a", 1, "hi");
+        frame.flags.insert(flag);
+        assert_eq!(errors(&router.receive(Millis(0), frame)), refused, "{flag:?}");
+        assert_eq!(router.streams().count(), 0, "{flag:?}");
+    }
 }

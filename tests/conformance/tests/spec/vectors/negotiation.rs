@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use atp_protocol::hello::{Hello, Offer, negotiate};
+use atp_protocol::hello::{Hello, Offer, Role, negotiate};
 use atp_protocol::limits::Limits;
 use atp_protocol::units::Tier;
 use atp_protocol::value::Value as Tree;
@@ -30,6 +30,7 @@ fn offer(server: &Value) -> Offer {
         compressions: list(&server["compressions"], &[]),
         features,
         qos_allowed: list(&server["qos"], &["silver"]).iter().filter_map(|name| Tier::parse(name)).collect(),
+        roles: vec![Role::Client, Role::Agent],
         limits: Limits::DEFAULT,
     }
 }
