@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use atp_actors::adapter::Watch;
+use atp_actors::adapter::{Burst, Watch};
 use atp_actors::environment::{Clock, World};
 use atp_actors::exec::{Ended, Exec};
 use atp_actors::ledger::{Ledger, LedgerHandle};
@@ -394,6 +394,10 @@ fn watch(config: &Config) -> Watch {
             reset_backoff: breaker.reset_backoff,
             reset_timeout_max_ms: defaults.reset_timeout_max_ms.max(breaker.reset_timeout_ms),
         },
+        burst: (config.burst.rate > 0).then_some(Burst {
+            rate: config.burst.rate,
+            size: config.burst.size,
+        }),
     }
 }
 

@@ -15,14 +15,14 @@ use atp_protocol::adapter::{AgentStatus, Health, HealthStatus};
 use atp_protocol::error::Code;
 use atp_protocol::estimate::{Accuracy, Observed};
 use atp_protocol::flow::{Aimd, AimdConfig, Signal, StatusConfig, StatusTracker, Work};
-use atp_protocol::units::{Amount, Millis};
+use atp_protocol::units::{Amount, Millis, PartialWindow};
 use atp_routing::breaker::{self, Breaker, Permit, State};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::reports::{FINISHED_MAX, Finished, Heed, Reports};
 use super::tally::Tally;
-use super::{Adapter, Gate, Live, Past};
+use super::{Adapter, Burst, Gate, Live, Past};
 use crate::environment::World;
 use crate::metrics::AdapterSeries;
 use crate::registry::{AdapterSpec, Attachment, Claim, Registry, Report};
@@ -53,8 +53,8 @@ pub(crate) struct AskProbe;
 pub(crate) struct Said {
     /// Readiness.
     pub(crate) status: AgentStatus,
-    /// Calls it suggests.
-    pub(crate) suggested: Option<u32>,
+    /// The window it suggests, in place of the one before; `None` leaves that.
+    pub(crate) suggested: Option<PartialWindow>,
     /// When BUSY or PAUSE lapses.
     pub(crate) retry_after_ms: Option<u64>,
 }
@@ -66,6 +66,8 @@ pub struct Watch {
     pub health_poll: Duration,
     /// When their circuits open and close.
     pub breaker: breaker::Settings,
+    /// How often those are called that dial in; `None` is as often as one likes.
+    pub burst: Option<Burst>,
 }
 
 impl Default for Watch {
@@ -73,6 +75,7 @@ impl Default for Watch {
         Self {
             health_poll: Duration::from_secs(10),
             breaker: breaker::Settings::default(),
+            burst: Some(Burst::default()),
         }
     }
 }
@@ -103,7 +106,7 @@ pub(crate) struct AdapterActor {
     probes: VecDeque<Permit>,
     window: Aimd,
     status: StatusTracker,
-    suggested: Option<u32>,
+    suggested: PartialWindow,
     accuracy: Accuracy,
     tally: Tally,
     latencies: VecDeque<(Millis, f64)>,
@@ -139,7 +142,7 @@ impl AdapterActor {
             probes: VecDeque::new(),
             window: Aimd::new(window),
             status: StatusTracker::new(StatusConfig::default()),
-            suggested: None,
+            suggested: PartialWindow::default(),
             accuracy: Accuracy::default(),
             tally: Tally::default(),
             latencies: VecDeque::with_capacity(RECENT),
@@ -177,13 +180,30 @@ impl AdapterActor {
 
     fn publish_window(&self, now: Millis) {
         let cooled = self.accuracy.cooled_parallel(now, self.window.current());
-        self.live
-            .set_window(self.suggested.map_or(cooled, |suggested| cooled.min(suggested)));
+        let suggested = self.suggested.max_parallel.unwrap_or(cooled);
+        self.live.set_window(cooled.min(suggested), self.suggested);
         self.live.set_surcharge(self.accuracy.surcharge(now));
     }
 
+    /// Takes the agent's own idea of its window.
+    fn suggest(&mut self, now: Millis, suggested: PartialWindow) {
+        let cooled = self.accuracy.cooled_parallel(now, self.window.current());
+        let is_narrower = suggested.max_parallel.is_some_and(|calls| calls < cooled)
+            || suggested.max_tokens.is_some()
+            || suggested.max_usd_micros.is_some();
+        self.world
+            .meter
+            .adapters
+            .overrides
+            .increment(u64::from(is_narrower));
+        self.suggested = suggested;
+    }
+
     /// What the agent said, as long as it holds: a PAUSE takes work within its grace, BUSY and PAUSE lapse.
-    fn publish_status(&self, now: Millis) {
+    fn publish_status(&mut self, now: Millis) {
+        if self.status.honours_pause(now) {
+            self.world.meter.adapters.pauses_honored.increment(1);
+        }
         let takes_work = self.status.parallel(now, Work::New, 1, None, false) > 0;
         let status = match takes_work {
             true => AgentStatus::Ready,
@@ -404,9 +424,10 @@ impl Handler<Said> for AdapterActor {
         let change = self.status.report(now, said.status, said.retry_after_ms);
         if let Some(before) = change {
             info!(adapter = %self.claim.name.id, from = ?before, to = ?said.status, "agent status changed");
+            self.world.meter.adapters.status_changed(said.status);
         }
-        if said.suggested.is_some() {
-            self.suggested = said.suggested;
+        if let Some(suggested) = said.suggested {
+            self.suggest(now, suggested);
         }
         self.publish_status(now);
         self.publish_window(now);

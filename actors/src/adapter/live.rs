@@ -1,12 +1,13 @@
 //! An endpoint's condition as every arbiter sees it: atomics that the adapter's actor alone decides.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use atp_protocol::adapter::AgentStatus;
-use atp_protocol::error::{Code, Fault, Scope};
 use atp_protocol::estimate::Mape;
-use atp_protocol::units::Millis;
+use atp_protocol::units::{Millis, PartialWindow};
+
+use super::room::Room;
+use super::turns::{Burst, Turns};
 
 /// Whether calls may go out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +33,8 @@ pub struct Live {
     gate: AtomicU8,
     open_until: AtomicU64,
     status: AtomicU8,
-    window: AtomicU32,
-    in_flight: AtomicU32,
+    pub(super) room: Room,
+    pub(super) turns: Turns,
     p95_ms: AtomicU32,
     errors_ppm: AtomicU32,
     surcharge_pct: AtomicU32,
@@ -82,15 +83,15 @@ pub struct Past {
 }
 
 impl Live {
-    /// Closed, ready, with a window of `window` calls.
+    /// Closed, ready, with a window of `window` calls; `burst` where it is called only so often.
     #[must_use]
-    pub fn new(window: u32) -> Self {
+    pub fn new(window: u32, burst: Option<Burst>) -> Self {
         Self {
             gate: AtomicU8::new(CLOSED),
             open_until: AtomicU64::new(0),
             status: AtomicU8::new(0),
-            window: AtomicU32::new(window),
-            in_flight: AtomicU32::new(0),
+            room: Room::new(window),
+            turns: Turns::new(burst),
             p95_ms: AtomicU32::new(u32::MAX),
             errors_ppm: AtomicU32::new(0),
             surcharge_pct: AtomicU32::new(100),
@@ -150,17 +151,30 @@ impl Live {
     /// Calls it may have at once.
     #[must_use]
     pub fn window(&self) -> u32 {
-        self.window.load(Ordering::Relaxed)
+        self.room.calls_max()
     }
 
-    pub(super) fn set_window(&self, window: u32) {
-        self.window.store(window, Ordering::Relaxed);
+    /// `calls` at once; of tokens and money outstanding what the agent suggests, if anything.
+    pub(super) fn set_window(&self, calls: u32, suggested: PartialWindow) {
+        self.room.limit(calls, suggested);
     }
 
     /// Calls it has.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::Relaxed)
+        self.room.calls()
+    }
+
+    /// What is left of its window; an absent component is not limited.
+    #[must_use]
+    pub fn left(&self) -> PartialWindow {
+        self.room.left()
+    }
+
+    /// Milliseconds until it may be called once more.
+    #[must_use]
+    pub fn wait_ms(&self, now: Millis) -> u64 {
+        self.turns.wait_ms(now)
     }
 
     /// 95th percentile of the time to the first chunk, in milliseconds, once known.
@@ -217,32 +231,6 @@ impl Live {
         self.under_rate.set(past.under_rate);
         self.is_downgraded.store(past.is_downgraded, Ordering::Relaxed);
     }
-
-    /// Takes a place in the window.
-    ///
-    /// # Errors
-    /// `EWINDOW_AGENT` when there is none.
-    pub fn enter(self: &Arc<Self>) -> Result<Place, Fault> {
-        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
-        if before >= self.window() {
-            self.in_flight.fetch_sub(1, Ordering::Relaxed);
-            return Err(
-                Fault::new(Code::WindowAgent, "the adapter has as many calls as it takes")
-                    .scoped(Scope::Lane),
-            );
-        }
-        Ok(Place(Arc::clone(self)))
-    }
-}
-
-/// A place in an endpoint's window, given back when dropped.
-#[derive(Debug)]
-pub struct Place(Arc<Live>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 #[cfg(test)]
@@ -250,17 +238,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_window_refuses_until_a_place_is_free() {
-        let live = Arc::new(Live::new(1));
-        let place = live.enter().unwrap();
-        assert_eq!(live.enter().unwrap_err().code, Code::WindowAgent);
-        drop(place);
-        assert!(live.enter().is_ok());
-    }
-
-    #[test]
     fn a_past_is_read_as_it_was_written_and_unknown_before() {
-        let live = Live::new(1);
+        let live = Live::new(1, None);
         assert_eq!(live.past(), Past::default());
         let past = Past {
             calls: 8.0,
@@ -278,7 +257,7 @@ mod tests {
 
     #[test]
     fn an_open_gate_names_its_end() {
-        let live = Live::new(1);
+        let live = Live::new(1, None);
         live.set_gate(Gate::Open { until: Millis(7) });
         assert_eq!(live.gate(), Gate::Open { until: Millis(7) });
         live.set_gate(Gate::Closed);

@@ -6,7 +6,9 @@ mod endpoint;
 mod live;
 mod name;
 mod reports;
+mod room;
 mod tally;
+mod turns;
 
 pub use actor::Watch;
 pub(crate) use actor::{AdapterActor, AskProbe, Congested, Heard, Said};
@@ -14,6 +16,10 @@ pub use contract::{
     Adapter, AdapterFactory, Call, Form, LaneEvent, LaneFinal, LaneStream, Metered, Partial, Question,
 };
 pub use endpoint::{Directory, Endpoint};
-pub use live::{Gate, Live, Past, Place};
+pub use live::{Gate, Live, Past};
 pub use name::AdapterName;
 pub(crate) use reports::{Finished, Reports};
+pub use room::Place;
+pub(crate) use room::full;
+pub use turns::Burst;
+pub(crate) use turns::Turn;

@@ -155,7 +155,7 @@ impl Connection {
         if let Some(claim) = &self.adapter {
             let said = Said {
                 status: status.status,
-                suggested: status.suggested_window.and_then(|window| window.max_parallel),
+                suggested: status.suggested_window,
                 retry_after_ms: status.retry_after_ms,
             };
             self.router.registry.report_status(&claim.name, said);

@@ -62,6 +62,16 @@ impl Flow {
     }
 }
 
+/// Who found no room at a level of windows, in the order of [`Component::ALL`].
+pub(super) fn windows_denied(register: &Register, level: &'static str) -> [Counter; 3] {
+    [
+        "window_denied_parallel_total",
+        "window_denied_tokens_total",
+        "window_denied_usd_total",
+    ]
+    .map(|name| register.counter(name, &[("level", level)]))
+}
+
 /// Windows of sessions.
 pub struct Windows {
     denied: [Counter; 3],
@@ -83,12 +93,7 @@ pub struct Windows {
 impl Windows {
     fn new(register: &Register) -> Self {
         Self {
-            denied: [
-                "window_denied_parallel_total",
-                "window_denied_tokens_total",
-                "window_denied_usd_total",
-            ]
-            .map(|name| register.counter(name, &[("level", "session")])),
+            denied: windows_denied(register, "session"),
             admitted: register.counter("router_windows_admit_total", &[]),
             refused: register.counter("router_windows_reject_total", &[]),
             adjustments: register.counter("flow_window_adjustments_total", &[]),
@@ -132,8 +137,7 @@ impl Windows {
 
     /// A stream found no room at once.
     pub(crate) fn denied(&self, component: Component) {
-        let at = Component::ALL.iter().position(|of| *of == component);
-        self.denied[at.unwrap_or_default()].increment(1);
+        self.denied[component as usize].increment(1);
     }
 
     /// A stream was refused.

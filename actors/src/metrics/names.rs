@@ -107,10 +107,14 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "non_compliant_adapters" Gauge "adapters that failed the compliance probe";
     "adapter_health_updates" Counter "health reports of adapters";
     "circuits_open" Gauge "breakers open or half open";
+    "window_overrides_applied" Counter "windows that agents narrowed by what they suggest";
+    "agent_status_changes_total" Counter "changes of an agent's readiness, by status";
+    "pauses_honored_total" Counter "pauses of agents whose grace time ended";
+    "agent_burst_capped_total" Counter "calls that came too fast for their agent, by outcome: waited, refused";
     "window_update_tx" Counter "windows told to clients, by reason";
-    "window_denied_parallel_total" Counter "streams for which a window had no call free, by level";
-    "window_denied_tokens_total" Counter "streams for which a window had not enough tokens, by level";
-    "window_denied_usd_total" Counter "streams for which a window had not enough money, by level";
+    "window_denied_parallel_total" Counter "streams and lanes for which a window had no call free, by level";
+    "window_denied_tokens_total" Counter "streams and lanes for which a window had not enough tokens, by level";
+    "window_denied_usd_total" Counter "streams and lanes for which a window had not enough money, by level";
     "router_windows_admit_total" Counter "streams admitted to their session's window";
     "router_windows_reject_total" Counter "streams refused because their session's window is full or too small";
     "flow_window_current" Gauge "mean adaptive window of sessions, in calls";

@@ -168,9 +168,11 @@ impl Handler<Register> for Registry {
 
     fn handle(&mut self, Register(spec): Register, context: &mut Context<Self>) -> Self::Result {
         let name = spec.name();
-        self.admit(&name, spec.attachment == Attachment::Dialled)?;
+        let is_dialled = spec.attachment == Attachment::Dialled;
+        self.admit(&name, is_dialled)?;
         self.supersede(&name);
-        let live = Arc::new(Live::new(spec.window));
+        let burst = self.watch.burst.filter(|_| is_dialled);
+        let live = Arc::new(Live::new(spec.window, burst));
         let (actor, reports) = AdapterActor::launch(
             &spec,
             Arc::clone(&live),

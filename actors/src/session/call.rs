@@ -21,6 +21,7 @@ use tracing::{Span, warn};
 use super::believable::believable;
 use crate::adapter::{
     Adapter, AskProbe, Call, Endpoint, Finished, Gate, LaneEvent, LaneFinal, LaneStream, Metered, Place,
+    Turn, full,
 };
 use crate::spans;
 
@@ -36,6 +37,8 @@ pub(super) struct Target {
     pub(super) effective: Amount,
     /// The estimate is the adapter's own.
     pub(super) is_own_estimate: bool,
+    /// How long a call waits for its turn where the adapter is called only so often, in milliseconds.
+    pub(super) turn_max_ms: u64,
 }
 
 /// What a call tells its session.
@@ -71,6 +74,8 @@ pub(super) struct Running {
     pub(super) target: usize,
     pub(super) is_paused: bool,
     state: State,
+    turn_max_ms: u64,
+    turn: Option<Turn>,
     place: Option<Place>,
     is_probe: bool,
     endpoint: Arc<Endpoint>,
@@ -107,6 +112,8 @@ impl Running {
             target,
             is_paused: false,
             state: State::Waiting(sleep, Box::new(call)),
+            turn_max_ms: to.turn_max_ms,
+            turn: None,
             place: None,
             is_probe: false,
             endpoint: Arc::clone(&to.endpoint),
@@ -128,26 +135,53 @@ impl Running {
             span,
         };
         if delay_ms == 0 {
-            running.begin();
+            running.begin(now);
         }
         running
     }
 
-    /// Takes a place at the endpoint and starts the call.
-    fn begin(&mut self) {
+    /// Starts the call when its turn has come and there is a place at the endpoint.
+    fn begin(&mut self, now: Millis) {
         let State::Waiting(_, call) = std::mem::replace(&mut self.state, State::Over) else {
             return;
         };
-        self.state = State::Opening(match self.endpoint.live.enter() {
-            Ok(place) => {
-                self.place = Some(place);
-                match self.endpoint.live.gate() {
-                    Gate::Closed => self.adapter.stream(*call),
-                    Gate::Open { .. } | Gate::HalfOpen => self.probe(*call),
-                }
+        self.state = match self.enter(now) {
+            Ok(0) => State::Opening(match self.endpoint.live.gate() {
+                Gate::Closed => self.adapter.stream(*call),
+                Gate::Open { .. } | Gate::HalfOpen => self.probe(*call),
+            }),
+            Ok(wait_ms) => {
+                let wait = Duration::from_millis(wait_ms);
+                State::Waiting(Box::pin(tokio::time::sleep(wait)), call)
             }
-            Err(fault) => Box::pin(std::future::ready(Err(fault))),
-        });
+            Err(fault) => State::Opening(Box::pin(std::future::ready(Err(fault)))),
+        };
+    }
+
+    /// Takes a turn and then a place. Returns how long the turn is to be waited for, in milliseconds.
+    fn enter(&mut self, now: Millis) -> Result<u64, Fault> {
+        let series = &self.endpoint.series;
+        let turn = match self.turn.take() {
+            Some(turn) => turn,
+            None => {
+                let turn = self.endpoint.live.turn(now, self.turn_max_ms);
+                let turn = turn.inspect_err(|_| series.capped(true))?;
+                if turn.wait_ms > 0 {
+                    series.capped(false);
+                    return Ok(self.turn.insert(turn).wait_ms);
+                }
+                turn
+            }
+        };
+        let place = self.endpoint.live.enter(self.effective);
+        self.place = Some(place.map_err(|component| {
+            series.denied(component);
+            full(component)
+        })?);
+        turn.used();
+        // The adapter is not to blame for what came before.
+        self.started = now;
+        Ok(0)
     }
 
     /// Asks the adapter's actor to be let through an open circuit.
@@ -170,7 +204,7 @@ impl Running {
             match &mut self.state {
                 State::Waiting(sleep, _) => {
                     std::task::ready!(sleep.as_mut().poll(context));
-                    self.begin();
+                    self.begin(now);
                 }
                 State::Opening(opening) => {
                     return Poll::Ready(match std::task::ready!(opening.as_mut().poll(context)) {
@@ -371,9 +405,13 @@ impl Running {
 
     fn finish(&mut self, now: Millis, failed: Option<Code>) {
         self.state = State::Over;
-        self.place = None;
+        let was_asked = self.place.take().is_some();
         let latency_ms = now.since(self.started);
         spans::request::call_ended(&self.span, self.usage, latency_ms, failed);
+        if !was_asked {
+            // That we found no room for a call says nothing about how the adapter does.
+            return;
+        }
         self.endpoint.reports.report(Finished {
             at: now,
             is_probe: self.is_probe && failed != Some(Code::Circuit),

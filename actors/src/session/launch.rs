@@ -110,10 +110,8 @@ impl Conditions for Facing<'_> {
                 Gate::Open { until } => Some(until.since(self.now)).filter(|ms| *ms > 0),
             },
             status: live.status(),
-            window: atp_protocol::units::PartialWindow {
-                max_parallel: Some(live.window().saturating_sub(live.in_flight())),
-                ..Default::default()
-            },
+            window: live.left(),
+            turn_ms: live.wait_ms(self.now),
             p95_ms: live.p95_ms().map(f64::from),
             p95_samples: 50,
             error_rate: Some(live.error_rate()),
@@ -158,6 +156,7 @@ pub(super) async fn launch(
     };
     let mut input = Input::new(accepted, &router.settings.region, &request);
     input.policy_version = policy.version;
+    input.turn_max_ms = router.settings.turn_max_ms(&request);
     if request
         .native
         .as_ref()
@@ -311,8 +310,7 @@ async fn enter(
         need: plan.effective(),
         cap: plan.policy.window,
     };
-    let wait_ms = router.settings.scheduler.tiers[request.tier.index()].queue_timeout_ms;
-    let room = flow.admit(ask, request.window, wait_ms.min(request.deadline_ms));
+    let room = flow.admit(ask, request.window, router.settings.turn_max_ms(request));
     Ok(Some(room.await?))
 }
 

@@ -68,6 +68,7 @@ impl Targets<'_> {
             },
             effective: need.effective,
             is_own_estimate: need.is_adapters,
+            turn_max_ms: self.router.settings.turn_max_ms(self.request),
         });
         Some(TargetIx(self.all.len() - 1))
     }

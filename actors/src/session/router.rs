@@ -43,6 +43,14 @@ pub struct RouterSettings {
     pub idle_ms: u64,
 }
 
+impl RouterSettings {
+    /// How long a request waits for a turn at an agent that is called only so often, in milliseconds: as long as for a slot.
+    pub(super) fn turn_max_ms(&self, request: &AgentRequest) -> u64 {
+        let tier = &self.scheduler.tiers[request.tier.index()];
+        tier.queue_timeout_ms.min(request.deadline_ms)
+    }
+}
+
 /// Opens requests on one arbiter.
 pub struct Router {
     pub(crate) world: World,

@@ -35,6 +35,8 @@ pub struct Config {
     pub sched: SchedulerConfig,
     /// Adaptive windows of sessions.
     pub aimd: AimdConfig,
+    /// How often agents are called.
+    pub burst: BurstConfig,
     /// Streams that outlive their connection.
     pub resume: ResumeConfig,
     /// Answers kept for repeated requests.
@@ -314,6 +316,22 @@ impl Default for AimdConfig {
             add: 1,
             mult: 0.5,
         }
+    }
+}
+
+/// `[burst]`, atp.md 16.3: of each agent that dials in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BurstConfig {
+    /// Calls a second on average; 0 means as often as one likes.
+    pub rate: u32,
+    /// Calls at once.
+    pub size: u32,
+}
+
+impl Default for BurstConfig {
+    fn default() -> Self {
+        Self { rate: 10, size: 20 }
     }
 }
 

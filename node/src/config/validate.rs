@@ -21,6 +21,10 @@ impl Config {
         Rates::parse(&self.telemetry.sampling)
             .map_err(|error| ConfigError::invalid("telemetry.sampling", error.to_string()))?;
         self.validate_aimd()?;
+        if self.burst.rate > 0 && self.burst.size == 0 {
+            let hint = "0 would let no agent be called; write at least 1, or burst.rate = 0 for no cap";
+            return Err(ConfigError::invalid("burst.size", hint));
+        }
         if self.sched.max_concurrent == 0 {
             return Err(ConfigError::invalid(
                 "sched.max_concurrent",
@@ -248,6 +252,15 @@ mod tests {
         let message = refusal(|config| config.builtins.push("sumarizer.local".to_owned()));
         assert!(message.starts_with("builtins: "), "{message}");
         assert!(message.contains("did you mean `summarizer.local`?"), "{message}");
+    }
+
+    #[test]
+    fn a_burst_of_nothing_is_an_error_unless_there_is_no_cap() {
+        let message = refusal(|config| config.burst.size = 0);
+        assert!(message.starts_with("burst.size: "), "{message}");
+        let mut uncapped = Config::default();
+        (uncapped.burst.rate, uncapped.burst.size) = (0, 0);
+        uncapped.validate().expect("no cap has no size");
     }
 
     #[test]

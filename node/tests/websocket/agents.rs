@@ -211,6 +211,93 @@ fn a_pause_takes_work_within_its_grace() {
 }
 
 #[test]
+fn an_agent_at_its_burst_cap_is_waited_for_and_then_refused() {
+    on_node_with(
+        |config| {
+            (config.burst.rate, config.burst.size) = (5, 1);
+            config.sched.queue_timeout_ms = [300; 3];
+        },
+        async |setup| {
+            Agent::ready(&setup, "echo").await.work(Manners::Echo);
+            let mut peer = client(&setup).await;
+            // The first goes at once, the second after a fifth of a second, the third would after two.
+            for stream in ["a", "b", "c"] {
+                peer.send(request(stream, "echo", "hello")).await;
+            }
+            let mut ends = Vec::new();
+            while ends.len() < 3 {
+                let frame = peer.frame().await;
+                let stream = frame["stream_id"].as_str().unwrap_or_default().to_owned();
+                match frame["payload"]["type"].as_str() {
+                    Some("agent.result.final") => ends.push((stream, "final".to_owned())),
+                    Some("control.error") => {
+                        let code = frame["payload"]["content"]["code"].as_str();
+                        ends.push((stream, code.expect("a code").to_owned()));
+                    }
+                    _ => {}
+                }
+            }
+            ends.sort();
+            let end = |stream: &str, end: &str| (stream.to_owned(), end.to_owned());
+            assert_eq!(ends[..2], [end("a", "final"), end("b", "final")]);
+            // Found too late when it was planned or when it was to be called.
+            assert!(
+                ["EWINDOW", "EWINDOW_AGENT"].contains(&ends[2].1.as_str()),
+                "{ends:?}"
+            );
+            assert_eq!(
+                setup.figure(r#"agent_burst_capped_total{outcome="waited"}"#),
+                Some(1.0)
+            );
+            setup.settled().await;
+        },
+    );
+}
+
+#[test]
+fn an_agent_is_asked_for_no_more_tokens_and_money_at_once_than_it_suggests() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "echo").await;
+        let mut peer = client(&setup).await;
+        // A request of these is expected to use about a hundred tokens.
+        let suggest = |window: serde_json::Value| json!({ "status": "READY", "suggested_window": window });
+        agent
+            .control("control.status", suggest(json!({ "max_tokens": 150 })))
+            .await;
+        agent.peer.is_heard().await;
+        setup.counts("window_overrides_applied", 1.0).await;
+        peer.send(request("a", "echo", "first")).await;
+        let first = agent.asked().await;
+        peer.send(request("b", "echo", "one too many")).await;
+        assert_eq!(
+            peer.of_type("control.error").await["payload"]["content"]["code"],
+            "EWINDOW"
+        );
+        agent.echo(&first).await;
+        peer.answer().await;
+        setup.settled().await;
+        peer.send(request("c", "echo", "there is room again")).await;
+        let third = agent.asked().await;
+        agent.echo(&third).await;
+        peer.answer().await;
+        agent
+            .control("control.status", suggest(json!({ "max_usd": 0.0 })))
+            .await;
+        setup.counts("window_overrides_applied", 2.0).await;
+        peer.send(request("d", "echo", "for nothing")).await;
+        assert_eq!(peer.of_type("control.error").await["stream_id"], "d");
+        agent.control("control.status", suggest(json!({}))).await;
+        agent.peer.is_heard().await;
+        peer.send(request("e", "echo", "without limits")).await;
+        let last = agent.asked().await;
+        agent.echo(&last).await;
+        peer.answer().await;
+        let changes = setup.figure(r#"agent_status_changes_total{status="READY"}"#);
+        assert_eq!(changes, Some(1.0));
+    });
+}
+
+#[test]
 fn an_unhealthy_agent_gets_no_work_until_it_is_well() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "echo").await;

@@ -39,7 +39,8 @@ pub(super) struct Scored {
     pub(super) need: Need,
     pub(super) p95_ms: Option<f64>,
     pub(super) past: Past,
-    /// Goes behind every candidate that is no reserve: of the fallback stage, or offered a tier lower than this one.
+    /// Goes behind every candidate that is no reserve: of the fallback stage, offered a tier lower than this one, or called
+    /// so often that its next turn has to be waited for.
     pub(super) is_reserve: bool,
 }
 
@@ -145,6 +146,7 @@ fn score(facts: &Facts<'_>) -> Scored {
         p95_ms: p95_ms(candidate, facts.condition),
         past: Past::of(facts.condition),
         is_reserve: candidate.lifecycle == Lifecycle::Fallback
+            || facts.condition.turn_ms > 0
             || (facts.condition.is_downgraded && best_tier == Some(facts.tier)),
     }
 }

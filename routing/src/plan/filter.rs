@@ -225,4 +225,5 @@ fn exceeds_window(facts: &Facts<'_>) -> bool {
     window.max_parallel == 0
         || effective.tokens > window.max_tokens
         || effective.usd_micros > window.max_usd_micros
+        || facts.condition.turn_ms > facts.input.turn_max_ms
 }

@@ -31,6 +31,8 @@ pub struct Input<'a> {
     pub tenant_max_usd_micros: u64,
     /// Most lanes at once; a node under pressure says 1.
     pub lanes_max: usize,
+    /// Longest wait for the turn of an agent that is called only so often, in milliseconds.
+    pub turn_max_ms: u64,
 }
 
 impl<'a> Input<'a> {
@@ -50,6 +52,7 @@ impl<'a> Input<'a> {
             },
             tenant_max_usd_micros: REQUEST_MAX_USD_MICROS,
             lanes_max: usize::MAX,
+            turn_max_ms: u64::MAX,
         }
     }
 }
@@ -82,6 +85,8 @@ pub struct Condition {
     pub past_grace_ms: Option<u64>,
     /// What is left of its effective window.
     pub window: PartialWindow,
+    /// Milliseconds until it may be called once more; 0 is at once.
+    pub turn_ms: u64,
     /// 95th percentile latency the router measured, in milliseconds.
     pub p95_ms: Option<f64>,
     /// Calls behind `p95_ms`.
@@ -114,6 +119,7 @@ impl Default for Condition {
             status: AgentStatus::Ready,
             past_grace_ms: None,
             window: PartialWindow::default(),
+            turn_ms: 0,
             p95_ms: None,
             p95_samples: 0,
             error_rate: None,

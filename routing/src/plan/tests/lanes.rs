@@ -206,6 +206,25 @@ fn who_underestimates_is_offered_a_tier_lower_but_never_lost() {
 }
 
 #[test]
+fn an_agent_whose_turn_has_to_be_waited_for_goes_behind_the_others_and_out_where_it_takes_too_long() {
+    let world = |turn_ms: u64, rivals: &[&str]| {
+        let capped = Adapter::new("a").stands(move |c| c.turn_ms = turn_ms);
+        let rivals = rivals.iter().map(|id| Adapter::new(id).costs(9));
+        World::with_default("", std::iter::once(capped).chain(rivals).collect())
+    };
+    let request = ask();
+    let mut input = Input::new(Millis(1_000_000), "eu-west", &request);
+    input.turn_max_ms = 2_000;
+    let plan = |world: World| world.decide_with(&input).outcome;
+    assert_eq!(names(&plan(world(0, &["b"])).unwrap()), ["a"]);
+    let other = plan(world(1, &["b"])).unwrap();
+    assert_eq!((names(&other), spares(&other.fallbacks)), (vec!["b"], vec!["a"]));
+    assert_eq!(names(&plan(world(2_000, &[])).unwrap()), ["a"]);
+    assert_eq!(plan(world(2_001, &[])).unwrap_err().code, Code::Window);
+    assert_eq!(names(&plan(world(2_001, &["b"])).unwrap()), ["b"]);
+}
+
+#[test]
 fn personas_become_lanes_with_clones_in_the_order_asked_for() {
     let roles = "personas:\n  critic: { adapters: [\"reviewer.*\"], weight: 2 }\n  brief: { adapters: [summarizer], qos: gold }\n  nobody: { adapters: [summarizer], prompt: p }\npolicies: [{id: default}]";
     let mut adapters = three();
