@@ -309,6 +309,7 @@ async fn enter(
         calls: u32::try_from(plan.lanes.len()).unwrap_or(u32::MAX),
         need: plan.effective(),
         cap: plan.policy.window,
+        is_scaled: plan.policy.scale_budget_windows,
     };
     let room = flow.admit(ask, request.window, router.settings.turn_max_ms(request));
     Ok(Some(room.await?))

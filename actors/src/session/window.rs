@@ -280,6 +280,7 @@ mod tests {
                 usd_micros: 0,
             },
             cap: PartialWindow::default(),
+            is_scaled: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The adaptive window of a session or an agent: additive increase, multiplicative decrease (atp.md 16.3).
 
 use super::Throttle;
-use crate::units::Millis;
+use crate::units::{Millis, Window};
 
 /// How a window grows and shrinks.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,6 +94,18 @@ impl Aimd {
     #[must_use]
     pub const fn current(&self) -> u32 {
         self.current
+    }
+
+    /// A window whose tokens and money shrink as the calls have below their base; above it, it is whole.
+    #[must_use]
+    pub fn scaled(&self, whole: Window) -> Window {
+        let base = u64::from(self.config.base.max(1));
+        let share = |max: u64| max.saturating_mul(u64::from(self.current).min(base)) / base;
+        Window {
+            max_tokens: share(whole.max_tokens),
+            max_usd_micros: share(whole.max_usd_micros),
+            ..whole
+        }
     }
 
     /// Replaces how the window moves; where it stands is kept, within the new cap.

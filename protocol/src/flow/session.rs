@@ -22,6 +22,8 @@ pub struct Ask {
     pub need: Amount,
     /// The policy's cap on the window, for this request.
     pub cap: PartialWindow,
+    /// By the policy tokens and money shrink with the calls when these fall below their base (`scale_budget_windows`).
+    pub is_scaled: bool,
 }
 
 /// What became of an [`Ask`].
@@ -132,8 +134,22 @@ impl SessionWindow {
     }
 
     fn reserve(&mut self, ask: Ask) -> Result<(), Refusal> {
-        self.level.set_limit(self.window(ask.cap));
-        reserve_all(&mut [&mut self.level], ask.calls, ask.need)
+        let whole = self.window(ask.cap);
+        let mut level = self.level;
+        level.set_limit(whole);
+        reserve_all(&mut [&mut level], ask.calls, ask.need)?;
+        // Who is alone has all of it: one that needs more than a shrunk window would wait for ever, because only calls that
+        // go well widen it again.
+        if ask.is_scaled && self.level.calls() > 0 {
+            let mut beside = self.level;
+            beside.set_limit(self.aimd.scaled(whole));
+            reserve_all(&mut [&mut beside], ask.calls, ask.need).map_err(|refusal| Refusal {
+                never_fits: false,
+                ..refusal
+            })?;
+        }
+        self.level = level;
+        Ok(())
     }
 
     /// First come, first served: who waits at the head holds up those behind it.
@@ -164,6 +180,7 @@ mod tests {
                 usd_micros: 0,
             },
             cap: PartialWindow::default(),
+            is_scaled: false,
         }
     }
 
@@ -224,6 +241,33 @@ mod tests {
         };
         session.said(Some(window(3, 100)));
         assert_eq!(session.leave(wide), [narrow]);
+    }
+
+    #[test]
+    fn by_policy_tokens_shrink_with_the_calls_for_those_who_are_not_alone() {
+        let scaled = |tokens| Ask {
+            is_scaled: true,
+            ..ask(1, tokens)
+        };
+        let mut session = session(window(16, 100));
+        for _ in 0..2 {
+            let admission = session.ask(scaled(50));
+            assert_eq!(admission, Ok(Admission::Admitted), "at its base it is whole");
+        }
+        session.release(scaled(50));
+        session.signal(Millis(0), Signal::Failure, 0.0);
+        let Ok(Admission::Queued(ticket, refusal)) = session.ask(scaled(1)) else {
+            panic!("half of the tokens are taken, and half is left of the window");
+        };
+        let tokens = refusal.window.max_tokens;
+        assert_eq!((refusal.component, tokens), (Component::Tokens, 50));
+        assert_eq!(session.release(scaled(50)), [ticket]);
+        let Ok(Admission::Queued(large, refusal)) = session.ask(scaled(100)) else {
+            panic!("somebody is there");
+        };
+        assert!(!refusal.never_fits, "the whole window has room for it");
+        assert_eq!(session.release(scaled(1)), [large]);
+        assert!(session.ask(scaled(101)).unwrap_err().never_fits);
     }
 
     #[test]

@@ -90,6 +90,8 @@ pub struct Policy {
     pub tool_caps: BTreeMap<Arc<str>, Amount>,
     /// Cap on the window of every request.
     pub window: PartialWindow,
+    /// Whether tokens and money of a session's window shrink with its calls (atp.md 16.3).
+    pub scale_budget_windows: bool,
     /// How much each component of the score counts; the document's where absent.
     pub weights: Weights,
     /// How long gold work goes on past an agent's grace time, in milliseconds; 0 honours the pause.
@@ -136,6 +138,7 @@ const KEYS: &[&str] = &[
     "arbiter_max_usd",
     "tools_budget_caps",
     "window",
+    "scale_budget_windows",
     "weights",
     "pause_override",
     "pause_override_max_ms",
@@ -188,6 +191,7 @@ pub(super) fn read(node: &Node<'_>, schema: &Schema, weights: Weights, lints: &m
         tool_caps: block("tools_budget_caps")
             .map_or_else(BTreeMap::new, |node| blocks::read_tool_caps(node, lints)),
         window: block("window").map_or_else(PartialWindow::default, |node| blocks::read_window(node, lints)),
+        scale_budget_windows: fields.flag("scale_budget_windows", lints).unwrap_or_default(),
         weights: block("weights")
             .and_then(|node| read_weights(node, lints))
             .unwrap_or(weights),

@@ -270,6 +270,10 @@ fn documents_that_cannot_be_meant_are_rejected() {
             "policies: [{id: default, thresholds: {disagree: 0.9}}]",
             "lies above",
         ),
+        (
+            "policies: [{id: default, scale_budget_windows: maybe}]",
+            "cannot be `maybe`",
+        ),
     ] {
         let found = problems(text);
         assert!(found.contains(problem), "{text}\n{found}");
