@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
+use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::flow::{Watermark, WatermarkConfig};
 use atp_protocol::ids::{RequestId, SessionId};
@@ -21,7 +21,7 @@ use crate::spans;
 /// Messages waiting; senders wait beyond.
 const MAILBOX: usize = 4_096;
 
-/// How often timeouts, starvation and preemption are looked at.
+/// How often timeouts, starvation and preemption are looked at while somebody waits.
 const TICK: Duration = Duration::from_millis(20);
 
 /// How often fairness is measured.
@@ -57,6 +57,8 @@ pub struct Scheduler {
     world: World,
     waiting: BTreeMap<RequestId, Waiting>,
     running: BTreeMap<RequestId, oneshot::Sender<()>>,
+    /// Set while somebody waits: an idle arbiter is not woken.
+    ticking: Option<SpawnHandle>,
 }
 
 impl Scheduler {
@@ -73,6 +75,23 @@ impl Scheduler {
             world,
             waiting: BTreeMap::new(),
             running: BTreeMap::new(),
+            ticking: None,
+        }
+    }
+
+    fn keep_ticking(&mut self, context: &mut Context<Self>) {
+        if self.ticking.is_none() {
+            self.ticking = Some(context.run_interval(TICK, Self::tick));
+        }
+    }
+
+    fn tick(&mut self, context: &mut Context<Self>) {
+        let events = self.scheduler.tick(self.world.now());
+        self.tell(events);
+        if self.waiting.is_empty()
+            && let Some(ticking) = self.ticking.take()
+        {
+            context.cancel_future(ticking);
         }
     }
 
@@ -186,13 +205,6 @@ impl Actor for Scheduler {
 
     fn started(&mut self, context: &mut Context<Self>) {
         context.set_mailbox_capacity(MAILBOX);
-        context.run_interval(TICK, |actor, _| {
-            if actor.waiting.is_empty() {
-                return;
-            }
-            let events = actor.scheduler.tick(actor.world.now());
-            actor.tell(events);
-        });
         context.run_interval(MEASURE, |actor, _| actor.measure());
     }
 }
@@ -200,7 +212,7 @@ impl Actor for Scheduler {
 impl Handler<Acquire> for Scheduler {
     type Result = ResponseFuture<Result<Preempted, Fault>>;
 
-    fn handle(&mut self, Acquire(item, span): Acquire, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, Acquire(item, span): Acquire, context: &mut Context<Self>) -> Self::Result {
         let (id, tier) = (item.id.clone(), item.tier);
         let session = (!span.is_disabled()).then(|| item.session.clone());
         self.relax();
@@ -215,6 +227,7 @@ impl Handler<Acquire> for Scheduler {
                 let (told, granted) = oneshot::channel();
                 self.waiting.insert(id, Waiting { told, session, span });
                 self.world.meter.queue.enqueued(tier);
+                self.keep_ticking(context);
                 self.tell(Vec::new());
                 Box::pin(async move {
                     let lost =
