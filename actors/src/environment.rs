@@ -5,6 +5,7 @@ use std::sync::Arc;
 use atp_protocol::ids::RequestId;
 use atp_protocol::units::{Millis, UnixMillis};
 
+use crate::audit::Audit;
 use crate::metrics::Meter;
 use crate::spans::Traces;
 
@@ -42,6 +43,8 @@ pub struct World {
     pub meter: Arc<Meter>,
     /// Spans that come from elsewhere and go on there.
     pub traces: Arc<dyn Traces>,
+    /// What is put on record.
+    pub audit: Arc<dyn Audit>,
 }
 
 impl World {

@@ -11,12 +11,13 @@
 //!                                                   └── Turned ──► Persona ── publishes ──► Roster, read by scoring
 //! ```
 //!
-//! [`environment`] and [`cpu`] are the seams to the world, [`exec`] says where an actor runs, [`supervision`] restarts it.
+//! [`environment`], [`audit`] and [`cpu`] are the seams to the world, [`exec`] says where an actor runs, [`supervision`] restarts it.
 //! Every mailbox and channel is bounded; each actor's header says what happens at the bound.
 //!
 //! Never here: sockets, files, TLS, configuration, decisions.
 
 pub mod adapter;
+pub mod audit;
 pub mod connection;
 pub mod cpu;
 pub mod environment;

@@ -32,6 +32,15 @@ pub enum StoreError {
         #[source]
         source: OpenError,
     },
+    /// The audit log cannot be gone on with.
+    #[error("cannot go on in {path}")]
+    Audit {
+        /// The directory.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: atp_storage::audit::OpenError,
+    },
 }
 
 /// Opens the journal below `data_dir/name` and hands every record to `read`.

@@ -2,9 +2,10 @@
 //!
 //! [`config`] becomes a running [`node`]: [`journal`]s are recovered, actors started, adapters attached ([`builtin`]s,
 //! [`provider`]s, [`grpc`]), and [`server`] hands connections to arbiters where [`surfaces`] turn them into requests, in
-//! the words of [`wire`]. [`auth`] and [`meta`] are what all of it agrees on, [`telemetry`] what operators see.
+//! the words of [`wire`]. [`auth`] and [`meta`] are what all of it agrees on, [`telemetry`] what operators see, `audit` what stays on record.
 
 mod adapters;
+mod audit;
 pub mod auth;
 pub mod builtin;
 mod chunk;

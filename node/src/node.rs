@@ -23,6 +23,7 @@ use atp_routing::scheduler;
 use tokio::sync::{mpsc, watch};
 
 use crate::adapters;
+use crate::audit::Auditor;
 use crate::auth::{FrameCheck, KeyTable, Rate};
 use crate::config::{Config, ConfigError};
 use crate::environment::Environment;
@@ -117,6 +118,7 @@ pub struct NodeHandle {
     drain: Duration,
     settling: Duration,
     shared: Arc<Shared>,
+    auditor: Auditor,
 }
 
 impl Node {
@@ -130,7 +132,10 @@ impl Node {
         exposition: Arc<Exposition>,
         admin: Option<Secret>,
     ) -> Result<NodeHandle, StartError> {
+        let (clock, meter) = (Arc::clone(&environment.clock), Arc::clone(&exposition.meter));
+        let auditor = Auditor::start(&config, clock, meter)?;
         let world = World {
+            audit: auditor.audit(),
             clock: Arc::clone(&environment.clock),
             random: Arc::clone(&environment.random),
             meter: Arc::clone(&exposition.meter),
@@ -186,7 +191,7 @@ impl Node {
         let (stop, stopping) = watch::channel(false);
         let settings = Arc::new(surface_settings(&config));
         let router_settings = Arc::new(router_settings(&config, exec.len()));
-        let shared = Arc::new(Shared::new(shared_settings(&config)));
+        let shared = Arc::new(Shared::new(shared_settings(&config), auditor.audit()));
         let times = HttpTimes {
             head: Duration::from_millis(config.limits.read_timeout_ms),
             keep_alive: Duration::from_secs(75),
@@ -241,13 +246,14 @@ impl Node {
             drain,
             settling,
             shared,
+            auditor,
         })
     }
 }
 
 impl NodeHandle {
     /// Ends in order: refuses new work, lets what runs finish within the drain time, cuts and settles the rest, closes the
-    /// connections, writes a snapshot of the ledger.
+    /// connections, writes a snapshot of the ledger and closes the audit log.
     pub async fn stop(self) {
         self.meta.drain();
         let load = &self.shared.load;
@@ -270,6 +276,8 @@ impl NodeHandle {
         if let Err(fault) = self.meta.ledger.checkpoint().await {
             tracing::warn!(%fault, "the ledger keeps its journal; the next start reads it");
         }
+        self.shared.sessions.close();
+        self.auditor.stop();
         drop(self.exec);
         drop(self.meta);
         if let Some(arbiters) = self.arbiters {

@@ -9,10 +9,12 @@
 //! 5. [`scheduler`] decides who goes next, and who gives way; [`breaker`] who is left alone.
 //! 6. [`session`] runs the lanes of one request; [`agreement`] compares their answers and [`reconcile`] makes one of them.
 //! 7. [`persona`] remembers how the lanes of each persona turned out, which the next decision goes by.
+//! 8. [`audit`] is what is put on record of all this.
 //!
 //! Never here: I/O, actix, clocks, global state. Time is an argument, randomness a seed.
 
 pub mod agreement;
+pub mod audit;
 pub mod breaker;
 pub mod budget;
 pub mod fib;

@@ -348,7 +348,7 @@ impl Connection {
             self.limits.frame_bytes
         );
         let fault = Fault::new(Code::TooBig, detail).scoped(Scope::Connection);
-        self.router.world.meter.error(fault.code, fault.scope);
+        self.count_refused(&fault);
         let now = self.now();
         let outputs = self.machine.reject(now, &fault);
         self.process(outputs, context)

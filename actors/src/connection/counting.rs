@@ -1,11 +1,13 @@
 //! What a connection counts and traces (atp.md 27.1 and 27.2).
 
-use atp_protocol::error::{Code, Fault};
+use atp_protocol::error::Fault;
 use atp_protocol::frame::{self, Encoded, Flag, Frame};
 use atp_protocol::payload::Kind;
 use atp_protocol::units::Tier;
+use atp_routing::audit::Subject;
 
 use super::actor::Connection;
+use crate::audit;
 use crate::metrics::Sent;
 use crate::spans;
 
@@ -25,12 +27,16 @@ impl Connection {
     pub(super) fn count_refused(&self, fault: &Fault) {
         let meter = &self.router.world.meter;
         meter.error(fault.code, fault.scope);
-        match fault.code {
-            Code::Auth => meter.wire.signature_failures.increment(1),
-            Code::Replay => meter.wire.replays.increment(1),
-            _ if frame::is_checksum_failure(fault) => meter.wire.checksum_failures.increment(1),
-            _ => {}
+        if frame::is_checksum_failure(fault) {
+            meter.wire.checksum_failures.increment(1);
         }
+        audit::frame_refused(&self.router.world, self.subject(), fault);
+        audit::failed(&self.router.world, self.subject(), fault.code, fault.scope);
+    }
+
+    /// Whom the audit log names, as far as it is known.
+    pub(super) fn subject(&self) -> Subject {
+        Subject::session(&self.identity.tenant, self.named_session.as_ref())
     }
 
     pub(super) fn trace_received(&mut self, frame: &Frame<'_>) {

@@ -35,6 +35,7 @@ pub(crate) fn world() -> (World, Arc<TestClock>) {
     let clock = Arc::new(TestClock::default());
     let world = World {
         traces: Arc::new(crate::spans::Untraced),
+        audit: crate::audit::unaudited(),
         clock: Arc::clone(&clock) as _,
         random: Arc::new(Zeros),
         meter: Arc::new(Meter::new(Arc::new(::metrics::NoopRecorder))),

@@ -6,6 +6,7 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::AccountId;
 use atp_protocol::units::{Amount, UnixMillis};
+use atp_routing::audit::Event;
 use atp_routing::budget::{self, Record};
 use tracing::error;
 
@@ -305,6 +306,11 @@ impl Handler<PutAccount> for Ledger {
             .propose_account(&ask.id, parent.as_ref(), ask.limits)
             .map_err(|error| Fault::new(Code::BadInput, error.to_string()))?;
         self.commit(&[record])?;
+        self.world.audit.note(Event::AccountSet {
+            account: ask.id.clone(),
+            parent,
+            limits: ask.limits,
+        });
         Ok(self.view(&ask.id).expect("the account was just put"))
     }
 }

@@ -28,6 +28,10 @@ pub struct Meter {
     pub flow: Flow,
     /// Panics caught at the edge of an actor.
     pub panics: Counter,
+    /// Records written to the audit log.
+    pub audit_records: Counter,
+    /// Records it had no room or no disk for.
+    pub audit_lost: Counter,
     /// Inputs that a parallel session had no place for.
     pub ignored: Counter,
 }
@@ -46,6 +50,8 @@ impl Meter {
             adapters: Adapters::new(&register),
             flow: Flow::new(&register),
             panics: register.counter("actor_panics_total", &[]),
+            audit_records: register.counter("audit_records_total", &[]),
+            audit_lost: register.counter("audit_records_lost_total", &[]),
             ignored: register.counter(
                 "fsm_ignored_events_total",
                 &[("fsm", "parallel_session"), ("event", "input")],

@@ -133,6 +133,8 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "budget_z_score" Gauge "highest deviation of a session's burn rate in the last minute";
     "budget_spike_threshold" Gauge "deviation from which on a burn rate is a spike";
     "persona_reputation_score" Gauge "what is thought of a persona, 0 to 1, by persona";
+    "audit_records_total" Counter "records written to the audit log";
+    "audit_records_lost_total" Counter "records the audit log had no room or no disk for; the log says so too";
     "actor_restarts_total" Counter "actors started anew after they ended, by actor";
     "actor_panics_total" Counter "panics caught at the edge of an actor";
 };

@@ -101,7 +101,12 @@ impl Handler<Open> for Session {
         let leave = Leave(context.address());
         let router = Rc::clone(&self.router);
         Box::pin(async move {
-            let presence = router.shared.sessions.enter(&router.world, &request)?;
+            let refused = |fault: &Fault| log::ended(&router.world, &request, Some(fault.code), 0);
+            let presence = router
+                .shared
+                .sessions
+                .enter(&router.world, &request)
+                .inspect_err(refused)?;
             let running = router.shared.load.enter(&router.world.meter);
             let span = spans::request::ask(&request);
             if let Some(parent) = &request.meta.traceparent {
@@ -113,7 +118,7 @@ impl Handler<Open> for Session {
             let (facts, launched) = launched.inspect_err(|fault| {
                 spans::request::fail(&span, fault);
                 let elapsed = router.world.now().since(accepted);
-                log::ended(&request, Some(fault.code), elapsed);
+                log::ended(&router.world, &request, Some(fault.code), elapsed);
             })?;
             let (mut drive, events) = Drive::new(router, launched);
             tokio::task::spawn_local(async move {

@@ -22,7 +22,7 @@ use super::call::{Running, Signal};
 use super::drain::Drain;
 use super::launch::Launched;
 use super::output::{OUTPUT_MAX, Output};
-use super::{Router, finish, pacing, reputation};
+use super::{Router, finish, log, pacing, reputation};
 use crate::adapter::{Call, Form};
 use crate::metrics::Held;
 use crate::scheduler::Slot;
@@ -116,7 +116,10 @@ impl Drive {
             match self.wake().await {
                 Woken::Call(at, signal) => self.take(at, signal).await,
                 Woken::Left => self.leave(),
-                Woken::Preempted => self.pending.push_back(Input::Preempt),
+                Woken::Preempted => {
+                    log::preempted(&self.router.world, &self.launched.request);
+                    self.pending.push_back(Input::Preempt);
+                }
                 Woken::Cut => self.pending.push_back(Input::Drain),
                 Woken::Time => self.pending.push_back(Input::Tick),
             }
@@ -290,7 +293,7 @@ impl Drive {
                 target,
                 trigger,
             } => {
-                self.router.world.meter.answers.escalated(trigger);
+                finish::count_escalation(self, lane, trigger);
                 self.escalate(lane, target.0).await;
             }
             // What a lane used was counted call by call.
@@ -469,11 +472,7 @@ impl Drive {
         finish::count_cost(&self.router, &self.launched);
         pacing::tell_spending(&self.router, &self.launched);
         self.launched.spend.settle(&self.launched.request).await;
-        if let Some(audit) = self.launched.machine.audit() {
-            self.router
-                .decisions
-                .ended(&self.launched.request.id, Arc::clone(audit));
-        }
+        finish::record(&self.router, &self.launched);
     }
 
     /// Whether the provider's own bytes went out.

@@ -1,9 +1,13 @@
-//! From the machine's result to what the reader is told.
+//! From the machine's result to what the reader is told, and what is counted and put on record.
+
+use std::sync::Arc;
 
 use atp_protocol::error::Code;
 use atp_routing::agreement::Mode;
+use atp_routing::audit::{Event, Subject};
+use atp_routing::policy::Trigger;
 use atp_routing::reconcile;
-use atp_routing::session::{Event, Failure, FinalAnswer, Provisional, Status};
+use atp_routing::session::{self, Failure, FinalAnswer, LaneIx, Provisional, Status};
 
 use super::Router;
 use super::drive::Drive;
@@ -103,13 +107,13 @@ fn consensus(from: reconcile::Consensus) -> Consensus {
 }
 
 /// The name of an `agent.event`.
-pub(super) const fn event_name(event: Event) -> &'static str {
+pub(super) const fn event_name(event: session::Event) -> &'static str {
     match event {
-        Event::LaneFailed => "lane_failed",
-        Event::Escalate => "escalate",
-        Event::ModelSwitch => "model_switch",
-        Event::EarlyTermination => "early_termination",
-        Event::Preempted => "preempted",
+        session::Event::LaneFailed => "lane_failed",
+        session::Event::Escalate => "escalate",
+        session::Event::ModelSwitch => "model_switch",
+        session::Event::EarlyTermination => "early_termination",
+        session::Event::Preempted => "preempted",
     }
 }
 
@@ -206,6 +210,32 @@ pub(super) fn count_cost(router: &Router, launched: &Launched) {
     }
 }
 
+/// Counts a better lane that is asked, and puts it on record.
+pub(super) fn count_escalation(drive: &Drive, lane: LaneIx, trigger: Trigger) {
+    let (world, launched) = (&drive.router.world, &drive.launched);
+    world.meter.answers.escalated(trigger);
+    world.audit.note(Event::Escalated {
+        subject: Subject::request(&launched.request),
+        lane: launched.lanes[lane.0].clone(),
+        trigger,
+    });
+}
+
+/// Puts on record how the lanes fared: for `explain`, and where there were several for good.
+pub(super) fn record(router: &Router, launched: &Launched) {
+    let Some(audit) = launched.machine.audit() else {
+        return;
+    };
+    let asked = audit.lanes.iter().filter(|lane| lane.dispatched_ms.is_some());
+    if asked.count() > 1 {
+        router.world.audit.note(Event::Reconciled {
+            tenant: launched.request.identity.tenant.clone(),
+            record: Arc::clone(audit),
+        });
+    }
+    router.decisions.ended(&launched.request.id, Arc::clone(audit));
+}
+
 /// Counts the request.
 pub(super) fn count(drive: &Drive) {
     let launched = &drive.launched;
@@ -218,7 +248,7 @@ pub(super) fn count(drive: &Drive) {
         Some(_) => Outcome::Error,
     };
     let elapsed = drive.router.world.now().since(launched.accepted);
-    log::ended(&launched.request, failed, elapsed);
+    log::ended(&drive.router.world, &launched.request, failed, elapsed);
     drive
         .router
         .world

@@ -1,7 +1,11 @@
-//! Log lines of requests: which one, in the words of atp.md 27.3.
+//! What is said of requests that have ended, in the words of atp.md 27.3: a log line, and of errors a record.
 
-use atp_protocol::error::Code;
+use atp_protocol::error::{Code, Scope};
 use atp_protocol::request::AgentRequest;
+use atp_routing::audit::{Event, Subject};
+
+use crate::audit;
+use crate::environment::World;
 
 /// A line at a level, with the names of the request.
 macro_rules! at {
@@ -18,9 +22,20 @@ macro_rules! at {
 
 pub(super) use at;
 
+/// A request gives way to another.
+pub(super) fn preempted(world: &World, request: &AgentRequest) {
+    world.audit.note(Event::Preempted {
+        subject: Subject::request(request),
+        tier: request.tier,
+    });
+}
+
 /// A request has ended after `latency_ms`, or was not admitted. A defect of ours is the operator's business, what else can
 /// go wrong is the client's.
-pub(super) fn ended(request: &AgentRequest, failed: Option<Code>, latency_ms: u64) {
+pub(super) fn ended(world: &World, request: &AgentRequest, failed: Option<Code>, latency_ms: u64) {
+    if let Some(code) = failed {
+        audit::failed(world, Subject::request(request), code, Scope::Stream);
+    }
     match failed {
         Some(code @ Code::Internal) => at!(
             error,

@@ -6,6 +6,7 @@ use atp_protocol::flow::AimdConfig;
 
 use super::repeat::Repeats;
 use super::{Decisions, Fairness, Load, RepeatSettings, Sessions};
+use crate::audit::Audit;
 use crate::history::Pool;
 use crate::nonces::Nonces;
 use crate::streams::{StreamSettings, Streams};
@@ -44,14 +45,14 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Nothing running.
+    /// Nothing running; sessions are put on record in `audit`.
     #[must_use]
-    pub fn new(settings: SharedSettings) -> Self {
+    pub fn new(settings: SharedSettings, audit: Arc<dyn Audit>) -> Self {
         let pool = Pool::new(settings.history_bytes);
         Self {
             load: Arc::default(),
             decisions: Arc::new(Decisions::new(settings.decisions_max)),
-            sessions: Arc::new(Sessions::new(settings.aimd)),
+            sessions: Arc::new(Sessions::new(settings.aimd, audit)),
             fairness: Fairness::default(),
             repeats: Repeats::new(settings.repeats, &pool),
             streams: Streams::new(settings.streams, &pool),

@@ -12,8 +12,10 @@ use atp_protocol::flow::AimdConfig;
 use atp_protocol::ids::{RequestId, SessionId, StreamId, TenantId};
 use atp_protocol::request::AgentRequest;
 use atp_protocol::units::{Millis, Tier};
+use atp_routing::audit::{Closed, Event, Subject};
 
 use super::window::SessionFlow;
+use crate::audit::Audit;
 use crate::environment::{Clock, World};
 
 /// Open streams of a session (atp.md section 1).
@@ -32,14 +34,13 @@ const IDLE_MS: u64 = 3_600_000;
 const WINDOW_IDLE_MS: u64 = 300_000;
 
 /// The sessions of a node. A session belongs to the tenant that used it first.
-#[derive(Default)]
 pub struct Sessions {
     table: Mutex<Table>,
     aimd: AimdConfig,
 }
 
-#[derive(Default)]
 struct Table {
+    audit: Arc<dyn Audit>,
     sessions: BTreeMap<SessionId, Entry>,
     /// Sessions without streams, idle longest first.
     idle: BTreeSet<(Millis, SessionId)>,
@@ -63,6 +64,8 @@ struct Entry {
     idle_since: Millis,
     /// Most sessions have one, whom a map would give the room of eleven.
     streams: Vec<StreamView>,
+    /// Others may come back to it; not so to one named after its only request.
+    is_shared: bool,
     /// Its window, wherever its streams run; none for a session named after its only request.
     flow: Option<Arc<SessionFlow>>,
 }
@@ -108,12 +111,26 @@ pub(super) struct Presence {
 }
 
 impl Sessions {
-    /// No sessions; windows of those to come move by `aimd`.
+    /// No sessions; windows of those to come move by `aimd`, and they are put on record in `audit`.
     #[must_use]
-    pub fn new(aimd: AimdConfig) -> Self {
+    pub fn new(aimd: AimdConfig, audit: Arc<dyn Audit>) -> Self {
         Self {
-            table: Mutex::default(),
+            table: Mutex::new(Table {
+                audit,
+                sessions: BTreeMap::new(),
+                idle: BTreeSet::new(),
+                tenants: BTreeMap::new(),
+                warm: BTreeSet::new(),
+            }),
             aimd,
+        }
+    }
+
+    /// Puts the end of every session on record: the node stops.
+    pub fn close(&self) {
+        let table = self.table();
+        for (session, entry) in &table.sessions {
+            table.closed(session, entry, Closed::Stopping);
         }
     }
 
@@ -126,7 +143,9 @@ impl Sessions {
     /// # Errors
     /// `ESEC` for another tenant's session, `EWINDOW` when there are too many.
     pub fn bind(&self, now: Millis, session: &SessionId, tenant: &TenantId) -> Result<(), Fault> {
-        self.table().entry(now, session, tenant)?;
+        let mut table = self.table();
+        table.entry(now, session, tenant)?;
+        table.share_with_others(session);
         Ok(())
     }
 
@@ -156,12 +175,14 @@ impl Sessions {
         entry.streams.push(view);
         let is_shared = request.session.as_str() != request.id.as_str();
         let flow = is_shared.then(|| {
-            let new = || SessionFlow::new(self.aimd, &world.meter);
+            let subject = Subject::session(tenant, Some(&request.session));
+            let new = || SessionFlow::new(self.aimd, world, subject);
             Arc::clone(entry.flow.get_or_insert_with(new))
         });
         let place = (idle_since, request.session.clone());
         table.wake(tenant, &place);
         if is_shared {
+            table.share_with_others(&request.session);
             table.warm.remove(&place);
             world.meter.flow.windows.pruned.increment(table.prune(now));
         }
@@ -213,11 +234,29 @@ impl Table {
             since: now,
             idle_since: now,
             streams: Vec::new(),
+            is_shared: false,
             flow: None,
         });
         match entry.tenant == *tenant {
             true => Ok(entry),
             false => Err(Fault::new(Code::Sec, "the session belongs to another tenant")),
+        }
+    }
+
+    /// Puts the session on record, unless it is.
+    fn share_with_others(&mut self, session: &SessionId) {
+        if let Some(entry) = self.sessions.get_mut(session)
+            && !std::mem::replace(&mut entry.is_shared, true)
+        {
+            let subject = Subject::session(&entry.tenant, Some(session));
+            self.audit.note(Event::SessionOpened(subject));
+        }
+    }
+
+    fn closed(&self, session: &SessionId, entry: &Entry, reason: Closed) {
+        if entry.is_shared {
+            let subject = Subject::session(&entry.tenant, Some(session));
+            self.audit.note(Event::SessionClosed { subject, reason });
         }
     }
 
@@ -283,6 +322,7 @@ impl Table {
         let Some(entry) = self.sessions.remove(session) else {
             return;
         };
+        self.closed(session, &entry, Closed::Idle);
         let place = (entry.idle_since, session.clone());
         self.wake(&entry.tenant, &place);
         self.warm.remove(&place);
@@ -327,6 +367,19 @@ impl Drop for Presence {
 mod tests {
     use super::*;
 
+    #[derive(Default)]
+    struct Notes(Mutex<Vec<Event>>);
+
+    impl Audit for Notes {
+        fn note(&self, event: Event) {
+            self.0.lock().unwrap().push(event);
+        }
+    }
+
+    fn sessions() -> Sessions {
+        Sessions::new(AimdConfig::default(), crate::audit::unaudited())
+    }
+
     fn session(name: &str) -> SessionId {
         SessionId::new(name).unwrap()
     }
@@ -337,7 +390,7 @@ mod tests {
 
     #[test]
     fn a_session_belongs_to_the_tenant_that_used_it_first() {
-        let sessions = Sessions::default();
+        let sessions = sessions();
         let bind = |now, of| {
             sessions
                 .bind(Millis(now), &session("s"), &tenant(of))
@@ -358,7 +411,7 @@ mod tests {
 
     #[test]
     fn of_a_full_node_the_session_idle_longest_gives_way() {
-        let sessions = Sessions::default();
+        let sessions = sessions();
         for of in ["a", "b", "c", "d"] {
             bind_many(&sessions, of, TENANT_MAX);
         }
@@ -372,12 +425,36 @@ mod tests {
 
     #[test]
     fn a_tenant_at_its_share_makes_room_among_its_own() {
-        let sessions = Sessions::default();
+        let sessions = sessions();
         sessions.bind(Millis(0), &session("s"), &tenant("calm")).unwrap();
         bind_many(&sessions, "busy", TENANT_MAX * 2);
         assert_eq!(sessions.list(0).1, TENANT_MAX + 1);
         let now = Millis(TENANT_MAX as u64 * 2);
         assert!(sessions.bind(now, &session("s"), &tenant("busy")).is_err());
         assert!(sessions.bind(now, &session("busy0"), &tenant("calm")).is_ok());
+    }
+
+    #[test]
+    fn a_session_is_on_record_from_its_first_use_until_it_is_forgotten() {
+        let notes = Arc::new(Notes::default());
+        let sessions = Sessions::new(AimdConfig::default(), Arc::clone(&notes) as _);
+        for (now, name) in [(0, "s"), (IDLE_MS, "s"), (IDLE_MS + 1, "t"), (IDLE_MS + 1, "t")] {
+            sessions
+                .bind(Millis(now), &session(name), &tenant("acme"))
+                .unwrap();
+        }
+        sessions.close();
+        let subject = |name| Subject::session(&tenant("acme"), Some(&session(name)));
+        let closed = |name, reason| Event::SessionClosed {
+            subject: subject(name),
+            reason,
+        };
+        let wanted = [
+            Event::SessionOpened(subject("s")),
+            closed("s", Closed::Idle),
+            Event::SessionOpened(subject("t")),
+            closed("t", Closed::Stopping),
+        ];
+        assert_eq!(*notes.0.lock().unwrap(), wanted);
     }
 }

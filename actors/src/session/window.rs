@@ -12,10 +12,12 @@ use std::time::Duration;
 use atp_protocol::error::{Code, Fault, Scope};
 use atp_protocol::flow::{Admission, AimdConfig, Ask, Refusal, SessionWindow, Signal, Ticket};
 use atp_protocol::units::{Millis, PartialWindow, Tier, Window};
+use atp_routing::audit::{Event, Subject};
 use atp_routing::budget::{BurnRate, SpikeGuard, SpikeSettings};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::audit::Audit;
 use crate::environment::World;
 use crate::metrics::Meter;
 
@@ -28,6 +30,8 @@ const BURN_MS: u64 = 300_000;
 /// See the module.
 pub struct SessionFlow {
     state: Mutex<State>,
+    subject: Subject,
+    audit: Arc<dyn Audit>,
     meter: Arc<Meter>,
 }
 
@@ -52,16 +56,18 @@ impl fmt::Debug for SessionFlow {
 }
 
 impl SessionFlow {
-    pub(super) fn new(aimd: AimdConfig, meter: &Arc<Meter>) -> Arc<Self> {
+    pub(super) fn new(aimd: AimdConfig, world: &World, subject: Subject) -> Arc<Self> {
         let window = SessionWindow::new(aimd);
-        meter.flow.windows.opened(window.parallel());
+        world.meter.flow.windows.opened(window.parallel());
         Arc::new(Self {
             state: Mutex::new(State {
                 window,
                 waiting: BTreeMap::new(),
                 money: None,
             }),
-            meter: Arc::clone(meter),
+            subject,
+            audit: Arc::clone(&world.audit),
+            meter: Arc::clone(&world.meter),
         })
     }
 
@@ -72,7 +78,7 @@ impl SessionFlow {
     /// The window in force.
     #[must_use]
     pub fn window(&self) -> Window {
-        self.state().window.window(PartialWindow::default())
+        self.state().window()
     }
 
     /// Takes room for a stream, waiting at most `wait_ms` for it. `client`: the window it named last.
@@ -88,7 +94,9 @@ impl SessionFlow {
         let windows = &self.meter.flow.windows;
         let (waiting, granted, refusal) = {
             let mut state = self.state();
+            let before = state.window();
             let first = state.window.said(client);
+            self.note(before, state.window());
             state.wake(first);
             match state.window.ask(ask) {
                 Ok(Admission::Admitted) => {
@@ -132,11 +140,24 @@ impl SessionFlow {
     pub(crate) fn signal(&self, world: &World, signals: impl IntoIterator<Item = Signal>) {
         let (now, jitter) = (world.now(), jitter(world));
         let mut state = self.state();
+        let first = state.window();
         for signal in signals {
             let before = state.window.parallel();
             let (adjustment, admitted) = state.window.signal(now, signal, jitter);
             state.wake(admitted);
             self.meter.flow.windows.adjusted(before, &adjustment);
+        }
+        self.note(first, state.window());
+    }
+
+    /// Puts a change of the window on record.
+    fn note(&self, before: Window, after: Window) {
+        if before != after {
+            self.audit.note(Event::WindowChanged {
+                subject: self.subject.clone(),
+                before,
+                after,
+            });
         }
     }
 
@@ -156,6 +177,9 @@ impl SessionFlow {
         money.burn.record(unix, usd_micros);
         let rate = money.spikes.observe(now, money.burn.usd_per_min(unix));
         self.meter.flow.spikes.observed(now, &rate);
+        if rate.is_spike {
+            self.audit.note(Event::SpendingSpiked(self.subject.clone()));
+        }
         rate.is_spike
     }
 
@@ -175,6 +199,11 @@ impl Drop for SessionFlow {
 }
 
 impl State {
+    /// The window in force.
+    fn window(&self) -> Window {
+        self.window.window(PartialWindow::default())
+    }
+
     fn wake(&mut self, admitted: Vec<Ticket>) {
         for ticket in admitted {
             if let Some(waiting) = self.waiting.remove(&ticket) {
@@ -267,10 +296,16 @@ fn jitter(world: &World) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use atp_protocol::ids::TenantId;
     use atp_protocol::units::Amount;
 
     use super::*;
     use crate::environment::testing::world;
+
+    fn flow(world: &World) -> Arc<SessionFlow> {
+        let tenant = TenantId::new("acme").unwrap();
+        SessionFlow::new(AimdConfig::default(), world, Subject::session(&tenant, None))
+    }
 
     fn ask(calls: u32) -> Ask {
         Ask {
@@ -295,7 +330,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_full_window_makes_streams_wait_in_order_and_refuses_with_the_window() {
         let (world, _) = world();
-        let flow = SessionFlow::new(AimdConfig::default(), &world.meter);
+        let flow = flow(&world);
         let room = flow.admit(ask(1), client(1), 100).await.unwrap();
         let refused = flow.admit(ask(1), client(1), 100).await.err().unwrap();
         assert_eq!((refused.code, refused.window), (Code::Window, client(1)));
@@ -307,7 +342,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_that_stops_waiting_leaves_nothing_behind() {
         let (world, _) = world();
-        let flow = SessionFlow::new(AimdConfig::default(), &world.meter);
+        let flow = flow(&world);
         let room = flow.admit(ask(1), client(1), 100).await.unwrap();
         let gone = timeout(Duration::from_millis(1), flow.admit(ask(1), None, 100)).await;
         assert!(gone.is_err());
@@ -320,7 +355,7 @@ mod tests {
     #[tokio::test]
     async fn what_exceeds_the_whole_window_is_refused_for_good() {
         let (world, _) = world();
-        let flow = SessionFlow::new(AimdConfig::default(), &world.meter);
+        let flow = flow(&world);
         let large = Ask {
             need: Amount {
                 tokens: 101,
@@ -335,7 +370,7 @@ mod tests {
     #[test]
     fn failures_narrow_the_window_of_the_session() {
         let (world, _) = world();
-        let flow = SessionFlow::new(AimdConfig::default(), &world.meter);
+        let flow = flow(&world);
         flow.signal(&world, [Signal::Failure]);
         assert_eq!(flow.window().max_parallel, 2);
     }

@@ -14,9 +14,11 @@ use atp_protocol::request::AgentRequest;
 use atp_protocol::stream::State;
 use atp_protocol::units::Window;
 use atp_protocol::value::{Object, Value, json};
+use atp_routing::audit::Subject;
 
 use super::stream::KeptStream;
 use super::{Post, Posted, Take};
+use crate::audit;
 use crate::connection::asked;
 
 impl Handler<Post> for KeptStream {
@@ -30,9 +32,8 @@ impl Handler<Post> for KeptStream {
         let mut posted = Posted::default();
         for text in frames {
             let mut replies = Vec::new();
-            let taken = self
-                .admit(&text)
-                .and_then(|frame| self.take(frame, &mut replies, context));
+            let admitted = self.admit(&text).inspect_err(|fault| self.refused(fault));
+            let taken = admitted.and_then(|frame| self.take(frame, &mut replies, context));
             posted.add(replies);
             if let Err(fault) = taken {
                 self.router.world.meter.error(fault.code, fault.scope);
@@ -146,6 +147,14 @@ impl KeptStream {
                 "session_id, stream_id: name the stream of the path, or nothing",
             )),
         }
+    }
+
+    fn refused(&self, fault: &Fault) {
+        let subject = Subject {
+            stream: Some(self.key.stream.clone()),
+            ..Subject::session(&self.identity.tenant, Some(&self.key.session))
+        };
+        audit::frame_refused(&self.router.world, subject, fault);
     }
 
     /// The frame with the members that its stream supplies; `None` where nothing is missing or the frame is sealed as it is.

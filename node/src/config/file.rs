@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::SecretRef;
-use super::telemetry::{MetricsConfig, TelemetryConfig};
+use super::telemetry::{AuditConfig, MetricsConfig, TelemetryConfig};
 
 /// Everything an operator can say.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -49,6 +49,8 @@ pub struct Config {
     pub breaker: BreakerConfig,
     /// Older clients.
     pub compat: CompatConfig,
+    /// What is put on record.
+    pub audit: AuditConfig,
     /// Figures.
     pub metrics: MetricsConfig,
     /// Logs and traces.

@@ -19,7 +19,7 @@ pub use file::{
     SchedulerConfig, TimeoutsConfig, TlsConfig,
 };
 pub use reference::SecretRef;
-pub use telemetry::{LogFormat, MetricsConfig, TelemetryConfig};
+pub use telemetry::{AuditConfig, LogFormat, MetricsConfig, TelemetryConfig};
 
 /// Built-in adapters there are, by the names `builtins` may list.
 pub const BUILTINS: [&str; 4] = [

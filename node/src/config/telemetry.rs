@@ -1,6 +1,25 @@
-//! What a node tells of itself: `[metrics]` and `[telemetry]`.
+//! What a node tells of itself: `[audit]`, `[metrics]` and `[telemetry]`.
 
 use serde::Deserialize;
+
+/// `[audit]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditConfig {
+    /// Keep a log that cannot be altered unseen.
+    pub enabled: bool,
+    /// Bytes of it that are kept; the oldest files go first.
+    pub max_bytes: u64,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            max_bytes: 256 << 20,
+        }
+    }
+}
 
 /// `[metrics]`
 #[derive(Debug, Clone, Deserialize)]

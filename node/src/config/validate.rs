@@ -25,6 +25,10 @@ impl Config {
             let hint = "0 would let no agent be called; write at least 1, or burst.rate = 0 for no cap";
             return Err(ConfigError::invalid("burst.size", hint));
         }
+        if self.audit.max_bytes < 16 << 20 {
+            let hint = "must be at least 16777216";
+            return Err(ConfigError::invalid("audit.max_bytes", hint));
+        }
         if self.sched.max_concurrent == 0 {
             return Err(ConfigError::invalid(
                 "sched.max_concurrent",

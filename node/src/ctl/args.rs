@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use atp_storage::audit::Head;
 use clap::{Args, Parser, Subcommand};
 
 /// Operates a node of ATP Router.
@@ -48,6 +49,9 @@ pub enum Command {
     },
     /// Look for what is wrong, and say what to do about it.
     Doctor(Doctor),
+    /// Check the audit log of a node, or look at it. Works on its files.
+    #[command(subcommand)]
+    Audit(Audit),
 }
 
 /// `ask`
@@ -167,6 +171,36 @@ pub enum Key {
         #[arg(long)]
         may_declare_agents: bool,
     },
+}
+
+/// `audit …`
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Find the first record that was altered. The node must have stopped.
+    Verify {
+        /// The directory `audit` below the data directory, or one file of it.
+        path: PathBuf,
+        /// A record that must be there: the head of an earlier check, or of a log line of the node.
+        #[arg(long, value_name = "SEQ:HASH", value_parser = head)]
+        expect: Option<Head>,
+    },
+    /// Show the last records, unchecked.
+    Tail {
+        /// As for `verify`.
+        path: PathBuf,
+        /// How many.
+        #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        lines: u32,
+    },
+}
+
+fn head(text: &str) -> Result<Head, String> {
+    let wanted = || "write it as it was shown, SEQ:HASH".to_owned();
+    let (seq, hash) = text.split_once(':').ok_or_else(wanted)?;
+    match (seq.parse(), hash.parse()) {
+        (Ok(seq), Ok(hash)) => Ok(Head { seq, hash }),
+        _ => Err(wanted()),
+    }
 }
 
 /// `doctor`

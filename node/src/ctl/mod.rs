@@ -9,6 +9,7 @@
 mod adapters;
 pub mod args;
 mod ask;
+mod audit;
 mod budget;
 mod client;
 mod doctor;
@@ -48,9 +49,12 @@ pub async fn run(
     clock: Arc<dyn Clock>,
 ) -> Result<(), Failure> {
     screen.is_json = cli.json;
-    // Checking a document needs neither node nor key.
+    // What works on files needs neither node nor key.
     if let Command::Policy(args::Policy::Lint { files }) = &cli.command {
         return policy::lint(&mut screen, files);
+    }
+    if let Command::Audit(command) = &cli.command {
+        return audit::run(&mut screen, command);
     }
     let keys = Keys::find(cli.key.as_deref(), env)?;
     let mut operator = Operator {
@@ -63,7 +67,7 @@ pub async fn run(
         Command::Status => status::run(&mut operator).await,
         Command::Adapters => adapters::run(&mut operator).await,
         Command::Routes => routes::run(&mut operator).await,
-        Command::Policy(args::Policy::Lint { .. }) => unreachable!("answered above"),
+        Command::Audit(_) | Command::Policy(args::Policy::Lint { .. }) => unreachable!("answered above"),
         Command::Policy(args::Policy::Apply { file }) => policy::apply(&mut operator, &file).await,
         Command::Policy(args::Policy::Show) => policy::show(&mut operator).await,
         Command::Budget(args) => budget::run(&mut operator, args).await,

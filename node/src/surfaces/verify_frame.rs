@@ -2,6 +2,8 @@
 
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use atp_actors::audit::frame_refused;
+use atp_routing::audit::Subject;
 use serde_json::json;
 
 use super::caller::{correlation_id, identify};
@@ -29,6 +31,8 @@ async fn verify(request: HttpRequest, payload: Payload) -> HttpResponse {
             FrameVerdict::Skipped => json!({ "ok": true, "skipped": true }),
             FrameVerdict::Bad(error, fault) => {
                 surface.world.meter.error(fault.code, fault.scope);
+                let subject = Subject::session(&identity.tenant, None);
+                frame_refused(&surface.world, subject, &fault);
                 json!({ "ok": false, "error": error, "code": fault.code, "detail": fault.public_detail() })
             }
         })

@@ -5,6 +5,7 @@
 
 mod adapters;
 mod anthropic;
+mod audit;
 mod backpressure;
 mod budget;
 mod clients;
