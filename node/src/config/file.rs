@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::SecretRef;
+use super::kept::{IdempotencyConfig, ResumeConfig};
 use super::telemetry::{AuditConfig, MetricsConfig, TelemetryConfig};
 
 /// Everything an operator can say.
@@ -355,53 +356,6 @@ impl Default for SchedulerConfig {
             max_concurrent: 16_384,
             max_queued: 4_096,
             queue_timeout_ms: [2_000, 5_000, 2_000],
-        }
-    }
-}
-
-/// `[resume]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ResumeConfig {
-    /// How long a stream is kept for who comes back, and a token is good, in milliseconds.
-    pub ttl_ms: u64,
-    /// Bytes kept of one stream.
-    pub buffer_bytes: usize,
-    /// Streams kept, ended ones included.
-    pub max_streams: usize,
-    /// Bytes kept of all streams.
-    pub max_bytes: usize,
-}
-
-impl Default for ResumeConfig {
-    fn default() -> Self {
-        Self {
-            ttl_ms: 300_000,
-            buffer_bytes: 4 << 20,
-            max_streams: 4_096,
-            max_bytes: 256 << 20,
-        }
-    }
-}
-
-/// `[idempotency]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct IdempotencyConfig {
-    /// How long a request is remembered by its key, in milliseconds.
-    pub ttl_ms: u64,
-    /// Keys remembered.
-    pub max_keys: usize,
-    /// Bytes of answers kept.
-    pub max_bytes: usize,
-}
-
-impl Default for IdempotencyConfig {
-    fn default() -> Self {
-        Self {
-            ttl_ms: 86_400_000,
-            max_keys: 65_536,
-            max_bytes: 64 << 20,
         }
     }
 }

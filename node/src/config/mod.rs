@@ -6,6 +6,7 @@
 mod dev;
 mod error;
 mod file;
+mod kept;
 mod overrides;
 mod reference;
 mod telemetry;

@@ -8,7 +8,11 @@ use syn::{Fields, GenericArgument, Item, PathArguments, Type};
 use super::source::{files, report};
 use super::workspace::root;
 
-const STRUCTS: &[&str] = &["node/src/config/file.rs", "node/src/config/telemetry.rs"];
+const STRUCTS: &[&str] = &[
+    "node/src/config/file.rs",
+    "node/src/config/kept.rs",
+    "node/src/config/telemetry.rs",
+];
 const PAGE: &str = "docs/configuration.md";
 
 /// Keys whose only effect is that a configuration is accepted or refused.
