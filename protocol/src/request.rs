@@ -1,5 +1,7 @@
 //! The one shape every surface turns its requests into (design section 4, "A request").
 
+mod demand;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,6 +11,8 @@ use serde_json::value::RawValue;
 
 use crate::ids::{AccountId, PersonaId, RequestId, SessionId, StreamId, TenantId};
 use crate::units::{Tier, Window};
+
+pub use demand::Demand;
 
 /// Whose protocol a body is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -184,6 +188,9 @@ pub struct Content {
     /// Passed through, in the OpenAI shape.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_choice: Option<Box<RawValue>>,
+    /// Passed through, in the OpenAI shape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_format: Option<Box<RawValue>>,
 }
 
 /// One turn of the conversation.

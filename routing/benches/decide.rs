@@ -76,6 +76,7 @@ fn adapter(at: usize) -> Registered {
             personas: Vec::new(),
             usage_mode: UsageMode::Delta,
             estimate: false,
+            lacks: Vec::new(),
         }),
         region: "eu-west".into(),
         price: Some(Price {

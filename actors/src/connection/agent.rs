@@ -11,7 +11,7 @@ use atp_protocol::frame::{Frame, Meta};
 use atp_protocol::ids::{SessionId, StreamId, TenantId};
 use atp_protocol::limits::Limits;
 use atp_protocol::payload::{AdapterHealth, AgentFinal, Body, CostEst, EndStatus, Kind, Payload, Status};
-use atp_protocol::request::TaskMeta;
+use atp_protocol::request::{Demand, TaskMeta};
 use atp_protocol::units::Window;
 use atp_protocol::value;
 
@@ -73,7 +73,7 @@ impl Connection {
         }
     }
 
-    fn declare(&mut self, capability: Capability, context: &mut Context<Self>) -> Result<(), Fault> {
+    fn declare(&mut self, mut capability: Capability, context: &mut Context<Self>) -> Result<(), Fault> {
         let owner = self.owner()?;
         match &self.adapter {
             Some(claim) if claim.name.id != capability.adapter_id => {
@@ -88,6 +88,10 @@ impl Connection {
         if capability.models.len() > MODELS_MAX {
             let detail = format!("models: at most {MODELS_MAX}; leave out those nobody asks for");
             return Err(Fault::new(Code::BadInput, detail));
+        }
+        // `agent.request` has no word for it.
+        if !capability.lacks.contains(&Demand::Choices) {
+            capability.lacks.push(Demand::Choices);
         }
         let capability = Arc::new(capability);
         self.declarations += 1;

@@ -11,6 +11,7 @@ use atp_actors::registry::{AdapterSpec, Attachment, PriceList, RegistryHandle};
 use atp_protocol::adapter::{Capability, UsageMode};
 use atp_protocol::estimate::Price;
 use atp_protocol::ids::AdapterId;
+use atp_protocol::request::Demand;
 
 use crate::builtin::{self, Recording, Replay};
 use crate::config::{AuthStyle, Config, PriceConfig, ProviderConfig, ProviderKind, process_env};
@@ -208,6 +209,12 @@ fn capability(provider: &ProviderConfig) -> Capability {
             ProviderKind::Openai | ProviderKind::Anthropic | ProviderKind::Replay => UsageMode::Cumulative,
         },
         estimate: matches!(provider.kind, ProviderKind::Grpc | ProviderKind::Replay),
+        // What the protocol it is called by has no words for.
+        lacks: match provider.kind {
+            ProviderKind::Openai => Vec::new(),
+            ProviderKind::Anthropic => vec![Demand::Choices, Demand::ResponseFormat],
+            ProviderKind::Grpc | ProviderKind::Replay => vec![Demand::Choices],
+        },
     }
 }
 

@@ -13,6 +13,8 @@
 //! **Bounds.** A conversation over [`MAX_TEXT_BYTES`] is refused with `ECONTEXT`. A full CPU queue is `EWINDOW_AGENT`.
 //! **Tokens.** One token is four bytes, rounded up, of all text in the request and of all text in the answer.
 //! **Estimates.** The router's own stand: to estimate better would be to do the work before anything is held for it.
+//! **Demands.** One answer in words, with findings and data beside it: requests for several, for a tool's call or for a format go
+//! to others.
 //! **Form.** Built-ins have no provider protocol, so a call that asks for bytes to forward is answered as text and data.
 
 mod adapter;
@@ -32,6 +34,7 @@ use atp_actors::adapter::AdapterFactory;
 use atp_actors::cpu::Cpu;
 use atp_protocol::adapter::{Capability, UsageMode};
 use atp_protocol::ids::AdapterId;
+use atp_protocol::request::Demand;
 
 pub use adapter::Builtin;
 pub use keywords::Keywords;
@@ -72,5 +75,6 @@ fn capability(id: &str, skills: &[&str]) -> Capability {
         personas: Vec::new(),
         usage_mode: UsageMode::Cumulative,
         estimate: false,
+        lacks: Demand::ALL.to_vec(),
     }
 }

@@ -81,6 +81,8 @@ fn prompt_json(call: &Call) -> String {
         tools: Option<&'a RawValue>,
         #[serde(skip_serializing_if = "Option::is_none")]
         tool_choice: Option<&'a RawValue>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        response_format: Option<&'a RawValue>,
     }
     let content = &call.request.content;
     let persona = call.persona_prompt.as_ref().map(|prompt| Message {
@@ -103,6 +105,7 @@ fn prompt_json(call: &Call) -> String {
         stop: &content.stop,
         tools: content.tools.as_deref(),
         tool_choice: content.tool_choice.as_deref(),
+        response_format: content.response_format.as_deref(),
     };
     serde_json::to_string(&prompt).expect("a request always serialises")
 }

@@ -67,6 +67,7 @@ pub(super) fn capability(known: &Capability, response: &HealthResponse) -> Optio
         personas: known.personas.clone(),
         safety_domains: known.safety_domains.clone(),
         cost_per_token_micros: known.cost_per_token_micros,
+        lacks: known.lacks.iter().chain(&declared.lacks).copied().collect(),
         ..declared
     })
 }

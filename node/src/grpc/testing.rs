@@ -41,6 +41,7 @@ pub(super) fn capability() -> Capability {
         personas: Vec::new(),
         usage_mode: UsageMode::Delta,
         estimate: true,
+        lacks: Vec::new(),
     }
 }
 

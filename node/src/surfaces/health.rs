@@ -2,33 +2,27 @@
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource};
+use actix_web::{HttpRequest, HttpResponse, Route, guard};
 use serde::Serialize;
 
 use super::endpoint::at;
 use super::{Surface, reply};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
-    let metrics = |path| at(path, "GET").route(web::get().to(metrics));
     config
-        .service(probed("/healthz", alive))
-        .service(probed("/readyz", ready))
-        .service(metrics("/metrics"))
-        .service(metrics("/v1/metrics"));
+        .service(at("/healthz", "GET, HEAD").route(probe().to(alive)))
+        .service(at("/readyz", "GET, HEAD").route(probe().to(ready)))
+        .service(at("/metrics", "GET").route(web::get().to(metrics)))
+        .service(at("/v1/metrics", "GET").route(web::get().to(metrics)));
 }
 
-/// A path that load balancers ask, some of them with `HEAD`: the same status and header without the body.
-fn probed<F: Future<Output = HttpResponse> + 'static>(
-    path: &str,
-    answer: impl Fn(HttpRequest) -> F + Copy + 'static,
-) -> Resource {
-    at(path, "GET, HEAD")
-        .route(web::get().to(answer))
-        .route(web::head().to(answer))
+/// What load balancers ask, some of them with `HEAD`: the same status and header without the body.
+fn probe() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 /// 200 while the process serves.
-async fn alive(_: HttpRequest) -> HttpResponse {
+async fn alive() -> HttpResponse {
     HttpResponse::Ok().body("ok\n")
 }
 

@@ -4,6 +4,7 @@ mod bodies;
 mod catalogue;
 mod credentials;
 mod deadlines;
+mod demands;
 mod failures;
 mod fixture;
 mod metrics;

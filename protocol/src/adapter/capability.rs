@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::AdapterId;
+use crate::request::Demand;
 use crate::units::Tier;
 
 /// How an adapter's chunks count usage (atp.md 22.3).
@@ -66,4 +67,7 @@ pub struct Capability {
     /// Whether it answers estimates.
     #[serde(default)]
     pub estimate: bool,
+    /// What it cannot give; requests that demand it go to others. Empty means that no lack is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<Demand>,
 }

@@ -74,6 +74,7 @@ struct Wire {
     model: Option<String>,
     tools: Option<serde_json::Value>,
     tool_choice: Option<serde_json::Value>,
+    response_format: Option<serde_json::Value>,
     conversation_id: Option<String>,
     turn_id: Option<String>,
     #[serde(default)]
@@ -210,6 +211,7 @@ impl Wire {
             },
             tools: raw(self.tools),
             tool_choice: raw(self.tool_choice),
+            response_format: raw(self.response_format),
         };
         Ok(Request {
             max_cost_usd_micros: cost

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use atp_protocol::estimate::Price;
 use atp_protocol::ids::{AdapterId, PersonaId};
+use atp_protocol::request::Demand;
 use atp_protocol::units::Tier;
 use serde::Serialize;
 
@@ -61,6 +62,9 @@ pub struct Candidate {
     pub max_parallel: Option<u32>,
     /// Whether it answers estimates.
     pub estimates: bool,
+    /// What of an answer it cannot give.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub lacks: Box<[Demand]>,
     /// What is known of its condition. Its times are a node's own, so they stay out of the FIB's hash.
     #[serde(skip)]
     pub liveness: Liveness,

@@ -154,6 +154,7 @@ impl Facts<'_> {
             est_latency_ms: model.and_then(|model| model.est_latency_ms),
             max_parallel: capability.max_parallel,
             estimates: capability.estimate,
+            lacks: sorted(capability.lacks.iter().copied()),
             liveness: self.adapter.liveness,
         }
     }
@@ -202,8 +203,8 @@ fn shared(list: &[String]) -> impl Iterator<Item = Arc<str>> {
     list.iter().map(|word| Arc::from(word.as_str()))
 }
 
-fn sorted(words: impl Iterator<Item = Arc<str>>) -> Box<[Arc<str>]> {
-    let mut words: Vec<Arc<str>> = words.collect();
+fn sorted<T: Ord>(words: impl Iterator<Item = T>) -> Box<[T]> {
+    let mut words: Vec<T> = words.collect();
     words.sort_unstable();
     words.dedup();
     words.into_boxed_slice()

@@ -28,6 +28,7 @@ fn capability(id: &str, models: &[&str]) -> Capability {
         personas: Vec::new(),
         usage_mode: UsageMode::Delta,
         estimate: false,
+        lacks: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use atp_protocol::request::Demand;
 use atp_protocol::units::Tier;
 use smallvec::SmallVec;
 
@@ -74,6 +75,7 @@ impl Field {
         slots.sort_unstable();
         slots.dedup();
         let text_bytes = input.request.content.text_bytes();
+        let demands: SmallVec<[Demand; 3]> = input.request.demands().collect();
         let mut breaker_opens_ms: Option<u64> = None;
         let considered = slots
             .into_iter()
@@ -91,6 +93,7 @@ impl Field {
                     candidate,
                     condition: &condition,
                     need: &need,
+                    demands: &demands,
                     tier,
                 };
                 let verdict = match first_reason(&facts) {

@@ -1,7 +1,7 @@
 //! Hard filters (routing.md section 5): the first constraint a candidate violates is its one reason.
 
 use atp_protocol::adapter::AgentStatus;
-use atp_protocol::request::{AgentRequest, Quality};
+use atp_protocol::request::{AgentRequest, Demand, Quality};
 use atp_protocol::units::Tier;
 
 use super::input::{Condition, Input};
@@ -28,6 +28,8 @@ pub(super) struct Facts<'a> {
     pub(super) candidate: &'a Candidate,
     pub(super) condition: &'a Condition,
     pub(super) need: &'a Need,
+    /// What the request demands of its answer.
+    pub(super) demands: &'a [Demand],
     pub(super) tier: Tier,
 }
 
@@ -79,7 +81,7 @@ impl Limits {
 type Check = (Reason, fn(&Facts<'_>) -> bool);
 
 /// The constraints in the specified order; each function says whether it is violated.
-const CHECKS: [Check; 19] = [
+const CHECKS: [Check; 20] = [
     (Reason::Unhealthy, is_unhealthy),
     (Reason::Paused, is_paused),
     (Reason::Draining, |f| f.condition.status == AgentStatus::Draining),
@@ -93,6 +95,9 @@ const CHECKS: [Check; 19] = [
         f.candidate.safety_grade < f.policy.constraints.safety_min
     }),
     (Reason::Capability, lacks_capability),
+    (Reason::Demand, |f| {
+        f.demands.iter().any(|demand| f.candidate.lacks.contains(demand))
+    }),
     (Reason::ToolPermission, lacks_tool),
     (Reason::ContextOverflow, overflows_context),
     (Reason::QosFit, |f| !f.candidate.serves(f.tier)),

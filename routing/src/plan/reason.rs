@@ -6,7 +6,8 @@ use serde::Serialize;
 
 macro_rules! reasons {
     ($($(#[$meta:meta])* $name:ident = $word:literal),+ $(,)?) => {
-        /// A hard constraint that a candidate violates, in the order in which they are checked (routing.md section 5).
+        /// A hard constraint that a candidate violates, in the order in which they are checked (routing.md section 5; `demand`
+        /// is ours).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[repr(u8)]
         pub enum Reason {
@@ -49,6 +50,8 @@ reasons! {
     SafetyGrade = "safety_grade",
     /// Lacks a capability or a language.
     Capability = "capability",
+    /// Cannot give what the request demands of its answer: several choices, a tool call, a format.
+    Demand = "demand",
     /// Cannot run a tool the policy demands, or the request does not permit it.
     ToolPermission = "tool_permission",
     /// The request fills 95 % of its context or more.

@@ -11,14 +11,15 @@ const NAME_MAX: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// `ENOTFOUND` for a name nobody answers to, `EBAD_INPUT` for a request that cannot be meant, `ENOROUTE` when every
-    /// candidate was rejected; but `EBUDGET`, `EWINDOW`, `ECONTEXT` or `ESEC` when that was all that stood in the way.
+    /// candidate was rejected; but `EBUDGET`, `EWINDOW`, `ECONTEXT`, `ESEC` or `EBAD_INPUT` when that was all that stood in the
+    /// way.
     pub code: Code,
     /// What is specific, and what to do.
     pub detail: String,
     /// How long until trying again may help, in milliseconds.
     pub retry_after_ms: Option<u64>,
     /// Why candidates were rejected.
-    pub reasons: Histogram,
+    pub reasons: Box<Histogram>,
 }
 
 impl Refusal {
@@ -58,6 +59,10 @@ impl Refusal {
             Some(Reason::Budget) => (Code::Budget, "raise the budget or ask for less"),
             Some(Reason::Window) => (Code::Window, "wait for calls to end or raise the window"),
             Some(Reason::DataScope) => (Code::Sec, "nobody may see data of these labels"),
+            Some(Reason::Demand) => (
+                Code::BadInput,
+                "n, tool_choice or response_format ask for what it cannot give; leave them out or name another model",
+            ),
             Some(Reason::ContextOverflow) => (Code::Context, "shorten the prompt or lower max_tokens"),
             Some(_) | None => (Code::NoRoute, "relax the constraints or wait"),
         };
@@ -65,7 +70,7 @@ impl Refusal {
             code,
             detail: format!("no candidate left of {considered}: {reasons}; {advice}"),
             retry_after_ms: breaker_opens_ms.filter(|_| code == Code::NoRoute),
-            reasons,
+            reasons: Box::new(reasons),
         }
     }
 
@@ -80,7 +85,7 @@ impl Refusal {
             code,
             detail,
             retry_after_ms: None,
-            reasons: Histogram::default(),
+            reasons: Box::default(),
         }
     }
 

@@ -45,6 +45,7 @@ impl Adapter {
             personas: Vec::new(),
             usage_mode: UsageMode::Delta,
             estimate: false,
+            lacks: Vec::new(),
         };
         Self {
             registered: Registered {

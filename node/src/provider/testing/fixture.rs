@@ -35,6 +35,7 @@ pub(in crate::provider) fn settings(base_url: http::Uri) -> Settings {
         personas: Vec::new(),
         usage_mode: UsageMode::Cumulative,
         estimate: false,
+        lacks: Vec::new(),
     };
     Settings {
         capability: Arc::new(capability),

@@ -29,6 +29,8 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_choice: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<u64>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stream: bool,
@@ -96,6 +98,7 @@ pub fn body(content: &Content, terms: &Terms<'_>, limit: LimitMember) -> Bytes {
         stop: &content.stop,
         tools: content.tools.as_deref(),
         tool_choice: content.tool_choice.as_deref(),
+        response_format: content.response_format.as_deref(),
         seed: terms.seed.map(sampling_seed),
         stream: terms.is_stream,
         stream_options: terms.is_stream.then_some(StreamOptions { include_usage: true }),

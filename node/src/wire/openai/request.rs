@@ -32,6 +32,7 @@ pub fn parse_chat(bytes: Bytes) -> Result<Parsed, Fault> {
         stop: optional(&body, "stop")?.map_or_else(Vec::new, Stop::into_list),
         tools: array(optional(&body, "tools")?, "tools")?,
         tool_choice: optional(&body, "tool_choice")?,
+        response_format: optional(&body, "response_format")?,
     };
     Ok(Parsed {
         content: Arc::new(content),

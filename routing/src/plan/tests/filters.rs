@@ -1,7 +1,8 @@
 use atp_protocol::adapter::{AgentStatus, Health};
 use atp_protocol::error::Code;
-use atp_protocol::request::Quality;
+use atp_protocol::request::{Content, Demand, Quality};
 use atp_protocol::units::{Amount, PartialWindow, Window};
+use serde_json::value::RawValue;
 
 use super::*;
 
@@ -17,6 +18,52 @@ fn reason(policy: &str, adapter: Adapter, change: impl FnOnce(&mut AgentRequest)
         .values()
         .next()
         .map(|reason| reason.as_str().unwrap().to_owned())
+}
+
+#[test]
+fn what_demands_more_than_words_goes_to_whom_can_give_it() {
+    let raw = |text: &str| Some(RawValue::from_string(text.to_owned()).unwrap());
+    type Change<'c> = &'c dyn Fn(&mut AgentRequest);
+    let content = |change: &dyn Fn(&mut Content)| {
+        let mut content = Content::prompt("hi");
+        change(&mut content);
+        Arc::new(content)
+    };
+    let demands: [(Demand, Change<'_>); 3] = [
+        (Demand::Choices, &|r| r.choices = 2),
+        (Demand::ToolCall, &|r| {
+            r.content = content(&|c| c.tool_choice = raw("\"required\""))
+        }),
+        (Demand::ResponseFormat, &|r| {
+            r.content = content(&|c| c.response_format = raw(r#"{"type":"json_object"}"#));
+        }),
+    ];
+    for (demand, change) in demands {
+        let cannot = || Adapter::new("a").costs(1).declares(|c| c.lacks = vec![demand]);
+        let can = || {
+            Adapter::new("b")
+                .costs(9)
+                .declares(|c| c.lacks = Demand::ALL.iter().copied().filter(|of| *of != demand).collect())
+        };
+        assert_eq!(
+            reason("", cannot(), change).as_deref(),
+            Some("demand"),
+            "{demand:?}"
+        );
+        assert_eq!(reason("", can(), change), None, "{demand:?}");
+        assert_eq!(reason("", cannot(), |_| {}), None, "{demand:?}");
+        let mut request = ask();
+        change(&mut request);
+        let world = World::with_default("", vec![cannot(), can()]);
+        assert_eq!(
+            written(&world.decide(&request))["plan"]["primary"],
+            "b/b@eu-west",
+            "{demand:?}"
+        );
+        let refusal = World::with_default("", vec![cannot()]).refusal(&request);
+        assert_eq!(refusal.code, Code::BadInput, "{demand:?}");
+        assert!(!refusal.fault().retry().is_retryable(), "{demand:?}");
+    }
 }
 
 #[test]
