@@ -97,9 +97,7 @@ async fn models(request: HttpRequest) -> HttpResponse {
         .collect();
     shown.sort_unstable_by_key(|model| model.id);
     shown.dedup_by_key(|model| model.id);
-    HttpResponse::Ok()
-        .insert_header(("content-type", "application/json"))
-        .body(openai::models(&shown))
+    catalogued(openai::models(&shown), &correlation_id)
 }
 
 async fn model(request: HttpRequest, path: Path<String>) -> HttpResponse {
@@ -119,11 +117,16 @@ async fn model(request: HttpRequest, path: Path<String>) -> HttpResponse {
         })
     });
     match result {
-        Ok(body) => HttpResponse::Ok()
-            .insert_header(("content-type", "application/json"))
-            .body(body),
+        Ok(body) => catalogued(body, &correlation_id),
         Err(fault) => reply::fault(&surface, Shape::OpenAi, &fault, &correlation_id),
     }
+}
+
+fn catalogued(body: Bytes, correlation_id: &str) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(("content-type", "application/json"))
+        .insert_header(("x-correlation-id", correlation_id))
+        .body(body)
 }
 
 fn shown(candidate: &atp_routing::fib::Candidate) -> Model<'_> {

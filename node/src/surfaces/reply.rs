@@ -64,9 +64,18 @@ pub(super) fn answer(
     correlation_id: &str,
     result: Result<impl Serialize, Fault>,
 ) -> HttpResponse {
+    answer_as(surface, correlation_id, result.map(|body| (StatusCode::OK, body)))
+}
+
+/// A JSON body under a status of success, or the problem.
+pub(super) fn answer_as(
+    surface: &Surface,
+    correlation_id: &str,
+    result: Result<(StatusCode, impl Serialize), Fault>,
+) -> HttpResponse {
     match result {
-        Ok(body) => {
-            let mut response = HttpResponse::Ok();
+        Ok((status, body)) => {
+            let mut response = HttpResponse::build(status);
             response.insert_header(("x-correlation-id", correlation_id));
             json(&mut response, "application/json", &body)
         }
@@ -82,9 +91,4 @@ pub(super) fn json(
 ) -> HttpResponse {
     let text = serde_json::to_vec(body).expect("our own bodies have string keys and finite numbers");
     response.insert_header((CONTENT_TYPE, media_type)).body(text)
-}
-
-/// 200 with a JSON body.
-pub(super) fn ok(body: &impl Serialize) -> HttpResponse {
-    json(&mut HttpResponse::Ok(), "application/json", body)
 }

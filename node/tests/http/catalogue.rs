@@ -114,6 +114,45 @@ fn what_is_not_served_is_told_in_the_words_of_whose_path_it_is() {
 }
 
 #[test]
+fn every_reply_names_the_request_as_its_client_does() {
+    on_node(async |node| {
+        let opened = node.ask("POST", "/v1/streams").json(&json!({})).send().await;
+        let stream = format!("/v1/streams/{}", opened.json()["stream_id"].as_str().unwrap());
+        let frames = format!("{stream}/frames");
+        let document = "policies:\n  - id: default\n    fanout: [\"*\"]\n";
+        let key = json!({ "account": "dev" });
+        for (ask, status) in [
+            (node.ask("GET", "/v1/models"), 200),
+            (node.ask("GET", "/v1/models/summarizer.local"), 200),
+            (node.ask("POST", "/v1/streams").json(&json!({})), 201),
+            (node.ask("POST", &frames).json(&json!([{}])), 202),
+            (node.ask("GET", &stream), 200),
+            (node.ask("DELETE", &stream), 202),
+            (node.ask("DELETE", &stream), 200),
+            (node.admin("PUT", "/v1/admin/accounts/dev").json(&json!({})), 200),
+            (node.admin("GET", "/v1/admin/accounts/dev"), 200),
+            (node.admin("GET", "/v1/admin/accounts"), 200),
+            (node.admin("GET", "/v1/admin/adapters"), 200),
+            (node.admin("GET", "/v1/admin/routes"), 200),
+            (node.admin("GET", "/v1/admin/policy"), 200),
+            (node.admin("PUT", "/v1/admin/policy").body(document), 200),
+            (node.admin("PUT", "/v1/admin/policy").body("policies: 7"), 422),
+            (node.admin("POST", "/v1/admin/api-keys").json(&key), 201),
+            (node.admin("POST", "/admin/drain"), 202),
+        ] {
+            let reply = ask.header("x-request-id", "mine-17").send().await;
+            assert_eq!(reply.status(), status, "{}", reply.text());
+            assert_eq!(
+                reply.header("x-correlation-id"),
+                Some("mine-17"),
+                "{}",
+                reply.text()
+            );
+        }
+    });
+}
+
+#[test]
 fn probes_may_ask_for_the_head_alone() {
     on_node(async |node| {
         for path in ["/healthz", "/readyz"] {

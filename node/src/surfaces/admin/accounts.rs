@@ -9,8 +9,7 @@ use atp_routing::budget::Limits;
 use serde::{Deserialize, Serialize};
 
 use crate::surfaces::caller::{correlation_id, identify_admin};
-use crate::surfaces::reply::{self, Shape};
-use crate::surfaces::{Surface, body};
+use crate::surfaces::{Surface, body, reply};
 
 /// What a `PUT` may say. An absent limit is no limit.
 #[derive(Deserialize)]
@@ -80,10 +79,7 @@ pub(super) async fn put(request: HttpRequest, path: Path<String>, payload: Paylo
         };
         surface.meta.ledger.put(id, wanted.parent, limits).await
     };
-    match result.await {
-        Ok(view) => reply::ok(&Shown::from(view)),
-        Err(fault) => reply::fault(&surface, Shape::Problem, &fault, &correlation),
-    }
+    reply::answer(&surface, &correlation, result.await.map(Shown::from))
 }
 
 /// One account.
@@ -96,10 +92,7 @@ pub(super) async fn get(request: HttpRequest, path: Path<String>) -> HttpRespons
         let missing = || Fault::no_such(format!("no account {}; PUT it first", *path));
         surface.meta.ledger.account(id).await?.ok_or_else(missing)
     };
-    match result.await {
-        Ok(view) => reply::ok(&Shown::from(view)),
-        Err(fault) => reply::fault(&surface, Shape::Problem, &fault, &correlation),
-    }
+    reply::answer(&surface, &correlation, result.await.map(Shown::from))
 }
 
 /// All accounts, by name.
@@ -110,10 +103,8 @@ pub(super) async fn list(request: HttpRequest) -> HttpResponse {
         identify_admin(&surface, &request)?;
         surface.meta.ledger.accounts().await
     };
-    match result.await {
-        Ok(views) => reply::ok(&views.into_iter().map(Shown::from).collect::<Vec<_>>()),
-        Err(fault) => reply::fault(&surface, Shape::Problem, &fault, &correlation),
-    }
+    let shown = |views: Vec<AccountView>| views.into_iter().map(Shown::from).collect::<Vec<_>>();
+    reply::answer(&surface, &correlation, result.await.map(shown))
 }
 
 fn account_id(text: &str) -> Result<AccountId, Fault> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::surfaces::Surface;
 use crate::surfaces::caller::{correlation_id, identify_admin};
-use crate::surfaces::reply::{self, Shape};
+use crate::surfaces::reply;
 
 /// All adapters with how they do, everybody's first; `tenant` names whose one is that serves a tenant only.
 pub(super) async fn list(request: HttpRequest) -> HttpResponse {
@@ -14,12 +14,10 @@ pub(super) async fn list(request: HttpRequest) -> HttpResponse {
     let correlation = correlation_id(&surface, request.headers());
     let result = async {
         identify_admin(&surface, &request)?;
-        surface.meta.registry.list(None).await
+        let views = surface.meta.registry.list(None).await?;
+        Ok(views.iter().map(shown).collect::<Vec<_>>())
     };
-    match result.await {
-        Ok(views) => reply::ok(&views.iter().map(shown).collect::<Vec<_>>()),
-        Err(fault) => reply::fault(&surface, Shape::Problem, &fault, &correlation),
-    }
+    reply::answer(&surface, &correlation, result.await)
 }
 
 fn shown(view: &AdapterView) -> Value {

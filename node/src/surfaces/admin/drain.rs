@@ -1,5 +1,6 @@
 //! `POST /admin/drain`: refuses new work from now on; what runs goes on.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
@@ -11,10 +12,10 @@ use crate::surfaces::reply;
 pub(super) async fn start(request: HttpRequest) -> HttpResponse {
     let surface = Surface::of(&request);
     let correlation = correlation_id(&surface, request.headers());
-    if let Err(fault) = identify_admin(&surface, &request) {
-        return reply::fault(&surface, reply::Shape::Problem, &fault, &correlation);
-    }
-    surface.meta.drain();
-    let body = json!({ "draining": true, "streams": surface.router.shared.load.streams() });
-    reply::json(&mut HttpResponse::Accepted(), "application/json", &body)
+    let result = identify_admin(&surface, &request).map(|_| {
+        surface.meta.drain();
+        let body = json!({ "draining": true, "streams": surface.router.shared.load.streams() });
+        (StatusCode::ACCEPTED, body)
+    });
+    reply::answer_as(&surface, &correlation, result)
 }

@@ -1,13 +1,14 @@
 //! `POST /v1/admin/api-keys`.
 
+use actix_web::http::StatusCode;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
+use atp_protocol::error::Fault;
 use atp_protocol::ids::AccountId;
 use serde::{Deserialize, Serialize};
 
 use crate::surfaces::caller::{correlation_id, identify_admin};
-use crate::surfaces::reply::{self, Shape};
-use crate::surfaces::{Surface, body};
+use crate::surfaces::{Surface, body, reply};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,15 +38,11 @@ pub(super) async fn make(request: HttpRequest, payload: Payload) -> HttpResponse
         meta.make_key(wanted.account, &wanted.label, wanted.may_declare_agents)
             .await
     };
-    match result.await {
-        Ok(minted) => reply::json(
-            &mut HttpResponse::Created(),
-            "application/json",
-            &Shown {
-                key_id: &minted.id,
-                key: minted.key.expose(),
-            },
-        ),
-        Err(fault) => reply::fault(&surface, Shape::Problem, &fault, &correlation),
-    }
+    let minted = result.await;
+    let shown = minted.as_ref().map(|minted| Shown {
+        key_id: &minted.id,
+        key: minted.key.expose(),
+    });
+    let created = shown.map(|shown| (StatusCode::CREATED, shown));
+    reply::answer_as(&surface, &correlation, created.map_err(Fault::clone))
 }

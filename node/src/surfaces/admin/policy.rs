@@ -37,16 +37,15 @@ struct InForce<'a> {
 /// The policies in force, by id, and what is odd about their document.
 pub(super) async fn show(request: HttpRequest) -> HttpResponse {
     let surface = Surface::of(&request);
-    if let Err(fault) = identify_admin(&surface, &request) {
-        let correlation = correlation_id(&surface, request.headers());
-        return reply::fault(&surface, Shape::Problem, &fault, &correlation);
-    }
+    let correlation = correlation_id(&surface, request.headers());
+    let allowed = identify_admin(&surface, &request);
     let policy = surface.meta.registry.snapshots.policy();
-    reply::ok(&InForce {
+    let shown = InForce {
         version: policy.version,
         policies: policy.set.policies().map(|policy| &*policy.id).collect(),
         warnings: policy.set.warnings(),
-    })
+    };
+    reply::answer(&surface, &correlation, allowed.map(|_| shown))
 }
 
 /// Puts a document in force; a bad one leaves the one in force where it is.
@@ -61,7 +60,7 @@ pub(super) async fn apply(request: HttpRequest, payload: Payload) -> HttpRespons
         surface.meta.apply_policy(text).await
     };
     match result.await {
-        Ok((version, previous)) => reply::ok(&Applied { version, previous }),
+        Ok((version, previous)) => reply::answer(&surface, &correlation, Ok(Applied { version, previous })),
         Err(PolicyError::Fault(fault)) => reply::fault(&surface, Shape::Problem, &fault, &correlation),
         Err(PolicyError::Rejected(lints)) => {
             let fault = Fault::new(
@@ -73,7 +72,9 @@ pub(super) async fn apply(request: HttpRequest, payload: Payload) -> HttpRespons
                 lints: &lints,
             };
             let media_type = atp_protocol::error::PROBLEM_JSON;
-            reply::json(&mut HttpResponse::UnprocessableEntity(), media_type, &rejected)
+            let mut response = HttpResponse::UnprocessableEntity();
+            response.insert_header(("x-correlation-id", &*correlation));
+            reply::json(&mut response, media_type, &rejected)
         }
     }
 }

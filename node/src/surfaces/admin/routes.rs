@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::surfaces::Surface;
 use crate::surfaces::caller::{correlation_id, identify_admin};
-use crate::surfaces::reply::{self, Shape};
+use crate::surfaces::reply;
 
 #[derive(Serialize)]
 struct Shown<'a, C> {
@@ -26,14 +26,12 @@ struct Shown<'a, C> {
 /// has beside these.
 pub(super) async fn table(request: HttpRequest) -> HttpResponse {
     let surface = Surface::of(&request);
-    if let Err(fault) = identify_admin(&surface, &request) {
-        let correlation = correlation_id(&surface, request.headers());
-        return reply::fault(&surface, Shape::Problem, &fault, &correlation);
-    }
+    let correlation = correlation_id(&surface, request.headers());
+    let allowed = identify_admin(&surface, &request);
     let snapshots = &surface.meta.registry.snapshots;
     let fibs = snapshots.fibs();
     let fib = &fibs.everybodys;
-    reply::ok(&Shown {
+    let shown = Shown {
         policy_version: snapshots.policy().version,
         fib_hash: hex::encode(fib.hash()),
         names: fib.names().collect(),
@@ -44,7 +42,8 @@ pub(super) async fn table(request: HttpRequest) -> HttpResponse {
             .iter()
             .map(|(tenant, own)| (tenant.as_str(), beside(fib, own)))
             .collect(),
-    })
+    };
+    reply::answer(&surface, &correlation, allowed.map(|_| shown))
 }
 
 fn unroutable((id, reason): &(AdapterId, Unroutable)) -> Value {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use atp_actors::streams::Post;
@@ -12,8 +13,7 @@ use serde_json::value::RawValue;
 
 use super::{find, gone, head};
 use crate::surfaces::caller::{correlation_id, identify};
-use crate::surfaces::reply::{self, Shape};
-use crate::surfaces::{Surface, body, request};
+use crate::surfaces::{Surface, body, reply, request};
 
 /// Frames of one request.
 const FRAMES_MAX: usize = 64;
@@ -31,17 +31,11 @@ pub(super) async fn post(request: HttpRequest, path: Path<String>, payload: Payl
         check_names(&frames, listed.key.stream.as_str())?;
         let around = head::read(request.headers(), &correlation)?;
         let post = Post { frames, around };
-        listed.actor.send(post).await.map_err(gone)?
+        let posted = listed.actor.send(post).await.map_err(gone)??;
+        let body = json!({ "accepted": posted.accepted, "acks": posted.acks, "errors": posted.errors });
+        Ok((StatusCode::ACCEPTED, body))
     };
-    match result.await {
-        Ok(posted) => {
-            let body = json!({ "accepted": posted.accepted, "acks": posted.acks, "errors": posted.errors });
-            let mut response = HttpResponse::Accepted();
-            response.insert_header(("x-correlation-id", &*correlation));
-            reply::json(&mut response, "application/json", &body)
-        }
-        Err(fault) => reply::fault(&surface, Shape::Problem, &fault, &correlation),
-    }
+    reply::answer_as(&surface, &correlation, result.await)
 }
 
 /// Refuses all of a request that names another stream; what cannot be read is told with the frame it is in.

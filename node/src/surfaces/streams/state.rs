@@ -1,5 +1,6 @@
 //! Looking at a stream, ending it, coming back to it.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use atp_actors::streams::{Cancel, Look, Resume, StreamState, state_name};
@@ -62,13 +63,13 @@ pub(super) async fn cancel(request: HttpRequest, path: Path<String>) -> HttpResp
         let listed = find(&surface, &identity, &request, &path)?;
         let was_running = listed.actor.send(Cancel).await.map_err(gone)?;
         let state = listed.actor.send(Look).await.map_err(gone)?;
-        Ok((was_running, json!({ "state": state_name(state.state) })))
+        let status = match was_running {
+            true => StatusCode::ACCEPTED,
+            false => StatusCode::OK,
+        };
+        Ok((status, json!({ "state": state_name(state.state) })))
     };
-    match result.await {
-        Ok((true, shown)) => reply::json(&mut HttpResponse::Accepted(), "application/json", &shown),
-        Ok((false, shown)) => reply::ok(&shown),
-        Err(fault) => reply::fault(&surface, reply::Shape::Problem, &fault, &correlation),
-    }
+    reply::answer_as(&surface, &correlation, result.await)
 }
 
 /// What a reader that comes back says.
