@@ -48,7 +48,10 @@ fn every_error_is_explained_to_clients() {
     let rows = page("docs/client-developers.md");
     let complaints: Vec<String> = Code::ALL
         .iter()
-        .map(|code| format!("| `{code}` | {} | `{}` |", code.row().status, code.row().slug))
+        .map(|code| {
+            let row = code.row();
+            format!("| `{code}` | {} | `{}` | `{}` |", row.status, row.slug, row.error)
+        })
         .filter(|row| !rows.contains(&format!("\n{row}")))
         .collect();
     report("rows missing in docs/client-developers.md", &complaints);
