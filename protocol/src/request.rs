@@ -46,6 +46,27 @@ pub struct Identity {
     pub may_declare_agents: bool,
 }
 
+impl Identity {
+    /// A plain caller: every tier, every data scope, neither admin nor agent.
+    #[must_use]
+    pub fn new(tenant: TenantId, account: Option<AccountId>) -> Self {
+        Self {
+            tenant,
+            account,
+            tier_max: Tier::Gold,
+            data_scopes: None,
+            is_admin: false,
+            may_declare_agents: false,
+        }
+    }
+}
+
+/// Latency hoped for where the client says nothing, in milliseconds (atp.md 7.2).
+pub const LATENCY_SLO_MS: u64 = 2_000;
+
+/// Time a request is given where nobody says otherwise, in milliseconds (atp.md section 19).
+pub const DEADLINE_MS: u64 = 120_000;
+
 /// A request on its way through the router.
 ///
 /// Cheap to clone: the content is shared. `native` is present when the client speaks a provider's protocol and holds the
@@ -82,6 +103,33 @@ pub struct AgentRequest {
     pub latency_slo_ms: u64,
     /// Echoed to the client as `x-correlation-id`.
     pub correlation_id: Arc<str>,
+}
+
+impl AgentRequest {
+    /// One answer in one piece, at silver; session, stream and correlation are called like the request.
+    ///
+    /// # Panics
+    /// Never: a request id is a valid session and stream id.
+    #[must_use]
+    pub fn new(id: RequestId, identity: Identity, content: Content) -> Self {
+        Self {
+            identity,
+            session: SessionId::new(id.as_str()).expect("a request id is a valid session id"),
+            stream: StreamId::new(id.as_str()).expect("a request id is a valid stream id"),
+            tier: Tier::Silver,
+            window: None,
+            meta: TaskMeta::default(),
+            content: Arc::new(content),
+            native: None,
+            wants_stream: false,
+            choices: 1,
+            max_cost_usd_micros: None,
+            deadline_ms: DEADLINE_MS,
+            latency_slo_ms: LATENCY_SLO_MS,
+            correlation_id: id.as_str().into(),
+            id,
+        }
+    }
 }
 
 /// A provider body as received.
@@ -211,6 +259,20 @@ pub struct Message {
     pub tool_call_id: Option<String>,
 }
 
+impl Message {
+    /// A turn that neither calls tools nor answers a call.
+    #[must_use]
+    pub const fn new(role: Role, content: MessageContent) -> Self {
+        Self {
+            role,
+            content,
+            name: None,
+            tool_calls: None,
+            tool_call_id: None,
+        }
+    }
+}
+
 /// Speaker of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -263,13 +325,7 @@ impl Content {
     #[must_use]
     pub fn prompt(text: impl Into<String>) -> Self {
         Self {
-            messages: vec![Message {
-                role: Role::User,
-                content: MessageContent::Text(text.into()),
-                name: None,
-                tool_calls: None,
-                tool_call_id: None,
-            }],
+            messages: vec![Message::new(Role::User, MessageContent::Text(text.into()))],
             ..Self::default()
         }
     }

@@ -6,9 +6,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use atp_protocol::adapter::{Capability, Health, UsageMode};
+use atp_protocol::adapter::{Capability, Health};
 use atp_protocol::estimate::{Mape, Price};
-use atp_protocol::ids::{AdapterId, RequestId, SessionId, StreamId, TenantId};
+use atp_protocol::ids::{AdapterId, RequestId, TenantId};
 use atp_protocol::request::{AgentRequest, Content, Identity, TaskMeta};
 use atp_protocol::units::{Millis, Tier};
 use atp_routing::fib::{Candidate, Fib, Liveness, Registered};
@@ -59,24 +59,14 @@ impl Conditions for Measured {
 fn adapter(at: usize) -> Registered {
     Registered {
         capability: Arc::new(Capability {
-            adapter_id: AdapterId::new(&format!("pool.a{at:03}")).expect("a valid id"),
-            adapter_type: "agent".to_owned(),
             capabilities: vec!["chat".to_owned(), "code_review".to_owned()],
             models: vec!["m".to_owned()],
-            max_tokens: None,
             supported_languages: vec!["rust".to_owned(), "python".to_owned()],
-            cost_per_token_micros: None,
-            health_endpoint: None,
-            version: None,
-            metadata: None,
-            qos: Vec::new(),
-            max_parallel: None,
-            tools: Vec::new(),
             safety_domains: vec!["internal".to_owned()],
-            personas: Vec::new(),
-            usage_mode: UsageMode::Delta,
-            estimate: false,
-            lacks: Vec::new(),
+            ..Capability::new(
+                AdapterId::new(&format!("pool.a{at:03}")).expect("a valid id"),
+                "agent",
+            )
         }),
         region: "eu-west".into(),
         price: Some(Price {
@@ -92,34 +82,19 @@ fn adapter(at: usize) -> Registered {
 }
 
 fn request() -> AgentRequest {
+    let identity = Identity::new(TenantId::new("acme").expect("a valid id"), None);
+    let content = Content::prompt("review this, please. ".repeat(100));
     AgentRequest {
-        id: RequestId::new("r").expect("a valid id"),
-        identity: Identity {
-            tenant: TenantId::new("acme").expect("a valid id"),
-            account: None,
-            tier_max: Tier::Gold,
-            data_scopes: None,
-            is_admin: false,
-            may_declare_agents: false,
-        },
-        session: SessionId::new("s").expect("a valid id"),
-        stream: StreamId::new("t").expect("a valid id"),
         tier: Tier::Gold,
-        window: None,
         meta: TaskMeta {
             task_type: Some("code_review".to_owned()),
             languages: vec!["rust".to_owned()],
             data_scope: vec!["internal".to_owned()],
             ..TaskMeta::default()
         },
-        content: Arc::new(Content::prompt("review this, please. ".repeat(100))),
-        native: None,
         wants_stream: true,
-        choices: 1,
         max_cost_usd_micros: Some(50_000),
-        deadline_ms: 60_000,
-        latency_slo_ms: 2_000,
-        correlation_id: "c".into(),
+        ..AgentRequest::new(RequestId::new("r").expect("a valid id"), identity, content)
     }
 }
 

@@ -76,6 +76,26 @@ pub struct Call {
     pub diversity_seed: Option<u64>,
 }
 
+impl Call {
+    /// To be read, with all the time of `request` and nothing held for it.
+    #[must_use]
+    pub fn new(request: Arc<AgentRequest>, model: Arc<str>) -> Self {
+        Self {
+            lane: LaneId::default(),
+            model,
+            persona_prompt: None,
+            form: Form::Read,
+            deadline_ms: request.deadline_ms,
+            budget: Amount::ZERO,
+            max_output_tokens: None,
+            idempotency_key: request.id.as_str().into(),
+            traceparent: request.meta.traceparent.as_deref().map(Into::into),
+            diversity_seed: None,
+            request,
+        }
+    }
+}
+
 /// How an answer is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atp_protocol::estimate::Estimate;
-use atp_protocol::ids::{AdapterId, LaneId};
+use atp_protocol::ids::AdapterId;
 use atp_protocol::request::AgentRequest;
-use atp_protocol::units::Amount;
 use atp_routing::fib::Candidate;
 use atp_routing::plan::Decision;
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::Router;
-use crate::adapter::{Call, Form};
+use crate::adapter::Call;
 
 /// Answers, by adapter and model.
 #[derive(Default)]
@@ -59,17 +58,8 @@ async fn one(router: &Rc<Router>, request: &Arc<AgentRequest>, candidate: &Candi
     let endpoint = directory.get(&request.identity.tenant, &candidate.adapter)?;
     let estimate_ms = router.settings.estimate_ms;
     let call = Call {
-        request: Arc::clone(request),
-        lane: LaneId::default(),
-        model: Arc::clone(&candidate.model),
-        persona_prompt: None,
-        form: Form::Read,
         deadline_ms: estimate_ms,
-        budget: Amount::ZERO,
-        max_output_tokens: None,
-        idempotency_key: request.id.as_str().into(),
-        traceparent: request.meta.traceparent.as_deref().map(Into::into),
-        diversity_seed: None,
+        ..Call::new(Arc::clone(request), Arc::clone(&candidate.model))
     };
     let asked = router.adapter(&endpoint).estimate(&call);
     match timeout(Duration::from_millis(estimate_ms), asked).await {

@@ -181,26 +181,18 @@ fn auth(provider: &ProviderConfig) -> Result<Auth, StartError> {
 }
 
 fn capability(provider: &ProviderConfig) -> Capability {
+    let id = AdapterId::new(&provider.id).expect("checked with the configuration");
+    let adapter_type = match provider.kind {
+        ProviderKind::Openai => "openai",
+        ProviderKind::Anthropic => "anthropic",
+        ProviderKind::Grpc => "grpc",
+        ProviderKind::Replay => "replay",
+    };
     Capability {
-        adapter_id: AdapterId::new(&provider.id).expect("checked with the configuration"),
-        adapter_type: match provider.kind {
-            ProviderKind::Openai => "openai",
-            ProviderKind::Anthropic => "anthropic",
-            ProviderKind::Grpc => "grpc",
-            ProviderKind::Replay => "replay",
-        }
-        .to_owned(),
         capabilities: provider.capabilities.clone(),
         models: provider.models.clone(),
         max_tokens: provider.context_tokens,
-        supported_languages: Vec::new(),
-        cost_per_token_micros: None,
-        health_endpoint: None,
-        version: None,
-        metadata: None,
-        qos: Vec::new(),
         max_parallel: u32::try_from(provider.max_connections).ok(),
-        tools: Vec::new(),
         safety_domains: provider.data_scopes.clone(),
         personas: provider.personas.clone(),
         // A gRPC adapter that counts otherwise declares so with its health.
@@ -215,6 +207,7 @@ fn capability(provider: &ProviderConfig) -> Capability {
             ProviderKind::Anthropic => vec![Demand::Choices, Demand::ResponseFormat],
             ProviderKind::Grpc | ProviderKind::Replay => vec![Demand::Choices],
         },
+        ..Capability::new(id, adapter_type)
     }
 }
 

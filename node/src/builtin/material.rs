@@ -116,16 +116,6 @@ mod tests {
 
     use super::*;
 
-    fn turn(role: Role, content: MessageContent) -> Message {
-        Message {
-            role,
-            content,
-            name: None,
-            tool_calls: None,
-            tool_call_id: None,
-        }
-    }
-
     #[test]
     fn user_and_tool_turns_are_the_material() {
         let say = |text: &str| MessageContent::Text(text.to_owned());
@@ -133,14 +123,14 @@ mod tests {
                         {"type":"text","text":"two"}]"#;
         let content = Content {
             messages: vec![
-                turn(Role::System, say("be brief")),
-                turn(
+                Message::new(Role::System, say("be brief")),
+                Message::new(
                     Role::User,
                     MessageContent::Parts(RawValue::from_string(parts.to_owned()).unwrap()),
                 ),
-                turn(Role::Assistant, say("an answer")),
-                turn(Role::Tool, say("three")),
-                turn(Role::User, MessageContent::None(())),
+                Message::new(Role::Assistant, say("an answer")),
+                Message::new(Role::Tool, say("three")),
+                Message::new(Role::User, MessageContent::None(())),
             ],
             ..Content::default()
         };

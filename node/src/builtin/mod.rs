@@ -58,23 +58,13 @@ pub fn factories(cpu: &Arc<dyn Cpu>, sleep: Sleep) -> Vec<Arc<dyn AdapterFactory
 /// What the built-in `id` declares: itself as its only model, and its skills.
 fn capability(id: &str, skills: &[&str]) -> Capability {
     Capability {
-        adapter_id: AdapterId::new(id).expect("ids of built-ins are valid"),
-        adapter_type: "builtin".to_owned(),
         capabilities: skills.iter().map(|&skill| skill.to_owned()).collect(),
         models: vec![id.to_owned()],
         max_tokens: Some(task::tokens(MAX_TEXT_BYTES)),
-        supported_languages: Vec::new(),
         cost_per_token_micros: Some(0.0),
-        health_endpoint: None,
         version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-        metadata: None,
-        qos: Vec::new(),
-        max_parallel: None,
-        tools: Vec::new(),
-        safety_domains: Vec::new(),
-        personas: Vec::new(),
         usage_mode: UsageMode::Cumulative,
-        estimate: false,
         lacks: Demand::ALL.to_vec(),
+        ..Capability::new(AdapterId::new(id).expect("ids of built-ins are valid"), "builtin")
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use atp_protocol::request::DEADLINE_MS;
 use serde::Deserialize;
 
 use super::SecretRef;
@@ -414,7 +415,7 @@ impl Default for TimeoutsConfig {
             health_poll_ms: 10_000,
             first_chunk_ms: 10_000,
             idle_ms: 15_000,
-            request_ms: 120_000,
+            request_ms: DEADLINE_MS,
         }
     }
 }

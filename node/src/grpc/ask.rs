@@ -85,13 +85,10 @@ fn prompt_json(call: &Call) -> String {
         response_format: Option<&'a RawValue>,
     }
     let content = &call.request.content;
-    let persona = call.persona_prompt.as_ref().map(|prompt| Message {
-        role: Role::System,
-        content: MessageContent::Text(prompt.to_string()),
-        name: None,
-        tool_calls: None,
-        tool_call_id: None,
-    });
+    let persona = call
+        .persona_prompt
+        .as_ref()
+        .map(|prompt| Message::new(Role::System, MessageContent::Text(prompt.to_string())));
     let prompt = Prompt {
         messages: persona.iter().chain(&content.messages).collect(),
         model: &call.model,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use atp_protocol::adapter::{Capability, UsageMode};
+use atp_protocol::adapter::Capability;
 use atp_protocol::ids::AdapterId;
 use futures_util::Stream;
 use tokio::net::{TcpListener, TcpStream};
@@ -24,24 +24,10 @@ use super::v1::{
 /// What an operator says of the adapter.
 pub(super) fn capability() -> Capability {
     Capability {
-        adapter_id: AdapterId::new("remote").unwrap(),
-        adapter_type: "grpc".to_owned(),
         capabilities: vec!["chat".to_owned()],
         models: vec!["m".to_owned()],
-        max_tokens: None,
-        supported_languages: Vec::new(),
-        cost_per_token_micros: None,
-        health_endpoint: None,
-        version: None,
-        metadata: None,
-        qos: Vec::new(),
-        max_parallel: None,
-        tools: Vec::new(),
-        safety_domains: Vec::new(),
-        personas: Vec::new(),
-        usage_mode: UsageMode::Delta,
         estimate: true,
-        lacks: Vec::new(),
+        ..Capability::new(AdapterId::new("remote").unwrap(), "grpc")
     }
 }
 

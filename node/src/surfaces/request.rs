@@ -6,16 +6,15 @@ use actix_web::http::header::HeaderMap;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::{SessionId, StreamId};
 use atp_protocol::payload;
-use atp_protocol::request::{AgentRequest, Dialect, Identity, NativeBody, PersonaRequest, Quality, TaskMeta};
+use atp_protocol::request::{
+    AgentRequest, Dialect, Identity, LATENCY_SLO_MS, NativeBody, PersonaRequest, Quality, TaskMeta,
+};
 use atp_protocol::units::Tier;
 use bytes::Bytes;
 use serde::Deserialize;
 
 use super::Surface;
 use crate::wire::Parsed;
-
-/// Latency hoped for when nobody says, in milliseconds (atp.md 7.2).
-const SLO_MS: u64 = 2_000;
 
 /// Refuses new work while the node leaves.
 ///
@@ -72,7 +71,7 @@ pub(super) fn build(
         choices: parsed.choices,
         max_cost_usd_micros: parsed.max_cost_usd_micros,
         deadline_ms,
-        latency_slo_ms: SLO_MS,
+        latency_slo_ms: LATENCY_SLO_MS,
         correlation_id,
     })
 }

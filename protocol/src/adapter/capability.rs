@@ -71,3 +71,30 @@ pub struct Capability {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<Demand>,
 }
+
+impl Capability {
+    /// Of an endpoint that says nothing more of itself.
+    #[must_use]
+    pub fn new(adapter_id: AdapterId, adapter_type: impl Into<String>) -> Self {
+        Self {
+            adapter_id,
+            adapter_type: adapter_type.into(),
+            capabilities: Vec::new(),
+            models: Vec::new(),
+            max_tokens: None,
+            supported_languages: Vec::new(),
+            cost_per_token_micros: None,
+            health_endpoint: None,
+            version: None,
+            metadata: None,
+            qos: Vec::new(),
+            max_parallel: None,
+            tools: Vec::new(),
+            safety_domains: Vec::new(),
+            personas: Vec::new(),
+            usage_mode: UsageMode::default(),
+            estimate: false,
+            lacks: Vec::new(),
+        }
+    }
+}

@@ -6,15 +6,14 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::money::micros;
 use super::read::{bad, within};
 use crate::error::Fault;
-use crate::request::{Content, Message, MessageContent, Quality, Role};
+use crate::request::{Content, LATENCY_SLO_MS, Message, MessageContent, Quality, Role};
 use crate::units::Tier;
 use crate::value::Value;
 
 /// Output tokens of a request that names no limit.
 pub const MAX_TOKENS_DEFAULT: u64 = 512;
 
-const LATENCY_SLO_MS: (u64, u64) = (100, 30_000);
-const LATENCY_SLO_MS_DEFAULT: u64 = 2_000;
+const LATENCY_SLO_BOUNDS_MS: (u64, u64) = (100, 30_000);
 const MAX_COST_USD_MICROS: (u64, u64) = (1_000, 10_000_000);
 const PROMPT_CHARS_MAX: usize = 100_000;
 const CONTEXT_REFS_MAX: usize = 50;
@@ -123,7 +122,7 @@ impl Request {
         Self {
             content,
             max_cost_usd_micros: None,
-            latency_slo_ms: LATENCY_SLO_MS_DEFAULT,
+            latency_slo_ms: LATENCY_SLO_MS,
             stream: None,
             conversation_id: None,
             turn_id: None,
@@ -180,7 +179,7 @@ impl Wire {
             .filter(|&n| n != 0)
             .map(|n| within("max_tokens", n, 1, u64::MAX))
             .transpose()?;
-        let slo = self.latency_slo_ms.unwrap_or(LATENCY_SLO_MS_DEFAULT);
+        let slo = self.latency_slo_ms.unwrap_or(LATENCY_SLO_MS);
         let (min, max) = MAX_COST_USD_MICROS;
         let cost = micros(self.max_cost_usd_micros, self.max_cost_usd)?;
         let too_long = |text: &String| text.chars().count() > CONTEXT_REF_CHARS_MAX;
@@ -217,7 +216,12 @@ impl Wire {
             max_cost_usd_micros: cost
                 .map(|n| within("max_cost_usd_micros", n, min, max))
                 .transpose()?,
-            latency_slo_ms: within("latency_slo_ms", slo, LATENCY_SLO_MS.0, LATENCY_SLO_MS.1)?,
+            latency_slo_ms: within(
+                "latency_slo_ms",
+                slo,
+                LATENCY_SLO_BOUNDS_MS.0,
+                LATENCY_SLO_BOUNDS_MS.1,
+            )?,
             stream: self.stream,
             conversation_id: self.conversation_id,
             turn_id: self.turn_id,

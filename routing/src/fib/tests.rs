@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use atp_protocol::adapter::{Capability, Health, HealthStatus, UsageMode};
+use atp_protocol::adapter::{Capability, Health, HealthStatus};
 use atp_protocol::estimate::Price;
 use atp_protocol::ids::AdapterId;
 use atp_protocol::units::Millis;
@@ -11,24 +11,12 @@ use crate::policy::PolicySet;
 
 fn capability(id: &str, models: &[&str]) -> Capability {
     Capability {
-        adapter_id: AdapterId::new(id).unwrap(),
-        adapter_type: "agent".to_owned(),
         capabilities: vec!["chat".to_owned()],
         models: models.iter().map(|&model| model.to_owned()).collect(),
         max_tokens: Some(8_192),
-        supported_languages: Vec::new(),
         cost_per_token_micros: Some(1.0),
-        health_endpoint: None,
-        version: None,
-        metadata: None,
-        qos: Vec::new(),
-        max_parallel: None,
-        tools: Vec::new(),
         safety_domains: vec!["public".to_owned()],
-        personas: Vec::new(),
-        usage_mode: UsageMode::Delta,
-        estimate: false,
-        lacks: Vec::new(),
+        ..Capability::new(AdapterId::new(id).unwrap(), "agent")
     }
 }
 

@@ -8,10 +8,10 @@ mod scores;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use atp_protocol::adapter::{Capability, UsageMode};
+use atp_protocol::adapter::Capability;
 use atp_protocol::estimate::{Estimate, Price};
-use atp_protocol::ids::{AccountId, AdapterId, PersonaId, RequestId, SessionId, StreamId, TenantId};
-use atp_protocol::request::{AgentRequest, Content, Identity, PersonaRequest, TaskMeta};
+use atp_protocol::ids::{AccountId, AdapterId, PersonaId, RequestId, TenantId};
+use atp_protocol::request::{AgentRequest, Content, Identity, PersonaRequest};
 use atp_protocol::units::{Millis, Tier};
 
 use super::*;
@@ -28,24 +28,9 @@ struct Adapter {
 impl Adapter {
     fn new(id: &str) -> Self {
         let capability = Capability {
-            adapter_id: AdapterId::new(id).unwrap(),
-            adapter_type: "agent".to_owned(),
             capabilities: vec!["chat".to_owned()],
             models: vec![id.to_owned()],
-            max_tokens: None,
-            supported_languages: Vec::new(),
-            cost_per_token_micros: None,
-            health_endpoint: None,
-            version: None,
-            metadata: None,
-            qos: Vec::new(),
-            max_parallel: None,
-            tools: Vec::new(),
-            safety_domains: Vec::new(),
-            personas: Vec::new(),
-            usage_mode: UsageMode::Delta,
-            estimate: false,
-            lacks: Vec::new(),
+            ..Capability::new(AdapterId::new(id).unwrap(), "agent")
         };
         Self {
             registered: Registered {
@@ -147,30 +132,10 @@ impl World {
 
 /// Forty bytes of prompt: ten tokens in, 512 out.
 fn ask() -> AgentRequest {
-    AgentRequest {
-        id: RequestId::new("r1").unwrap(),
-        identity: Identity {
-            tenant: TenantId::new("acme").unwrap(),
-            account: Some(AccountId::new("acme").unwrap()),
-            tier_max: Tier::Gold,
-            data_scopes: None,
-            is_admin: false,
-            may_declare_agents: false,
-        },
-        session: SessionId::new("s").unwrap(),
-        stream: StreamId::new("t").unwrap(),
-        tier: Tier::Silver,
-        window: None,
-        meta: TaskMeta::default(),
-        content: Arc::new(Content::prompt("0123456789012345678901234567890123456789")),
-        native: None,
-        wants_stream: false,
-        max_cost_usd_micros: None,
-        deadline_ms: 60_000,
-        latency_slo_ms: 2_000,
-        choices: 1,
-        correlation_id: "c".into(),
-    }
+    let acme = TenantId::new("acme").unwrap();
+    let identity = Identity::new(acme, Some(AccountId::new("acme").unwrap()));
+    let content = Content::prompt("0123456789012345678901234567890123456789");
+    AgentRequest::new(RequestId::new("r1").unwrap(), identity, content)
 }
 
 fn ask_for(model: &str) -> AgentRequest {

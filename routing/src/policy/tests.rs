@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use atp_protocol::ids::{AccountId, RequestId, SessionId, StreamId, TenantId};
+use atp_protocol::ids::{AccountId, RequestId, TenantId};
 use atp_protocol::request::{AgentRequest, Content, Identity, TaskMeta};
 use atp_protocol::units::Tier;
 use proptest::prelude::{prop, prop_assert_eq, prop_oneof, proptest};
@@ -10,29 +10,11 @@ use serde_json::json;
 use super::*;
 
 fn request(meta: TaskMeta) -> AgentRequest {
+    let acme = TenantId::new("acme").unwrap();
+    let identity = Identity::new(acme, Some(AccountId::new("acme").unwrap()));
     AgentRequest {
-        id: RequestId::new("r1").unwrap(),
-        identity: Identity {
-            tenant: TenantId::new("acme").unwrap(),
-            account: Some(AccountId::new("acme").unwrap()),
-            tier_max: Tier::Gold,
-            data_scopes: None,
-            is_admin: false,
-            may_declare_agents: false,
-        },
-        session: SessionId::new("s").unwrap(),
-        stream: StreamId::new("t").unwrap(),
-        tier: Tier::Silver,
-        window: None,
         meta,
-        content: Arc::new(Content::prompt("hello")),
-        native: None,
-        wants_stream: false,
-        max_cost_usd_micros: None,
-        deadline_ms: 60_000,
-        latency_slo_ms: 2_000,
-        choices: 1,
-        correlation_id: "c".into(),
+        ..AgentRequest::new(RequestId::new("r1").unwrap(), identity, Content::prompt("hello"))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use atp_protocol::ids::{LaneId, RequestId, SessionId, StreamId};
+use atp_protocol::request::DEADLINE_MS;
 use atp_protocol::units::Tier;
 
 use crate::agreement::Aliases;
@@ -217,7 +218,7 @@ impl SessionParams {
             strategy: Strategy::FirstWin,
             on_failure: None,
             tier,
-            deadline_ms: 120_000,
+            deadline_ms: DEADLINE_MS,
             latency_slo_ms: None,
             thresholds: Thresholds {
                 agree_min: 0.6,

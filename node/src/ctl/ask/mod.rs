@@ -10,6 +10,7 @@ mod view;
 
 use std::time::Duration;
 
+use atp_protocol::request::DEADLINE_MS;
 use http::Method;
 use serde_json::Value;
 
@@ -18,9 +19,6 @@ use self::view::View;
 use super::args;
 use super::client::{As, gather};
 use super::{Failure, Operator};
-
-/// A node's own deadline for a request that names none, in milliseconds.
-const DEADLINE_MS: u64 = 120_000;
 
 /// What is waited beyond the deadline, in milliseconds: the node ends a request at its deadline and says so.
 const GRACE_MS: u64 = 30_000;

@@ -17,13 +17,13 @@ use atp_protocol::request::Dialect;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 
-use super::UnixClock;
 use super::adapter::{HttpAdapter, Prepared, Protocol, Take};
 use super::endpoint::{Endpoint, Shared};
 use super::http::Dial;
 use super::run::Listener;
 use super::settings::{Settings, SettingsError};
-use crate::wire::{Terms, anthropic as wire};
+use super::{UnixClock, terms};
+use crate::wire::anthropic as wire;
 
 /// The version of the protocol that is spoken, unless the operator sets another `anthropic-version`.
 const VERSION: &str = "2023-06-01";
@@ -86,7 +86,7 @@ impl Protocol for Messages {
                 return Err(fault.terminal());
             }
             Some(Dialect::OpenAiChat | Dialect::Atp) | None => {
-                let body = wire::body(&call.request.content, &terms(call));
+                let body = wire::body(&call.request.content, &terms::of(call));
                 (body.map_err(|fault| fault.scoped(Scope::Lane))?, false)
             }
         };
@@ -117,22 +117,11 @@ fn edited(endpoint: &Endpoint, call: &Call) -> Result<Bytes, Fault> {
         .native
         .as_ref()
         .map_or(&b""[..], |native| &native.bytes);
-    wire::edit(native, &terms(call)).map_err(|error| {
+    wire::edit(native, &terms::of(call)).map_err(|error| {
         endpoint
             .refusal()
             .fault(Code::Proto, format_args!("body: {error}"))
     })
-}
-
-fn terms(call: &Call) -> Terms<'_> {
-    Terms {
-        model: &call.model,
-        system: call.persona_prompt.as_deref(),
-        is_stream: call.request.wants_stream,
-        max_output_tokens: call.max_output_tokens,
-        seed: call.diversity_seed,
-        is_single: call.form == Form::Read,
-    }
 }
 
 #[cfg(test)]

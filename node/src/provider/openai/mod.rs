@@ -17,13 +17,13 @@ use atp_protocol::request::Dialect;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 
-use super::UnixClock;
 use super::adapter::{HttpAdapter, Prepared, Protocol, Take};
 use super::endpoint::{Endpoint, Shared};
 use super::http::Dial;
 use super::run::Listener;
 use super::settings::{LimitMember, Settings, SettingsError};
-use crate::wire::{Terms, openai as wire};
+use super::{UnixClock, terms};
+use crate::wire::openai as wire;
 
 /// Builds the instances of one OpenAI-compatible endpoint.
 pub struct OpenAi {
@@ -95,7 +95,7 @@ impl Protocol for Chat {
                 self.native_chat(endpoint, call, &native.bytes)
             }
             Some(_) | None => {
-                let body = wire::body(&call.request.content, &terms(call), self.limit);
+                let body = wire::body(&call.request.content, &terms::of(call), self.limit);
                 self.chat(endpoint, call, body, None)
             }
         }
@@ -108,7 +108,7 @@ impl Protocol for Chat {
 
 impl Chat {
     fn native_chat(&self, endpoint: &Endpoint, call: &Call, native: &[u8]) -> Result<Prepared, Fault> {
-        let edited = wire::edit(native, &terms(call), self.limit).map_err(|error| {
+        let edited = wire::edit(native, &terms::of(call), self.limit).map_err(|error| {
             endpoint
                 .refusal()
                 .fault(Code::Proto, format_args!("body: {error}"))
@@ -179,17 +179,6 @@ impl Chat {
         }
         let rest = format!("/openai/deployments/{model}{operation}?api-version={version}");
         endpoint.shared().path(&rest).map_err(|_| fault())
-    }
-}
-
-fn terms(call: &Call) -> Terms<'_> {
-    Terms {
-        model: &call.model,
-        system: call.persona_prompt.as_deref(),
-        is_stream: call.request.wants_stream,
-        max_output_tokens: call.max_output_tokens,
-        seed: call.diversity_seed,
-        is_single: call.form == Form::Read,
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use atp_actors::adapter::{Adapter, AdapterFactory, Call, Form, LaneEvent, LaneFinal};
 use atp_protocol::adapter::{Capability, UsageMode};
 use atp_protocol::error::Fault;
-use atp_protocol::ids::{AccountId, AdapterId, LaneId, RequestId, SessionId, StreamId, TenantId};
-use atp_protocol::request::{AgentRequest, Content, Dialect, Identity, NativeBody, TaskMeta};
-use atp_protocol::units::{Amount, Tier, UnixMillis};
+use atp_protocol::ids::{AccountId, AdapterId, RequestId, TenantId};
+use atp_protocol::request::{AgentRequest, Content, Dialect, Identity, NativeBody};
+use atp_protocol::units::UnixMillis;
 use futures_util::StreamExt;
 use http::HeaderMap;
 
@@ -18,24 +18,9 @@ use crate::provider::settings::{Auth, Limits, Settings, Waits};
 /// Settings of a local endpoint, with waits short enough for tests of what happens when they are over.
 pub(in crate::provider) fn settings(base_url: http::Uri) -> Settings {
     let capability = Capability {
-        adapter_id: AdapterId::new("p.test").unwrap(),
-        adapter_type: "openai".to_owned(),
-        capabilities: Vec::new(),
         models: vec!["m-1".to_owned()],
-        max_tokens: None,
-        supported_languages: Vec::new(),
-        cost_per_token_micros: None,
-        health_endpoint: None,
-        version: None,
-        metadata: None,
-        qos: Vec::new(),
-        max_parallel: None,
-        tools: Vec::new(),
-        safety_domains: Vec::new(),
-        personas: Vec::new(),
         usage_mode: UsageMode::Cumulative,
-        estimate: false,
-        lacks: Vec::new(),
+        ..Capability::new(AdapterId::new("p.test").unwrap(), "openai")
     };
     Settings {
         capability: Arc::new(capability),
@@ -64,42 +49,16 @@ pub(in crate::provider) fn call(
         dialect,
         bytes: bytes::Bytes::copy_from_slice(body.as_bytes()),
     });
+    let identity = Identity::new(TenantId::new("t").unwrap(), Some(AccountId::new("a").unwrap()));
     let request = AgentRequest {
-        id: RequestId::new("r1").unwrap(),
-        identity: Identity {
-            tenant: TenantId::new("t").unwrap(),
-            account: Some(AccountId::new("a").unwrap()),
-            tier_max: Tier::Gold,
-            data_scopes: None,
-            is_admin: false,
-            may_declare_agents: false,
-        },
-        session: SessionId::new("s").unwrap(),
-        stream: StreamId::new("1").unwrap(),
-        tier: Tier::Silver,
-        window: None,
-        meta: TaskMeta::default(),
-        content: Arc::new(content),
         native,
         wants_stream,
-        choices: 1,
-        max_cost_usd_micros: None,
         deadline_ms: 60_000,
-        latency_slo_ms: 2_000,
-        correlation_id: "c-1".into(),
+        ..AgentRequest::new(RequestId::new("r1").unwrap(), identity, content)
     };
     Call {
-        request: Arc::new(request),
-        lane: LaneId::default(),
-        model: "m-1".into(),
-        persona_prompt: None,
         form,
-        deadline_ms: 60_000,
-        budget: Amount::ZERO,
-        max_output_tokens: None,
-        idempotency_key: "k-1".into(),
-        traceparent: None,
-        diversity_seed: None,
+        ..Call::new(Arc::new(request), "m-1".into())
     }
 }
 

@@ -23,7 +23,7 @@ pub fn parse_messages(bytes: Bytes) -> Result<Parsed, Fault> {
     let mut messages = Vec::new();
     if let Some(system) = optional::<&RawValue>(&body, "system")? {
         let text = text_of(system, "system")?;
-        messages.push(message(Role::System, MessageContent::Text(text)));
+        messages.push(Message::new(Role::System, MessageContent::Text(text)));
     }
     let turns: Vec<&RawValue> = required(&body, "messages")?;
     if turns.is_empty() {
@@ -87,7 +87,7 @@ fn read_turn(turn: &RawValue, name: &str, out: &mut Vec<Message>) -> Result<(), 
     };
     let list = match blocks(content, &name)? {
         Blocks::Text(text) => {
-            out.push(message(role, MessageContent::Text(text)));
+            out.push(Message::new(role, MessageContent::Text(text)));
             return Ok(());
         }
         Blocks::List(list) => list,
@@ -102,7 +102,7 @@ fn read_turn(turn: &RawValue, name: &str, out: &mut Vec<Message>) -> Result<(), 
                 let content = content.map_or_else(|| Ok(String::new()), |raw| text_of(raw, &name))?;
                 out.push(Message {
                     tool_call_id: Some(tool_use_id),
-                    ..message(Role::Tool, MessageContent::Text(content))
+                    ..Message::new(Role::Tool, MessageContent::Text(content))
                 });
             }
             "tool_use" => {
@@ -120,7 +120,7 @@ fn read_turn(turn: &RawValue, name: &str, out: &mut Vec<Message>) -> Result<(), 
     }
     out.push(Message {
         tool_calls: (!calls.is_empty()).then(|| raw(&calls)),
-        ..message(role, joined(parts))
+        ..Message::new(role, joined(parts))
     });
     Ok(())
 }
@@ -133,16 +133,6 @@ fn joined(parts: Vec<Value>) -> MessageContent {
             MessageContent::Text(only["text"].as_str().unwrap_or_default().to_owned())
         }
         _ => MessageContent::Parts(raw(&parts)),
-    }
-}
-
-fn message(role: Role, content: MessageContent) -> Message {
-    Message {
-        role,
-        content,
-        name: None,
-        tool_calls: None,
-        tool_call_id: None,
     }
 }
 

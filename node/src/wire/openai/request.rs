@@ -63,7 +63,7 @@ pub fn parse_embeddings(bytes: Bytes) -> Result<Parsed, Fault> {
     let input: &RawValue = required(&body, "input")?;
     let content = Content {
         model: optional(&body, "model")?,
-        messages: vec![turn(
+        messages: vec![Message::new(
             Role::User,
             match input.get().as_bytes().first() {
                 Some(b'"') => MessageContent::Text(parse(input.get().as_bytes(), "input")?),
@@ -151,16 +151,6 @@ fn message(text: &[u8], name: &str) -> Result<Message, Fault> {
         tool_calls: array(turn.tool_calls, &format!("{name}.tool_calls"))?,
         tool_call_id: turn.tool_call_id,
     })
-}
-
-fn turn(role: Role, content: MessageContent) -> Message {
-    Message {
-        role,
-        content,
-        name: None,
-        tool_calls: None,
-        tool_call_id: None,
-    }
 }
 
 /// The smaller of the two limits, as a provider may obey either.
