@@ -4,6 +4,7 @@ use atp_protocol::units::Millis;
 use atp_routing::agreement::Mode;
 use atp_routing::policy::Trigger;
 use atp_routing::reconcile::Strategy;
+use atp_routing::session::Withheld;
 use metrics::{Counter, Gauge, Histogram};
 
 use super::recent::Recent;
@@ -12,8 +13,9 @@ use super::register::Register;
 /// Series of reconciliation.
 pub struct Answers {
     strategies: [Counter; 7],
-    /// Strategies that were chosen in place of `adaptive`, or given up for another.
-    pub switches: Counter,
+    register: Register,
+    /// Times escalations became too many.
+    pub storms: Counter,
     /// Sessions that showed results before all lanes had ended.
     pub streamed: Counter,
     /// An arbiter was asked for.
@@ -35,7 +37,8 @@ impl Answers {
                     &[("strategy", strategy.as_str())],
                 )
             }),
-            switches: register.counter("strategy_switch_total", &[]),
+            register: register.clone(),
+            storms: register.counter("escalation_storms_total", &[]),
             streamed: register.counter("streaming_reconcile_sessions_total", &[]),
             arbiters: register.counter("arbiter_invocations_total", &[]),
             agreement: register.histogram("agreement_pct", &[]),
@@ -77,6 +80,26 @@ impl Answers {
         if let Some((_, counter)) = self.escalations.iter().find(|(of, _)| *of == trigger) {
             counter.increment(1);
         }
+    }
+
+    /// The adaptive strategy of a policy has become another one.
+    pub fn switched(&self, from: Strategy, to: Strategy) {
+        let labels = [("from", from.as_str()), ("to", to.as_str())];
+        self.register
+            .counter("strategy_switch_total", &labels)
+            .increment(1);
+    }
+
+    /// A better lane was not asked.
+    pub fn withheld(&self, trigger: Trigger, because: Withheld) {
+        let because = match because {
+            Withheld::Uneconomic => "uneconomic",
+            Withheld::Storm => "storm",
+        };
+        let labels = [("reason", trigger.as_str()), ("because", because)];
+        self.register
+            .counter("escalations_withheld_total", &labels)
+            .increment(1);
     }
 
     pub(super) fn publish(&self, now: Millis) {

@@ -95,7 +95,7 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "jains_index" Gauge "fairness among sessions of a tier, by qos; of the least fair arbiter in ten seconds";
     "preemptions_total" Counter "requests preempted, by qos of the victim";
     "reconciliation_strategy_counts" Counter "answers made, by strategy";
-    "strategy_switch_total" Counter "answers made by another strategy than the policy's";
+    "strategy_switch_total" Counter "times the adaptive strategy of a policy became another one, by from and to";
     "streaming_reconcile_sessions_total" Counter "sessions that showed a merged result before all lanes had ended";
     "arbiter_invocations_total" Counter "times an arbiter was asked";
     "agreement_pct" Histogram "agreement of lanes, on findings or words, 0 to 1";
@@ -103,6 +103,8 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "disagreement_regions_avg" Histogram "uncertainties left in an answer of several lanes";
     "router_consensus_confidence" Gauge "mean confidence of answers of several lanes in the last minute, 0 to 1";
     "escalations_total" Counter "better lanes asked, by reason";
+    "escalations_withheld_total" Counter "better lanes that were not asked, by reason and because: uneconomic, storm";
+    "escalation_storms_total" Counter "times so many requests escalated that only hard reasons counted";
     "adapters_registered" Gauge "adapters known";
     "non_compliant_adapters" Gauge "adapters that failed the compliance probe";
     "adapter_health_updates" Counter "health reports of adapters";

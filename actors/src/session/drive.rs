@@ -22,7 +22,7 @@ use super::call::{Running, Signal};
 use super::drain::Drain;
 use super::launch::Launched;
 use super::output::{OUTPUT_MAX, Output};
-use super::{Router, finish, log, pacing, reputation};
+use super::{Router, escalation, finish, log, pacing, reputation};
 use crate::adapter::{Call, Form};
 use crate::metrics::Held;
 use crate::scheduler::Slot;
@@ -293,8 +293,12 @@ impl Drive {
                 target,
                 trigger,
             } => {
-                finish::count_escalation(self, lane, trigger);
-                self.escalate(lane, target.0).await;
+                let asked = (lane, target.0);
+                let input = escalation::ask(&self.router, &mut self.launched, asked, trigger).await;
+                self.pending.push_back(input);
+            }
+            Step::Withhold { trigger, because } => {
+                self.router.world.meter.answers.withheld(trigger, because);
             }
             // What a lane used was counted call by call.
             Step::SettleLane { .. } => {}
@@ -395,15 +399,6 @@ impl Drive {
         for call in self.calls.iter_mut().filter(|call| call.id.lane == lane) {
             call.is_paused = is_paused;
         }
-    }
-
-    async fn escalate(&mut self, lane: LaneIx, target: usize) {
-        let need = self.launched.targets[target].effective;
-        let input = match self.launched.spend.add(need).await {
-            Ok(()) => Input::LaneAdmitted { lane },
-            Err(fault) => Input::LaneRejected { lane, fault },
-        };
-        self.pending.push_back(input);
     }
 
     /// Tops the hold up before it is spent, and cuts the lanes when nothing can be added.

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use atp_protocol::error::Code;
 use atp_routing::agreement::Mode;
-use atp_routing::audit::{Event, Subject};
-use atp_routing::policy::Trigger;
-use atp_routing::reconcile;
-use atp_routing::session::{self, Failure, FinalAnswer, LaneIx, Provisional, Status};
+use atp_routing::audit::Event;
+use atp_routing::reconcile::{self, Sample};
+use atp_routing::session::{self, Failure, FinalAnswer, Provisional, Status};
 
 use super::Router;
 use super::drive::Drive;
@@ -19,6 +18,7 @@ use crate::spans;
 
 /// The last event of a stream.
 pub(super) fn output(drive: &Drive, result: Result<FinalAnswer, Failure>) -> Output {
+    judge_strategy(drive, &result);
     match result {
         Ok(last) => {
             count_answer(drive, &last);
@@ -41,6 +41,26 @@ pub(super) fn output(drive: &Drive, result: Result<FinalAnswer, Failure>) -> Out
             }))
         }
     }
+}
+
+/// Remembers how the strategy did that was chosen for the request. A client that left says nothing about it.
+fn judge_strategy(drive: &Drive, result: &Result<FinalAnswer, Failure>) {
+    let launched = &drive.launched;
+    let is_over = |failure: &Failure| failure.fault.code != Code::Cancel;
+    let Some(policy) = launched
+        .adaptive
+        .as_ref()
+        .filter(|_| result.as_ref().err().is_none_or(is_over))
+    else {
+        return;
+    };
+    let sample = Sample {
+        is_success: result.is_ok(),
+        latency_ms: drive.router.world.now().since(launched.accepted) as f64,
+        quality: result.as_ref().ok().and_then(|last| last.confidence),
+    };
+    let strategies = &drive.router.shared.strategies;
+    strategies.observe(policy, launched.strategy, &sample);
 }
 
 fn answer(drive: &Drive, last: FinalAnswer) -> Answer {
@@ -177,9 +197,6 @@ fn count_answer(drive: &Drive, last: &FinalAnswer) {
     let answers = &drive.router.world.meter.answers;
     let consensus = &last.consensus;
     answers.reconciled(consensus.strategy);
-    if consensus.strategy != drive.launched.strategy {
-        answers.switches.increment(1);
-    }
     if drive.launched.lanes.len() > 1 {
         let (strategy, agreement) = (consensus.strategy.as_str(), consensus.agreement);
         let request = &drive.launched.request;
@@ -208,17 +225,6 @@ pub(super) fn count_cost(router: &Router, launched: &Launched) {
     if machine.audit().is_some_and(|audit| audit.failure.is_none()) {
         money.foreseen(*estimated, used);
     }
-}
-
-/// Counts a better lane that is asked, and puts it on record.
-pub(super) fn count_escalation(drive: &Drive, lane: LaneIx, trigger: Trigger) {
-    let (world, launched) = (&drive.router.world, &drive.launched);
-    world.meter.answers.escalated(trigger);
-    world.audit.note(Event::Escalated {
-        subject: Subject::request(&launched.request),
-        lane: launched.lanes[lane.0].clone(),
-        trigger,
-    });
 }
 
 /// Puts on record how the lanes fared: for `explain`, and where there were several for good.

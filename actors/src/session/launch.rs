@@ -12,7 +12,7 @@ use atp_protocol::units::{Amount, Millis};
 use atp_routing::fib::Candidate;
 use atp_routing::plan::{Condition, Conditions, Decision, Input, Plan, decide};
 use atp_routing::policy::OnSpike;
-use atp_routing::reconcile::Strategy;
+use atp_routing::reconcile::{Demand, Strategy};
 use atp_routing::scheduler::Item;
 use atp_routing::session::ParallelSession;
 use tokio::sync::oneshot;
@@ -22,6 +22,7 @@ use super::call::Target;
 use super::estimates::Estimates;
 use super::layout::{Layout, lay_out};
 use super::spend::{Spend, output_of_each};
+use super::strategies::Strategies;
 use super::window::{Room, SessionFlow};
 use super::{Explained, Facts, Router};
 use crate::adapter::{Directory, Endpoint, Form, Gate};
@@ -51,6 +52,8 @@ pub(super) struct Launched {
     pub(super) room: Option<Room>,
     pub(super) form: Form,
     pub(super) strategy: Strategy,
+    /// The policy that the strategy was chosen under, where it was left to the router.
+    pub(super) adaptive: Option<Arc<str>>,
     /// What all lanes together are expected to use.
     pub(super) estimated: Amount,
     pub(super) accepted: Millis,
@@ -76,6 +79,7 @@ struct Facing<'a> {
     tenant: &'a TenantId,
     personas: &'a Roster,
     estimates: &'a Estimates,
+    strategies: &'a Strategies,
     now: Millis,
 }
 
@@ -129,6 +133,10 @@ impl Conditions for Facing<'_> {
     fn estimate(&self, candidate: &Candidate) -> Option<&Estimate> {
         self.estimates.of(candidate)
     }
+
+    fn strategy(&self, policy: &str, demand: &Demand) -> Strategy {
+        self.strategies.of(self.now, policy, demand)
+    }
 }
 
 /// Admits `request`, unless its caller has `left` while it waits for its slot.
@@ -152,6 +160,7 @@ pub(super) async fn launch(
         tenant,
         personas: &router.registry.personas,
         estimates: &Estimates::default(),
+        strategies: &router.shared.strategies,
         now: accepted,
     };
     let mut input = Input::new(accepted, &router.settings.region, &request);
@@ -262,6 +271,11 @@ pub(super) async fn launch(
         .iter()
         .fold(Amount::ZERO, |sum, lane| sum.plus(lane.need.mean));
     router.world.meter.money.estimated(estimated);
+    let adaptive = plan.is_adaptive.then(|| Arc::clone(&plan.policy.id));
+    if let Some(policy) = &adaptive {
+        let strategies = &router.shared.strategies;
+        strategies.follow(router.world.now(), policy, plan.strategy, &router.world.meter);
+    }
     let launched = Launched {
         targets: layout.targets,
         prompts: layout.prompts,
@@ -275,6 +289,7 @@ pub(super) async fn launch(
         room,
         form: layout.form,
         strategy: plan.strategy,
+        adaptive,
         estimated,
         accepted,
         span: span.clone(),

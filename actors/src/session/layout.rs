@@ -143,9 +143,13 @@ pub(super) fn lay_out(
         .iter()
         .filter_map(|spare| {
             let target = targets.add(&spare.candidate, &spare.need)?;
-            Some(LanePlan::new(LaneId::default(), request.tier, target))
+            Some(LanePlan {
+                prospect: Some(spare.prospect),
+                ..LanePlan::new(LaneId::default(), request.tier, target)
+            })
         })
         .collect::<Vec<_>>();
+    let is_hard_only = !escalation.is_empty() && router.shared.storm.request(router.world.now());
     prompts.resize(lanes.len() + plan.escalation.len(), None);
     let targets = targets.all;
     let form = form(request, &targets, &lanes);
@@ -159,13 +163,9 @@ pub(super) fn lay_out(
         .deadline_ms
         .saturating_sub(router.world.now().since(accepted))
         .max(1);
-    let machine = ParallelSession::new(params(
-        &router.settings,
-        request,
-        plan,
-        left_ms,
-        (lanes, escalation),
-    ))?;
+    let mut params = params(&router.settings, request, plan, left_ms, (lanes, escalation));
+    params.escalation.is_hard_only = is_hard_only;
+    let machine = ParallelSession::new(params)?;
     Ok(Layout {
         targets,
         prompts,
@@ -255,6 +255,8 @@ fn params(
         max: u8::try_from(escalation.len()).unwrap_or(u8::MAX),
         to: escalation,
         thresholds: plan.thresholds,
+        stakes: plan.stakes,
+        is_hard_only: false,
     };
     params.timers.idle_ms = settings.idle_ms;
     params.timers.first_chunk_ms = match request.wants_stream {

@@ -19,6 +19,7 @@ mod believable;
 mod call;
 mod drain;
 mod drive;
+mod escalation;
 mod estimates;
 mod explain;
 mod fairness;
@@ -34,6 +35,7 @@ mod reputation;
 mod router;
 mod shared;
 mod spend;
+mod strategies;
 mod table;
 mod window;
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use atp_protocol::flow::AimdConfig;
 
+use super::escalation::Storm;
 use super::repeat::Repeats;
+use super::strategies::Strategies;
 use super::{Decisions, Fairness, Load, RepeatSettings, Sessions};
 use crate::audit::Audit;
 use crate::history::Pool;
@@ -42,6 +44,10 @@ pub struct Shared {
     pub streams: Arc<Streams>,
     /// Nonces that were seen.
     pub nonces: Nonces,
+    /// What `adaptive` comes to.
+    pub(super) strategies: Strategies,
+    /// How many requests escalate.
+    pub(super) storm: Storm,
 }
 
 impl Shared {
@@ -57,6 +63,8 @@ impl Shared {
             repeats: Repeats::new(settings.repeats, &pool),
             streams: Streams::new(settings.streams, &pool),
             nonces: Nonces::default(),
+            strategies: Strategies::default(),
+            storm: Storm::default(),
         }
     }
 }

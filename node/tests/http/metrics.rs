@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::fixture::{Setup, TEXT, figure, on_node, on_node_with};
+use super::fixture::{Manner, Scripted, Setup, TEXT, figure, on_node, on_node_with};
 
 /// What a node exports.
 struct Figures(String);
@@ -185,6 +185,54 @@ fn escalations_are_counted_by_reason() {
             .map(|reason| figures.get(&format!("escalations_total_{reason}")).unwrap());
         assert_eq!(escalated.iter().sum::<f64>(), 1.0, "{}", figures.0);
     });
+}
+
+#[test]
+fn a_better_lane_that_is_not_worth_its_cost_is_not_asked_and_counted() {
+    on_node(async |node| {
+        let more = "strategy: consensus\n    value_usd: 0\n    \
+            escalation: { on: [disagreement, low_conf], to: [reviewer.local], max_depth: 1 }";
+        two_lanes(&node, more).await;
+        let ask = node.ask("POST", "/v1/ask").json(&json!({ "prompt": TEXT }));
+        ask.send().await;
+        node.settled_tokens().await;
+        let figures = Figures::of(&node).await;
+        let withheld = ["low_conf", "disagreement"].map(|reason| {
+            let series = format!(r#"escalations_withheld_total{{reason="{reason}",because="uneconomic"}}"#);
+            figures.get(&series).unwrap_or_default()
+        });
+        assert_eq!(withheld.iter().sum::<f64>(), 1.0, "{}", figures.0);
+        assert_eq!(figures.get("dispatch_targets_total"), Some(2.0));
+    });
+}
+
+#[test]
+fn the_adaptive_strategy_leaves_what_fails_and_says_so() {
+    on_node_with(
+        |config| config.breaker.fail_threshold = 100,
+        async |node| {
+            Scripted::join(&node, "broken", Manner::Fails).await;
+            let policy = "policies: [{id: default, fanout: [broken], strategy: adaptive}]";
+            let applied = node.admin("PUT", "/v1/admin/policy").body(policy).send().await;
+            assert_eq!(applied.status(), 200, "{}", applied.text());
+            let ask = async |quality: &str| {
+                let asked = json!({ "prompt": TEXT, "quality": quality });
+                node.ask("POST", "/v1/ask").json(&asked).send().await;
+            };
+            let switched = r#"strategy_switch_total{from="first-win",to="consensus"}"#;
+            ask("balanced").await;
+            for _ in 0..4 {
+                ask("high").await;
+            }
+            assert_eq!(node.figure(switched), None, "four more are asked first");
+            counts(&node, "parallel_sessions_active", |figure| figure == 0.0).await;
+            ask("high").await;
+            assert_eq!(node.figure(switched), Some(1.0));
+            ask("balanced").await;
+            let back = r#"strategy_switch_total{from="consensus",to="first-win"}"#;
+            assert_eq!(node.figure(back), None, "not twice in five minutes");
+        },
+    );
 }
 
 #[test]

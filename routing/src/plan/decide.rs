@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::asked::{Asked, Chooser, Seat};
 use super::choose::{Choice, choose};
 use super::consider::{Field, Slots};
+use super::economy::Stakes;
 use super::explain::Explanation;
 use super::filter::Limits;
 use super::fit::{fit, primary};
@@ -18,7 +19,7 @@ use super::spares::{escalation, fallbacks};
 use super::trace::Trace;
 use crate::fib::Fib;
 use crate::policy::{Attributes, Matched, Objective, Policy, PolicySet, Relaxation};
-use crate::reconcile::{Demand, Strategy, choose as choose_strategy};
+use crate::reconcile::{Demand, Strategy};
 
 /// With less time than this for the whole, reconciling must be quick, in milliseconds (atp.md section 20).
 const TIME_PRESSURE_MS: u64 = 10_000;
@@ -126,12 +127,20 @@ impl Stages<'_> {
         if strategy != Strategy::Adaptive {
             return strategy;
         }
-        choose_strategy(&Demand {
+        let demand = Demand {
             time_pressure: self.input.request.deadline_ms < TIME_PRESSURE_MS,
             quality: limits.quality_floor,
             cost_sensitivity: f64::from(u8::from(self.policy.objective == Objective::Cost)),
             personas: lanes,
-        })
+        };
+        self.conditions.strategy(&self.policy.id, &demand)
+    }
+
+    /// Most the request may cost is its ceiling, or the policy's budget where that is less.
+    fn stakes(&self, limits: &Limits) -> Stakes {
+        let budget = Some(self.policy.budget.usd_micros).filter(|usd_micros| *usd_micros != u64::MAX);
+        let ceiling = limits.cost_ceiling.into_iter().chain(budget).min();
+        Stakes::new(self.policy.value_usd_micros, ceiling, limits.slo_ms)
     }
 
     /// Filters and scores everybody; where nobody is left, again with one more constraint relaxed.
@@ -228,6 +237,8 @@ impl Stages<'_> {
             deadline_ms: self.input.request.deadline_ms,
             slo_ms: limits.slo_ms as u64,
             thresholds: self.policy.thresholds,
+            stakes: self.stakes(limits),
+            is_adaptive: strategy == Strategy::Adaptive,
             unserved: unserved().filter_map(|(_, seat)| seat.persona.clone()).collect(),
             is_truncated: choice.is_truncated,
             policy: Arc::clone(&matched.policy),

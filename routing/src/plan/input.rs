@@ -6,6 +6,7 @@ use atp_protocol::request::AgentRequest;
 use atp_protocol::units::{Amount, Millis, PartialWindow, Window};
 
 use crate::fib::Candidate;
+use crate::reconcile::{Demand, Strategy, choose};
 
 /// Most one request may cost, whatever anybody says (routing.md 1.2), in micro-dollars.
 const REQUEST_MAX_USD_MICROS: u64 = 10_000_000;
@@ -66,6 +67,12 @@ pub trait Conditions {
     /// The adapter's own estimate of this request, if it was asked and answered in time.
     fn estimate(&self, _candidate: &Candidate) -> Option<&Estimate> {
         None
+    }
+
+    /// The strategy that `adaptive` comes to, for a request of this demand under a policy; where nothing is known of how
+    /// strategies have done, what the demand calls for.
+    fn strategy(&self, _policy: &str, demand: &Demand) -> Strategy {
+        choose(demand)
     }
 
     /// How strongly errors of two candidates go together, 0 to 1, when enough common tasks are known.

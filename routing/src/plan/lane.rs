@@ -6,6 +6,7 @@ use atp_protocol::ids::PersonaId;
 use atp_protocol::units::{Amount, Tier};
 use smallvec::SmallVec;
 
+use super::economy::{Prospect, Stakes};
 use super::need::Need;
 use crate::fib::Candidate;
 use crate::policy::{Policy, Thresholds};
@@ -37,6 +38,10 @@ pub struct Plan {
     pub slo_ms: u64,
     /// Limits of escalation triggers.
     pub thresholds: Thresholds,
+    /// What a better answer is worth.
+    pub stakes: Stakes,
+    /// The strategy was chosen for the request, because policy or client left it to the router.
+    pub is_adaptive: bool,
     /// Personas asked for that nobody can carry out.
     pub unserved: Vec<PersonaId>,
     /// Lanes were left out because a request may cause at most [`CALLS_MAX`] calls.
@@ -71,6 +76,8 @@ pub struct Spare {
     pub candidate: Arc<Candidate>,
     /// What it is expected to take.
     pub need: Need,
+    /// What is to be expected of it.
+    pub prospect: Prospect,
     /// The entry it was found by; `None` stands in for any.
     pub(super) seat: Option<usize>,
 }

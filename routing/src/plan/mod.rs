@@ -14,6 +14,7 @@ mod challenger;
 mod choose;
 mod consider;
 mod decide;
+mod economy;
 mod escalate;
 mod estimators;
 mod explain;
@@ -27,6 +28,7 @@ mod refusal;
 mod reputation;
 mod score;
 mod spares;
+mod storm;
 mod trace;
 
 #[cfg(test)]
@@ -34,6 +36,7 @@ mod tests;
 
 pub use challenger::{Expected, challenger};
 pub use decide::{Decision, decide, whatif};
+pub use economy::{Prospect, Stakes, chance};
 pub use escalate::{Signals, trigger};
 pub use explain::Explanation;
 pub use input::{Condition, Conditions, Input, Unmeasured};
@@ -43,4 +46,5 @@ pub use reason::{Histogram, Reason};
 pub use refusal::Refusal;
 pub use reputation::{Reputation, Sample, reputation};
 pub use score::Components;
+pub use storm::StormGuard;
 pub use trace::Trace;

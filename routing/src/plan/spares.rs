@@ -7,9 +7,10 @@ use smallvec::SmallVec;
 
 use super::asked::Asked;
 use super::choose::{Choice, survivors};
-use super::consider::{Field, Survivor};
+use super::consider::{Field, Scored, Survivor};
+use super::economy::Prospect;
 use super::lane::{CALLS_MAX, Spare};
-use crate::fib::{Fib, Slot};
+use crate::fib::{Candidate, Fib, Slot};
 use crate::policy::Policy;
 
 /// Candidates kept of the score's order, lanes included (routing.md section 7).
@@ -79,6 +80,16 @@ fn spare(fib: &Fib, survivor: &Survivor<'_>, seat: Option<usize>) -> Spare {
     Spare {
         candidate: Arc::clone(fib.candidate(survivor.slot)),
         need: survivor.scored.need,
+        prospect: prospect(fib.candidate(survivor.slot), survivor.scored),
         seat,
+    }
+}
+
+/// A predicted quality goes before how the candidate's calls have ended.
+fn prospect(candidate: &Candidate, scored: &Scored) -> Prospect {
+    Prospect {
+        success: candidate.quality_pred.unwrap_or(scored.components.perf),
+        usd_micros: scored.need.effective.usd_micros,
+        p95_ms: scored.p95_ms,
     }
 }

@@ -26,6 +26,9 @@ const PRIORITY_MAX: i64 = 1_000_000;
 /// Most dollars for an arbiter, and what it may spend where a policy says nothing (atp.md 21.4).
 const ARBITER_USD_MAX: f64 = 0.10;
 
+/// Most dollars an answer is worth.
+const VALUE_USD_MAX: f64 = 100_000.0;
+
 /// Longest a gold lane goes on past an agent's grace time (atp.md 16.2), in milliseconds.
 const PAUSE_OVERRIDE_MS: u64 = 10_000;
 
@@ -74,6 +77,8 @@ pub struct Policy {
     pub strategy: Strategy,
     /// When to go further.
     pub escalation: Escalation,
+    /// What a right answer is worth, in micro-dollars; ten times the most a request may cost where absent.
+    pub value_usd_micros: Option<u64>,
     /// Limits for triggers.
     pub thresholds: Thresholds,
     /// Most one request may spend.
@@ -130,6 +135,7 @@ const KEYS: &[&str] = &[
     "k",
     "strategy",
     "escalation",
+    "value_usd",
     "thresholds",
     "budget",
     "constraints",
@@ -191,6 +197,7 @@ pub(super) fn read(node: &Node<'_>, schema: &Schema, weights: Weights, lints: &m
         tool_caps: block("tools_budget_caps")
             .map_or_else(BTreeMap::new, |node| blocks::read_tool_caps(node, lints)),
         window: block("window").map_or_else(PartialWindow::default, |node| blocks::read_window(node, lints)),
+        value_usd_micros: fields.usd("value_usd", VALUE_USD_MAX, lints),
         scale_budget_windows: fields.flag("scale_budget_windows", lints).unwrap_or_default(),
         weights: block("weights")
             .and_then(|node| read_weights(node, lints))

@@ -213,6 +213,18 @@ fn mistakes_are_named_with_line_column_and_the_nearest_word() {
 }
 
 #[test]
+fn what_an_answer_is_worth_is_read_and_checked_where_it_stands() {
+    let set = parse("policies: [{id: default, value_usd: 0.25, scale_budget_windows: true}]");
+    let policy = set.policies().next().unwrap();
+    assert_eq!(
+        (policy.value_usd_micros, policy.scale_budget_windows),
+        (Some(250_000), true)
+    );
+    let lints = PolicySet::parse("policies:\n  - id: default\n    value_usd: much").unwrap_err();
+    assert_eq!((lints[0].line, lints[0].column), (3, 16));
+}
+
+#[test]
 fn documents_that_cannot_be_meant_are_rejected() {
     for (text, problem) in [
         ("", "empty"),
@@ -251,6 +263,10 @@ fn documents_that_cannot_be_meant_are_rejected() {
         (
             "policies: [{id: default, thresholds: {disagree: 0.9}}]",
             "lies above",
+        ),
+        (
+            "policies: [{id: default, value_usd: -1}]",
+            "value_usd is `-1`; it must be a number from 0",
         ),
         (
             "policies: [{id: default, scale_budget_windows: maybe}]",

@@ -25,6 +25,19 @@ macro_rules! triggers {
     };
 }
 
+impl Trigger {
+    /// Whether the answer is known to be wrong: no cost and no storm speaks against a better one (routing.md section 13).
+    #[must_use]
+    pub const fn is_hard(self) -> bool {
+        match self {
+            Self::TestFail => true,
+            Self::LowConf | Self::Disagreement | Self::DisagreeHigh | Self::WeakCitations | Self::Latency => {
+                false
+            }
+        }
+    }
+}
+
 triggers! {
     /// Confidence below the threshold.
     LowConf = "low_conf",

@@ -2,6 +2,9 @@
 
 use super::strategy::Strategy;
 
+/// Above which quality matters.
+pub(super) const QUALITY_MATTERS: f64 = 0.8;
+
 /// What a request demands.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Demand {
@@ -20,7 +23,7 @@ pub struct Demand {
 pub fn choose(demand: &Demand) -> Strategy {
     if demand.time_pressure {
         Strategy::FirstWin
-    } else if demand.quality > 0.8 {
+    } else if demand.quality > QUALITY_MATTERS {
         Strategy::Consensus
     } else if demand.cost_sensitivity > 0.7 {
         Strategy::WeightedMerge

@@ -17,6 +17,7 @@ mod first_win;
 mod lane;
 mod merge;
 mod outcome;
+mod standing;
 mod strategy;
 mod two_phase;
 mod union_tiebreak;
@@ -29,6 +30,7 @@ pub use arbiter::{Refusal, Rewrite, accept};
 pub use failure::Unreconciled;
 pub use lane::{LaneAnswer, agreement, likeness};
 pub use outcome::{Consensus, MAX_UNCERTAINTIES, Outcome, Reason};
+pub use standing::{Sample, Standing};
 pub use strategy::{Census, Strategy, UnknownStrategy};
 pub use weight::Weight;
 
@@ -51,7 +53,7 @@ pub struct Params {
 
 /// Makes one answer of the lanes that have one.
 ///
-/// [`Strategy::Adaptive`] is resolved by [`choose`] beforehand and behaves as first-win here.
+/// [`Strategy::Adaptive`] is resolved by [`Standing::strategy`] beforehand and behaves as first-win here.
 ///
 /// # Errors
 /// Says what the strategy lacks; the session then escalates, asks an arbiter or ends with `ECONSENSUS`.

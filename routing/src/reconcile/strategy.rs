@@ -20,7 +20,7 @@ pub enum Strategy {
     TwoPhase,
     /// A further model rewrites divergent answers.
     Arbiter,
-    /// Chosen per request by [`super::choose`].
+    /// Chosen per request, see [`super::Standing`].
     Adaptive,
 }
 

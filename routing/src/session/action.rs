@@ -184,6 +184,15 @@ pub struct Failure {
     pub sent: usize,
 }
 
+/// Why a better lane was not asked (routing.md section 13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Withheld {
+    /// Its answer is not worth its cost and the wait for it.
+    Uneconomic,
+    /// Too many requests escalate.
+    Storm,
+}
+
 /// What to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
@@ -255,6 +264,13 @@ pub enum Step {
         target: TargetIx,
         /// Why.
         trigger: Trigger,
+    },
+    /// Tell the operator that a better lane was not asked.
+    Withhold {
+        /// What spoke for it.
+        trigger: Trigger,
+        /// What spoke against it.
+        because: Withheld,
     },
     /// Settle an admitted lane: exactly once, and nothing concerns it afterwards.
     SettleLane {

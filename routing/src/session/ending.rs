@@ -57,6 +57,9 @@ impl ParallelSession {
     fn freeze_at_deadline(&mut self) {
         let doubt = self.doubt();
         let is_late = self.is_late();
+        if let Some((trigger, because)) = self.withheld() {
+            self.act(Cause::Rule(Rule::Freeze), Step::Withhold { trigger, because });
+        }
         self.call_off(Rule::Freeze, CancelReason::Deadline);
         self.outcome = Some(self.reconcile_as(self.strategy(), is_late));
         self.fall_back(is_late);

@@ -1,11 +1,11 @@
 //! Reasons to ask a better lane or an arbiter (atp.md 21.4, 21.5).
 
-use super::action::{ArbiterInput, Cause, Event, Step};
+use super::action::{ArbiterInput, Cause, Event, Step, Withheld};
 use super::lane::{Lane, LaneState};
 use super::machine::ParallelSession;
-use super::params::{LaneIx, MAX_ESCALATIONS};
+use super::params::{LaneIx, LanePlan, MAX_ESCALATIONS};
 use super::rules::Rule;
-use crate::plan::{Signals, trigger};
+use crate::plan::{Signals, chance, trigger};
 use crate::policy::Trigger;
 use crate::reconcile::{Reason, Rewrite, Strategy, Unreconciled, accept};
 
@@ -19,6 +19,11 @@ pub(super) enum NoRewrite {
 impl ParallelSession {
     /// The first enabled reason to doubt the result so far. Slowness is judged apart: it is no doubt of a result.
     pub(super) fn doubt(&self) -> Option<Trigger> {
+        self.doubt_of(&self.params.escalation.on)
+    }
+
+    /// The first of these reasons that is one.
+    fn doubt_of(&self, on: &[Trigger]) -> Option<Trigger> {
         let view = self.view.as_ref()?;
         let plan = &self.params.escalation;
         let finalized = || {
@@ -38,7 +43,7 @@ impl ParallelSession {
             elapsed_ms: 0,
             has_final: true,
         };
-        trigger(&signals, &plan.on, &plan.thresholds, u64::MAX)
+        trigger(&signals, on, &plan.thresholds, u64::MAX)
     }
 
     /// Whether a strategy without an answer, or an arbiter's, leaves something to do once all lanes have ended.
@@ -46,20 +51,79 @@ impl ParallelSession {
         self.view.as_ref().is_some_and(|view| view.outcome.is_err())
     }
 
-    /// Whether a better lane may be asked: one is left, time is, and no text is out that could not be taken back.
+    /// Whether a better lane may be asked: one is left that is worth it, time is, and no text is out that could not be taken
+    /// back.
     pub(super) fn can_escalate(&self) -> bool {
+        self.has_better() && self.better().is_some()
+    }
+
+    /// Whether there is a further lane to ask, worth it or not.
+    fn has_better(&self) -> bool {
         let plan = &self.params.escalation;
-        usize::from(self.escalations) < plan.to.len()
+        self.next_better < plan.to.len()
             && self.escalations < plan.max.min(MAX_ESCALATIONS)
             && !self.is_late()
             && self.may_revise()
-            && (self.doubt().is_some() || self.is_slow())
+    }
+
+    /// The next better lane and why it is asked. A hard reason counts where the first one does not.
+    fn better(&self) -> Option<(Trigger, usize)> {
+        let plan = &self.params.escalation;
+        let slow = || self.is_slow().then_some(Trigger::Latency);
+        let hard = || {
+            let hard = plan.on.iter().copied().filter(|trigger| trigger.is_hard());
+            self.doubt_of(&hard.collect::<Vec<_>>())
+        };
+        let with = |trigger: Trigger| {
+            let mut left = self.next_better..plan.to.len();
+            Some((trigger, left.find(|at| self.is_worth(trigger, &plan.to[*at]))?))
+        };
+        self.doubt()
+            .or_else(slow)
+            .and_then(with)
+            .or_else(|| hard().and_then(with))
+    }
+
+    /// The economic rule (routing.md section 13).
+    fn is_worth(&self, trigger: Trigger, better: &LanePlan) -> bool {
+        let plan = &self.params.escalation;
+        let Some(prospect) = better.prospect.filter(|_| !trigger.is_hard()) else {
+            return trigger.is_hard() || !plan.is_hard_only;
+        };
+        let left = match (trigger, self.params.latency_slo_ms) {
+            (Trigger::Latency, Some(slo_ms)) => slo_ms.min(self.params.deadline_ms),
+            _ => self.params.deadline_ms,
+        };
+        let left_ms = left.saturating_sub(self.elapsed());
+        !plan.is_hard_only && plan.stakes.are_worth(self.chance(), &prospect, left_ms)
+    }
+
+    /// The chance that the result so far is right. Confidence that an adapter states of itself counts no more than the
+    /// agreement of its lanes, and without a result there is no chance.
+    fn chance(&self) -> f64 {
+        let Some(view) = &self.view else { return 0.0 };
+        let Ok(outcome) = &view.outcome else { return 0.0 };
+        let known = outcome.confidence.into_iter().chain(view.agreement);
+        chance(known.reduce(f64::min).unwrap_or(0.5))
+    }
+
+    /// Why a doubted result stays though somebody could be asked.
+    pub(super) fn withheld(&self) -> Option<(Trigger, Withheld)> {
+        let trigger = self.doubt().filter(|_| self.has_better())?;
+        match self.better() {
+            Some(_) => None,
+            None if self.params.escalation.is_hard_only => Some((trigger, Withheld::Storm)),
+            None => Some((trigger, Withheld::Uneconomic)),
+        }
     }
 
     /// Asks the next better lane.
     pub(super) fn escalate(&mut self) {
-        let trigger = self.doubt().unwrap_or(Trigger::Latency);
-        let plan = self.params.escalation.to[usize::from(self.escalations)].clone();
+        let Some((trigger, at)) = self.better() else {
+            return;
+        };
+        let plan = self.params.escalation.to[at].clone();
+        self.next_better = at + 1;
         let (lane, target) = (LaneIx(self.lanes.len()), plan.target);
         let mut better = Lane::new(plan, &self.params);
         self.escalations += 1;

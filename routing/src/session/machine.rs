@@ -47,6 +47,8 @@ pub struct ParallelSession {
     pub(super) is_client_blocked: bool,
     pub(super) shown: Shown,
     pub(super) escalations: u8,
+    /// The first of the better lanes that was not passed over.
+    pub(super) next_better: usize,
     pub(super) is_slowness_seen: bool,
     pub(super) arbiter_until: Option<Millis>,
     pub(super) arbitrated: Option<Result<Box<Outcome>, NoRewrite>>,
@@ -92,6 +94,7 @@ impl ParallelSession {
             is_client_blocked: false,
             shown: Shown::default(),
             escalations: 0,
+            next_better: 0,
             is_slowness_seen: false,
             arbiter_until: None,
             arbitrated: None,

@@ -37,7 +37,7 @@ mod tests;
 
 pub use action::{
     Action, Actions, ArbiterInput, CancelReason, Cause, Event, Failure, FinalAnswer, LaneOutcome,
-    Provisional, Status, Step,
+    Provisional, Status, Step, Withheld,
 };
 pub use audit::{AuditRecord, Decision, LaneRecord};
 pub use input::{Call, Chunk, Input, LaneEnd, Piece};

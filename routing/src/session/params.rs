@@ -7,6 +7,7 @@ use atp_protocol::request::DEADLINE_MS;
 use atp_protocol::units::Tier;
 
 use crate::agreement::Aliases;
+use crate::plan::{Prospect, Stakes};
 use crate::policy::{self, Trigger};
 use crate::reconcile::{Strategy, Weight};
 
@@ -53,6 +54,8 @@ pub struct LanePlan {
     pub win_rate: Option<f64>,
     /// Without an answer of this persona there is none at all.
     pub is_required: bool,
+    /// What is to be expected of it where it is asked because of a doubt; `None` is worth asking always.
+    pub prospect: Option<Prospect>,
     /// The persona carries compliance flags the data scope asks for: it must end before anything is revealed.
     pub is_compliance: bool,
 }
@@ -70,6 +73,7 @@ impl LanePlan {
             source: None,
             win_rate: None,
             is_required: false,
+            prospect: None,
             is_compliance: false,
         }
     }
@@ -134,6 +138,10 @@ pub struct EscalationPlan {
     pub max: u8,
     /// Figures below which a reason is one.
     pub thresholds: policy::Thresholds,
+    /// What a better answer is worth.
+    pub stakes: Stakes,
+    /// Too many requests escalate: only hard reasons count.
+    pub is_hard_only: bool,
 }
 
 /// The arbiter of divergent answers (atp.md 21.4).
@@ -244,6 +252,8 @@ impl SessionParams {
                 to: Vec::new(),
                 max: 1,
                 thresholds: policy::Thresholds::default(),
+                stakes: Stakes::new(None, None, 0.0),
+                is_hard_only: false,
             },
             arbiter: None,
             wants_text: false,

@@ -320,6 +320,28 @@ fn escalation_targets_follow_in_order_each_once() {
 }
 
 #[test]
+fn a_plan_says_what_is_at_stake_and_what_to_expect_of_who_is_asked_next() {
+    let plan = |policy: &str, change: fn(&mut AgentRequest)| {
+        let policy = format!("fanout: [a], escalation: {{on: [low_conf], to: [b]}}{policy}");
+        let known = Adapter::new("b").stands(|c| (c.successes, c.calls, c.p95_ms) = (20.0, 20.0, Some(70.0)));
+        let mut request = ask();
+        change(&mut request);
+        World::with_default(&policy, vec![Adapter::new("a"), known]).plan(&request)
+    };
+    let plain = plan("", |_| {});
+    let prospect = plain.escalation[0].prospect;
+    assert!((prospect.success - 0.85).abs() < 1e-9, "{prospect:?}");
+    assert_eq!(prospect.p95_ms, Some(70.0));
+    assert_eq!(prospect.usd_micros, plain.escalation[0].need.effective.usd_micros);
+    assert_eq!(plain.stakes, Stakes::new(None, None, 2_000.0));
+    let budget = plan(", budget: {usd: 3.0}", |_| {});
+    assert_eq!(budget.stakes, Stakes::new(None, Some(3_000_000), 2_000.0));
+    let ceiling: fn(&mut AgentRequest) = |request| request.max_cost_usd_micros = Some(7_000);
+    let valued = plan(", budget: {usd: 3.0}, value_usd: 1.0", ceiling);
+    assert_eq!(valued.stakes, Stakes::new(Some(1_000_000), Some(7_000), 2_000.0));
+}
+
+#[test]
 fn the_requests_strategy_goes_before_the_policys() {
     let world = World::with_default("strategy: two_phase", vec![Adapter::new("a")]);
     let mut request = ask();

@@ -176,9 +176,11 @@ fn concerns(step: &Step) -> Option<LaneIx> {
         | Step::EmitLanePartial { lane, .. }
         | Step::Escalate { lane, .. }
         | Step::SettleLane { lane, .. } => Some(*lane),
-        Step::EmitEvent { .. } | Step::EmitProvisional(_) | Step::CallArbiter { .. } | Step::Finish(_) => {
-            None
-        }
+        Step::EmitEvent { .. }
+        | Step::EmitProvisional(_)
+        | Step::CallArbiter { .. }
+        | Step::Withhold { .. }
+        | Step::Finish(_) => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod basics;
 mod doubt;
+mod economy;
 mod laws;
 mod order;
 mod output;
