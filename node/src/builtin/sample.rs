@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use atp_actors::adapter::Call;
-use atp_protocol::ids::{AccountId, RequestId, TenantId};
+use atp_protocol::ids::{AccountId, RequestId, SessionId, StreamId, TenantId};
 use atp_protocol::request::{AgentRequest, Content, Identity};
 
 /// A call that asks for `text` to be worked on, under a request id of its own.
@@ -14,9 +14,15 @@ pub(crate) fn call(text: &str) -> Call {
     let acme = TenantId::new("acme").unwrap();
     let identity = Identity::new(acme, Some(AccountId::new("acme").unwrap()));
     let request = AgentRequest {
+        session: SessionId::new("session").unwrap(),
+        stream: StreamId::new("stream").unwrap(),
         wants_stream: true,
         deadline_ms: 30_000,
+        correlation_id: "correlation".into(),
         ..AgentRequest::new(RequestId::new(&id).unwrap(), identity, Content::prompt(text))
     };
-    Call::new(Arc::new(request), "model".into())
+    Call {
+        idempotency_key: "key".into(),
+        ..Call::new(Arc::new(request), "model".into())
+    }
 }

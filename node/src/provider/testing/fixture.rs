@@ -58,6 +58,7 @@ pub(in crate::provider) fn call(
     };
     Call {
         form,
+        idempotency_key: "k-1".into(),
         ..Call::new(Arc::new(request), "m-1".into())
     }
 }
