@@ -238,8 +238,8 @@ impl Handler<Hold> for Ledger {
             .ledger
             .propose_hold(now, &ask.id, hold)
             .inspect_err(|refusal| {
-                if let budget::Refusal::NoRoom { component, .. } = refusal {
-                    self.world.meter.money.refused(*component as usize);
+                if let Some(component) = refusal.component() {
+                    self.world.meter.money.refused(component as usize);
                 }
             })?;
         self.commit(&[record])?;

@@ -1,8 +1,9 @@
 //! Streams over plain HTTP.
 
+use atp_node::config::Config;
 use serde_json::{Value, json};
 
-use super::fixture::{Event, Setup, TEXT, on_node, on_node_with};
+use super::fixture::{Event, Reply, Setup, TEXT, on_node, on_node_with};
 
 /// Opens a stream with a request for the summariser.
 async fn open(node: &Setup) -> Value {
@@ -201,6 +202,55 @@ fn a_budget_holds_for_work_that_comes_later() {
         let last = events(&node, &stream).await.pop().unwrap();
         let code = &last.data["payload"]["content"]["code"];
         assert_eq!((last.name.as_str(), code.as_str()), ("error", Some("EWINDOW")));
+    });
+}
+
+/// Refused at once, not to be tried again, and told by how much it is too large.
+fn is_refused_for_good(answer: &Reply, status: u16, code: &str) -> String {
+    answer.is_problem(status, code);
+    let problem = answer.json();
+    assert_eq!(problem["retryable"], false, "{problem}");
+    assert!(answer.header("retry-after").is_none(), "{problem}");
+    problem["detail"].as_str().expect("a detail").to_owned()
+}
+
+#[test]
+fn what_can_never_fit_is_refused_at_once_and_for_good() {
+    // Waiting would take longer than the test may.
+    let configure = |config: &mut Config| config.sched.queue_timeout_ms = [3_600_000; 3];
+    on_node_with(configure, async |node| {
+        let task = json!({ "content": TEXT, "model": "summarizer.local" });
+        let none = json!({ "max_parallel": 0, "max_tokens": 0, "max_usd_micros": 0 });
+        let cases = [
+            (
+                json!({ "task": task, "window": none }),
+                "max_parallel of the window in force is 0, 1 wanted: 1 too few",
+            ),
+            (
+                json!({ "task": task, "budget": { "tokens": 0 } }),
+                "max_tokens of the window in force is 0, ",
+            ),
+        ];
+        for (body, says) in cases {
+            let opened = node.ask("POST", "/v1/streams").json(&body).send().await;
+            let detail = is_refused_for_good(&opened, 429, "EWINDOW");
+            assert!(detail.contains(says), "{detail}");
+        }
+        let limits = json!({ "limit_tokens": 10 });
+        node.admin("PUT", "/v1/admin/accounts/dev")
+            .json(&limits)
+            .send()
+            .await;
+        let opened = node
+            .ask("POST", "/v1/streams")
+            .json(&json!({ "task": task }))
+            .send()
+            .await;
+        let detail = is_refused_for_good(&opened, 402, "EBUDGET");
+        assert!(
+            detail.contains("account dev has limit_tokens 10 and 10 of it unspent, "),
+            "{detail}"
+        );
     });
 }
 

@@ -79,6 +79,31 @@ fn a_stream_for_which_the_window_stays_full_is_refused_with_the_window_and_the_w
 }
 
 #[test]
+fn a_stream_that_its_window_can_never_hold_is_refused_at_once_and_for_good() {
+    // Waiting would take longer than the test may.
+    let configure = |config: &mut Config| config.sched.queue_timeout_ms = [3_600_000; 3];
+    on_node_with(configure, async |setup| {
+        let _agent = Agent::ready(&setup, "echo").await;
+        let mut peer = client(&setup).await;
+        for member in ["max_parallel", "max_tokens"] {
+            let mut asked = request(member, "echo", "hello");
+            asked["window"][member] = 0.into();
+            peer.send(asked).await;
+            let refused = peer.of_type("control.error").await;
+            let error = &refused["payload"]["content"];
+            assert_eq!(
+                (&error["code"], &error["retryable"], &error["window"][member]),
+                (&json!("EWINDOW"), &json!(false), &json!(0)),
+                "{error}"
+            );
+            let detail = error["detail"].as_str().unwrap();
+            let says = format!("{member} of the window in force is 0, ");
+            assert!(detail.contains(&says), "{detail}");
+        }
+    });
+}
+
+#[test]
 fn failures_narrow_the_window_that_the_next_stream_is_granted() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "echo").await;

@@ -102,6 +102,7 @@ impl SessionWindow {
                     component: super::Component::Parallel,
                     level: 0,
                     window: self.window(ask.cap),
+                    wanted: u64::from(ask.calls),
                     never_fits: false,
                 }
             }

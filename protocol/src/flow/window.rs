@@ -25,6 +25,24 @@ pub enum Component {
 impl Component {
     /// In the order they are checked.
     pub const ALL: [Self; 3] = [Self::Parallel, Self::Tokens, Self::Usd];
+
+    /// This component of calls and an amount.
+    fn of(self, calls: u32, amount: Amount) -> u64 {
+        match self {
+            Self::Parallel => u64::from(calls),
+            Self::Tokens => amount.tokens,
+            Self::Usd => amount.usd_micros,
+        }
+    }
+
+    /// The member of a window that limits it, and how much that is.
+    fn limit(self, window: Window) -> (&'static str, u64) {
+        match self {
+            Self::Parallel => ("max_parallel", u64::from(window.max_parallel)),
+            Self::Tokens => ("max_tokens", window.max_tokens),
+            Self::Usd => ("max_usd_micros", window.max_usd_micros),
+        }
+    }
 }
 
 /// Why a call was not admitted. Nothing was reserved.
@@ -36,7 +54,9 @@ pub struct Refusal {
     pub level: usize,
     /// The window of that level.
     pub window: Window,
-    /// The call alone exceeds a window: waiting cannot help.
+    /// How much of it was asked for.
+    pub wanted: u64,
+    /// That alone exceeds the window: waiting cannot help. What never fits is named before what does not fit at the moment.
     pub never_fits: bool,
 }
 
@@ -74,15 +94,9 @@ impl Level {
         self.amount
     }
 
-    /// The whole of it. 0 closes a component for a while, so that says nothing of a call.
-    const fn room(&self) -> Amount {
-        const fn unless_closed(max: u64) -> u64 {
-            if max == 0 { u64::MAX } else { max }
-        }
-        Amount {
-            tokens: unless_closed(self.limit.max_tokens),
-            usd_micros: unless_closed(self.limit.max_usd_micros),
-        }
+    /// The same level with nothing outstanding.
+    const fn emptied(&self) -> Self {
+        Self::new(self.limit)
     }
 
     /// More calls than the window has go through alone, or they never would.
@@ -112,24 +126,38 @@ pub fn reserve(levels: &mut [&mut Level], need: Amount) -> Result<(), Refusal> {
 /// # Errors
 /// As [`reserve`].
 pub fn reserve_all(levels: &mut [&mut Level], calls: u32, need: Amount) -> Result<(), Refusal> {
-    for component in Component::ALL {
-        if let Some(level) = levels
-            .iter()
-            .position(|level| !level.fits(component, calls, need))
-        {
-            return Err(Refusal {
-                component,
-                level,
-                window: levels[level].limit,
-                never_fits: levels.iter().any(|level| !need.fits(level.room())),
-            });
-        }
+    if let Some((component, level)) = short(levels, calls, need, |level| *level) {
+        let never = short(levels, calls, need, Level::emptied);
+        let (component, level, never_fits) = match never {
+            Some((component, level)) => (component, level, true),
+            None => (component, level, false),
+        };
+        return Err(Refusal {
+            component,
+            level,
+            window: levels[level].limit,
+            wanted: component.of(calls, need),
+            never_fits,
+        });
     }
     for level in levels {
         level.calls = level.calls.saturating_add(calls);
         level.amount = level.amount.plus(need);
     }
     Ok(())
+}
+
+/// The first component for which some level, as `seen`, has no room, and the position of that level.
+fn short(
+    levels: &[&mut Level],
+    calls: u32,
+    need: Amount,
+    seen: impl Fn(&Level) -> Level,
+) -> Option<(Component, usize)> {
+    Component::ALL.into_iter().find_map(|component| {
+        let has_none = |level: &&mut Level| !seen(level).fits(component, calls, need);
+        Some((component, levels.iter().position(has_none)?))
+    })
 }
 
 /// Gives back one call of `need`, as it was reserved, at every level.
@@ -155,12 +183,13 @@ impl Refusal {
             Component::Usd => "too much money outstanding",
         };
         if self.never_fits {
-            Fault::new(
-                Code::Window,
-                "the call alone exceeds the window; shrink it or raise the window",
-            )
-            .scoped(Scope::Message)
-            .terminal()
+            let ((member, limit), wanted) = (self.component.limit(self.window), self.wanted);
+            let detail = format!(
+                "{member} of the window in force is {limit}, {wanted} wanted: {} too few; ask for less, or raise the window \
+                 or budget",
+                wanted - limit
+            );
+            Fault::new(Code::Window, detail).scoped(Scope::Message).terminal()
         } else {
             Fault::new(Code::Window, what).scoped(Scope::Message)
         }
@@ -204,6 +233,25 @@ mod tests {
     }
 
     #[test]
+    fn what_never_fits_is_named_before_what_is_short_and_says_by_how_much() {
+        let mut level = Level::new(window(1, 100, 100));
+        reserve(&mut [&mut level], need(1, 1)).unwrap();
+        let refusal = reserve(&mut [&mut level], need(1, 130)).unwrap_err();
+        assert_eq!((refusal.component, refusal.never_fits), (Component::Usd, true));
+        let fault = refusal.fault();
+        assert!(!fault.retry().is_retryable());
+        assert!(
+            fault
+                .detail
+                .starts_with("max_usd_micros of the window in force is 100, 130 wanted: 30 too few"),
+            "{}",
+            fault.detail
+        );
+        let closed = reserve(&mut [&mut Level::new(window(0, 0, 0))], need(0, 0)).unwrap_err();
+        assert_eq!((closed.component, closed.never_fits), (Component::Parallel, true));
+    }
+
+    #[test]
     fn equality_fits_and_a_full_window_may_be_waited_for() {
         let mut level = Level::new(window(2, 100, 100));
         reserve(&mut [&mut level], need(100, 100)).unwrap();
@@ -229,13 +277,20 @@ mod tests {
                     if let Some(amount) = held.pop() {
                         release(&mut all, amount);
                     }
-                } else if reserve(&mut all, need(tokens, usd)).is_ok() {
-                    held.push(need(tokens, usd));
+                } else {
+                    match reserve(&mut all, need(tokens, usd)) {
+                        Ok(()) => held.push(need(tokens, usd)),
+                        Err(refusal) => {
+                            let exceeds = |&(parallel, most, dear): &(u32, u64, u64)| parallel == 0 || tokens > most || usd > dear;
+                            prop_assert_eq!(refusal.never_fits, limits.iter().any(exceeds));
+                        }
+                    }
                 }
                 let sum = held.iter().fold(Amount::ZERO, |sum, &amount| sum.plus(amount));
                 for level in &levels {
                     prop_assert!(level.calls <= level.limit.max_parallel);
-                    prop_assert!(level.amount.fits(level.room()));
+                    let most = need(level.limit.max_tokens, level.limit.max_usd_micros);
+                    prop_assert!(level.amount.fits(most));
                     prop_assert_eq!((level.calls as usize, level.amount), (held.len(), sum));
                 }
             }

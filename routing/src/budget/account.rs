@@ -90,6 +90,11 @@ impl Account {
         component.of(calls, self.room())
     }
 
+    /// Most there can ever be of one component, settled spending included.
+    pub(super) fn limit(&self, component: Component) -> u64 {
+        component.of(self.limits.parallel(), self.limits.amount())
+    }
+
     /// What would be left of one component if every live hold were released.
     pub(super) fn remaining_at_best(&self, component: Component) -> u64 {
         component.of(

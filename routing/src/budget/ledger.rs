@@ -98,38 +98,51 @@ impl Ledger {
     /// Whether a call would be admitted: equality fits (atp.md 16.1, 17.3).
     ///
     /// # Errors
-    /// [`Refusal::UnknownAccount`], or [`Refusal::NoRoom`] with the first component that is short at any level; among
-    /// levels short of the same component the one nearest to `account` is named.
+    /// [`Refusal::UnknownAccount`]; [`Refusal::NeverFits`] when it would be too large even with every live hold released;
+    /// else [`Refusal::NoRoom`]. Either names the first component that is short at any level, and among levels short of the
+    /// same component the one nearest to `account`.
     pub fn preflight(&self, account: &AccountId, amount: Amount, calls: u32) -> Result<(), Refusal> {
         if !self.accounts.contains_key(account) {
             return Err(Refusal::UnknownAccount {
                 account: account.clone(),
             });
         }
-        for component in Component::ALL {
-            let wanted = component.of(calls, amount);
-            let short = self
-                .chain(account)
-                .map(|(id, account)| (id, account.remaining(component)))
-                .find(|&(_, remaining)| remaining < wanted);
-            if let Some((short, remaining)) = short {
-                return Err(Refusal::NoRoom {
+        let Some((short, component)) = self.short(account, amount, calls, Account::remaining) else {
+            return Ok(());
+        };
+        let wanted = |component: Component| component.of(calls, amount);
+        Err(
+            match self.short(account, amount, calls, Account::remaining_at_best) {
+                Some((short, component)) => Refusal::NeverFits {
                     account: short.clone(),
                     component,
-                    wanted,
-                    remaining,
-                    never_fits: self.never_fits(account, amount, calls),
-                });
-            }
-        }
-        Ok(())
+                    wanted: wanted(component),
+                    remaining: self.accounts[short].remaining_at_best(component),
+                    limit: self.accounts[short].limit(component),
+                },
+                None => Refusal::NoRoom {
+                    account: short.clone(),
+                    component,
+                    wanted: wanted(component),
+                    remaining: self.accounts[short].remaining(component),
+                },
+            },
+        )
     }
 
-    fn never_fits(&self, account: &AccountId, amount: Amount, calls: u32) -> bool {
-        self.chain(account).any(|(_, account)| {
-            Component::ALL
-                .iter()
-                .any(|component| account.remaining_at_best(*component) < component.of(calls, amount))
+    /// Who has too little `remaining` for a call, and of what.
+    fn short(
+        &self,
+        account: &AccountId,
+        amount: Amount,
+        calls: u32,
+        remaining: impl Fn(&Account, Component) -> u64,
+    ) -> Option<(&AccountId, Component)> {
+        Component::ALL.into_iter().find_map(|component| {
+            let wanted = component.of(calls, amount);
+            let mut chain = self.chain(account);
+            let (short, _) = chain.find(|(_, account)| remaining(account, component) < wanted)?;
+            Some((short, component))
         })
     }
 

@@ -62,6 +62,15 @@ impl Component {
         }
     }
 
+    /// What the limit of it is called.
+    pub(super) const fn limit(self) -> &'static str {
+        match self {
+            Self::Parallel => "max_parallel",
+            Self::Tokens => "limit_tokens",
+            Self::Usd => "limit_usd_micros",
+        }
+    }
+
     /// This component of calls and an amount.
     pub(super) fn of(self, calls: u32, amount: Amount) -> u64 {
         match self {

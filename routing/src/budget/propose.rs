@@ -110,7 +110,7 @@ impl Ledger {
     /// Tops up a live hold by an amount and calls, and lets it live at least until `expires_at`.
     ///
     /// # Errors
-    /// [`Refusal::NotLive`], [`Refusal::NoRoom`]; the hold stays as it is.
+    /// [`Refusal::NotLive`], [`Refusal::NoRoom`], [`Refusal::NeverFits`]; the hold stays as it is.
     pub fn propose_extend(
         &self,
         id: &HoldId,

@@ -9,8 +9,8 @@ use super::{Component, HoldId};
 /// Why nothing was reserved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// An account on the way to the root has too little left.
-    #[error("account {account} has {remaining} {component} left, {wanted} wanted; {}", advice(*.component, *.never_fits))]
+    /// An account on the way to the root has too little left, because others hold some of it.
+    #[error("account {account} has {remaining} {component} left, {wanted} wanted; {}", advice(*.component))]
     NoRoom {
         /// The account that is short; not always the one asked for.
         account: AccountId,
@@ -20,8 +20,25 @@ pub enum Refusal {
         wanted: u64,
         /// How much there is.
         remaining: u64,
-        /// Waiting cannot help: it would not fit if every live hold were released, here or at any other level.
-        never_fits: bool,
+    },
+    /// An account on the way to the root would have too little left even if every live hold were released: waiting cannot
+    /// help.
+    #[error(
+        "account {account} has {} {limit} and {remaining} of it unspent, {wanted} wanted: {} too few; raise it or ask for less",
+        .component.limit(),
+        .wanted.saturating_sub(*.remaining)
+    )]
+    NeverFits {
+        /// The account that is short; not always the one asked for.
+        account: AccountId,
+        /// What it is short of: the first in the order parallel, tokens, usd.
+        component: Component,
+        /// How much was asked for.
+        wanted: u64,
+        /// How much there would be.
+        remaining: u64,
+        /// The account's limit.
+        limit: u64,
     },
     /// There is no such account.
     #[error("no account {account}; create it or use another key")]
@@ -54,11 +71,10 @@ pub enum Refusal {
     NotLive(#[from] NotLive),
 }
 
-const fn advice(component: Component, never_fits: bool) -> &'static str {
-    match (component, never_fits) {
-        (_, true) => "raise the limit or ask for less",
-        (Component::Parallel, false) => "retry when a call has ended",
-        (Component::Tokens | Component::Usd, false) => "wait for running calls to settle, or raise the limit",
+const fn advice(component: Component) -> &'static str {
+    match component {
+        Component::Parallel => "retry when a call has ended",
+        Component::Tokens | Component::Usd => "wait for running calls to settle, or raise the limit",
     }
 }
 
@@ -67,11 +83,25 @@ impl Refusal {
     #[must_use]
     pub const fn may_pass(&self) -> bool {
         match self {
-            Self::NoRoom { never_fits, .. } => !*never_fits,
-            Self::TooManyHolds { .. } => true,
-            Self::UnknownAccount { .. } | Self::Reused { .. } | Self::Expired { .. } | Self::NotLive(_) => {
-                false
-            }
+            Self::NoRoom { .. } | Self::TooManyHolds { .. } => true,
+            Self::NeverFits { .. }
+            | Self::UnknownAccount { .. }
+            | Self::Reused { .. }
+            | Self::Expired { .. }
+            | Self::NotLive(_) => false,
+        }
+    }
+
+    /// What an account is short of.
+    #[must_use]
+    pub const fn component(&self) -> Option<Component> {
+        match self {
+            Self::NoRoom { component, .. } | Self::NeverFits { component, .. } => Some(*component),
+            Self::TooManyHolds { .. }
+            | Self::UnknownAccount { .. }
+            | Self::Reused { .. }
+            | Self::Expired { .. }
+            | Self::NotLive(_) => None,
         }
     }
 }
@@ -82,19 +112,14 @@ impl From<Refusal> for Fault {
         match refusal {
             Refusal::NoRoom {
                 component: Component::Parallel,
-                never_fits: false,
                 ..
             }
             | Refusal::TooManyHolds { .. } => Self::new(Code::Window, detail),
-            Refusal::NoRoom {
+            Refusal::NeverFits {
                 component: Component::Parallel,
-                never_fits: true,
                 ..
             } => Self::new(Code::Window, detail).terminal(),
-            Refusal::NoRoom {
-                component: Component::Tokens | Component::Usd,
-                ..
-            } => Self::new(Code::Budget, detail).terminal(),
+            Refusal::NoRoom { .. } | Refusal::NeverFits { .. } => Self::new(Code::Budget, detail).terminal(),
             Refusal::UnknownAccount { .. } => Self::new(Code::Config, detail),
             Refusal::Reused { .. } | Refusal::NotLive(_) => Self::new(Code::Internal, detail),
             Refusal::Expired { .. } => Self::new(Code::Timeout, detail),

@@ -6,7 +6,7 @@ use atp_protocol::request::Demand;
 use atp_protocol::units::Tier;
 use smallvec::SmallVec;
 
-use super::filter::{Facts, Limits, first_reason};
+use super::filter::{Facts, Limits, exceeds_policy_window, first_reason};
 use super::input::{Conditions, Input};
 use super::need::{Need, need};
 use super::reason::{Histogram, Reason};
@@ -60,6 +60,8 @@ pub(super) struct Field {
     pub(super) considered: Vec<Considered>,
     /// Soonest half-open time of an open circuit, in milliseconds.
     pub(super) breaker_opens_ms: Option<u64>,
+    /// Some candidate was rejected for a window that may have room later.
+    pub(super) may_find_room: bool,
 }
 
 impl Field {
@@ -77,6 +79,7 @@ impl Field {
         let text_bytes = input.request.content.text_bytes();
         let demands: SmallVec<[Demand; 3]> = input.request.demands().collect();
         let mut breaker_opens_ms: Option<u64> = None;
+        let mut may_find_room = false;
         let considered = slots
             .into_iter()
             .map(|(slot, tier)| {
@@ -97,7 +100,10 @@ impl Field {
                     tier,
                 };
                 let verdict = match first_reason(&facts) {
-                    Some(reason) => Verdict::Rejected(reason),
+                    Some(reason) => {
+                        may_find_room |= reason == Reason::Window && !exceeds_policy_window(&facts);
+                        Verdict::Rejected(reason)
+                    }
                     None => Verdict::Scored(score(&facts)),
                 };
                 Considered { slot, tier, verdict }
@@ -106,6 +112,7 @@ impl Field {
         Self {
             considered,
             breaker_opens_ms,
+            may_find_room,
         }
     }
 

@@ -104,14 +104,7 @@ impl Stages<'_> {
         explanation
             .dropped
             .extend(dropped.iter().map(|lane| lane.survivor.slot));
-        plan.ok_or_else(|| {
-            Refusal::no_route(
-                &self.policy.id,
-                field.considered.len(),
-                field.histogram(),
-                field.breaker_opens_ms,
-            )
-        })
+        plan.ok_or_else(|| Refusal::no_route(&self.policy.id, field))
     }
 
     /// The request's own strategy, else the policy's.

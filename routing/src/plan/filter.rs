@@ -2,7 +2,7 @@
 
 use atp_protocol::adapter::AgentStatus;
 use atp_protocol::request::{AgentRequest, Demand, Quality};
-use atp_protocol::units::Tier;
+use atp_protocol::units::{Tier, Window};
 
 use super::input::{Condition, Input};
 use super::need::Need;
@@ -221,11 +221,16 @@ fn overflows_context(facts: &Facts<'_>) -> bool {
 }
 
 fn exceeds_window(facts: &Facts<'_>) -> bool {
-    let window = facts
-        .input
-        .window
-        .narrowed(facts.policy.window)
-        .narrowed(facts.condition.window);
+    let left = facts.input.window.narrowed(facts.policy.window);
+    exceeds(facts, left.narrowed(facts.condition.window))
+}
+
+/// Whether the policy's window alone is too small, whatever ends meanwhile.
+pub(super) fn exceeds_policy_window(facts: &Facts<'_>) -> bool {
+    exceeds(facts, Window::MAX.narrowed(facts.policy.window))
+}
+
+const fn exceeds(facts: &Facts<'_>, window: Window) -> bool {
     let effective = facts.need.effective;
     window.max_parallel == 0
         || effective.tokens > window.max_tokens

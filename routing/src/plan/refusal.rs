@@ -2,6 +2,7 @@
 
 use atp_protocol::error::{Code, Fault};
 
+use super::consider::Field;
 use super::reason::{Histogram, Reason};
 
 /// Longest name repeated to a caller, in bytes.
@@ -18,6 +19,8 @@ pub struct Refusal {
     pub detail: String,
     /// How long until trying again may help, in milliseconds.
     pub retry_after_ms: Option<u64>,
+    /// Trying again cannot help, whatever the code says of others.
+    pub is_final: bool,
     /// Why candidates were rejected.
     pub reasons: Box<Histogram>,
 }
@@ -42,21 +45,26 @@ impl Refusal {
         Self::new(Code::NotFound, detail)
     }
 
-    /// Nothing left of `considered` candidates.
-    pub(super) fn no_route(
-        policy: &str,
-        considered: usize,
-        reasons: Histogram,
-        breaker_opens_ms: Option<u64>,
-    ) -> Self {
+    /// Nothing left of the field.
+    pub(super) fn no_route(policy: &str, field: &Field) -> Self {
+        let considered = field.considered.len();
         if considered == 0 {
             return Self::new(
                 Code::NoRoute,
                 format!("policy `{}` names nobody who is attached", shown(policy)),
             );
         }
-        let (code, advice) = match reasons.unanimous() {
+        let reasons = field.histogram();
+        let unanimous = reasons.unanimous();
+        let is_final = match unanimous {
+            Some(Reason::Window) => !field.may_find_room,
+            Some(Reason::CostCeiling) => true,
+            Some(_) | None => false,
+        };
+        let (code, advice) = match unanimous {
             Some(Reason::Budget) => (Code::Budget, "raise the budget or ask for less"),
+            Some(Reason::CostCeiling) => (Code::NoRoute, "raise what it may cost at most, or ask for less"),
+            Some(Reason::Window) if is_final => (Code::Window, "raise the policy's window or ask for less"),
             Some(Reason::Window) => (Code::Window, "wait for calls to end or raise the window"),
             Some(Reason::DataScope) => (Code::Sec, "nobody may see data of these labels"),
             Some(Reason::Demand) => (
@@ -69,7 +77,8 @@ impl Refusal {
         Self {
             code,
             detail: format!("no candidate left of {considered}: {reasons}; {advice}"),
-            retry_after_ms: breaker_opens_ms.filter(|_| code == Code::NoRoute),
+            retry_after_ms: field.breaker_opens_ms.filter(|_| code == Code::NoRoute),
+            is_final,
             reasons: Box::new(reasons),
         }
     }
@@ -85,6 +94,7 @@ impl Refusal {
             code,
             detail,
             retry_after_ms: None,
+            is_final: false,
             reasons: Box::default(),
         }
     }
@@ -95,6 +105,7 @@ impl Refusal {
         let fault = Fault::new(self.code, self.detail.clone());
         match self.retry_after_ms {
             Some(ms) => fault.retry_after(ms),
+            None if self.is_final => fault.terminal(),
             None => fault,
         }
     }

@@ -25,8 +25,7 @@ fn a_hold_reserves_on_every_level_or_none() {
             account: account_id("p"),
             component: Component::Tokens,
             wanted: 301,
-            remaining: 300,
-            never_fits: false
+            remaining: 300
         })
     );
     assert_eq!(ledger, before);
@@ -40,18 +39,44 @@ fn a_hold_reserves_on_every_level_or_none() {
 fn the_first_component_short_at_any_level_is_named() {
     let mut ledger = tree();
     for id in ["r1", "r2", "r3"] {
-        take(&mut ledger, id, hold("p", 1, 1));
+        take(&mut ledger, id, hold("p", 100, 1));
     }
-    // tokens are short at `s`, calls only at `p`: calls come first
+    // tokens are short at `s` and `p`, calls only at `p`: calls come first
     let refused = ledger
-        .propose_hold(NOW, &hold_id("r4"), hold("s", 501, 1))
+        .propose_hold(NOW, &hold_id("r4"), hold("s", 400, 1))
         .unwrap_err();
     assert!(
-        matches!(&refused, Refusal::NoRoom { account, component: Component::Parallel, remaining: 0, never_fits: true, .. } if *account == account_id("p")),
+        matches!(&refused, Refusal::NoRoom { account, component: Component::Parallel, remaining: 0, .. } if *account == account_id("p")),
         "{refused:?}"
     );
     let fault = Fault::from(refused);
-    assert_eq!((fault.code, fault.retryable), (Code::Window, Some(false)));
+    assert_eq!((fault.code, fault.retry().is_retryable()), (Code::Window, true));
+}
+
+#[test]
+fn what_never_fits_is_refused_for_good_whatever_else_is_short_and_says_by_how_much() {
+    let mut ledger = tree();
+    for id in ["r1", "r2", "r3"] {
+        take(&mut ledger, id, hold("p", 1, 1));
+    }
+    settle(&mut ledger, "r3", amount(100, 0), UsageSource::Reported);
+    let refused = ledger
+        .propose_hold(NOW, &hold_id("r4"), hold("s", 501, 1))
+        .unwrap_err();
+    assert_eq!(
+        refused,
+        Refusal::NeverFits {
+            account: account_id("s"),
+            component: Component::Tokens,
+            wanted: 501,
+            remaining: 500,
+            limit: 500
+        }
+    );
+    let fault = Fault::from(refused);
+    assert_eq!((fault.code, fault.retryable), (Code::Budget, Some(false)));
+    let detail = "account s has limit_tokens 500 and 500 of it unspent, 501 wanted: 1 too few; raise it or ask for less";
+    assert_eq!(fault.detail, detail);
 }
 
 #[test]

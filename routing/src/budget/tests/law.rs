@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::model::{BOUNDS, Model, Op, TREE, any_limits, any_op};
 use super::*;
-use crate::budget::{Balance, Report};
+use crate::budget::{Balance, Bounds, Refusal, Report};
 
 fn propose(ledger: &Ledger, now: u64, op: &Op) -> Vec<Record> {
     let hold = |id: u8| hold_id(&format!("r{id}"));
@@ -126,5 +126,47 @@ proptest! {
         }
         prop_assert_eq!(&from_snapshot, &ledger);
         prop_assert_eq!(&from_history, &ledger);
+    }
+
+    #[test]
+    fn what_is_refused_for_good_is_larger_than_some_limit_leaves_unspent_and_nothing_else_is(
+        limits in proptest::array::uniform5(any_limits()),
+        ops in proptest::collection::vec(any_op(), 0..40),
+        account in 0..TREE.len(),
+        wanted in (0_u64..200, 0_u64..200, 0_u32..8),
+    ) {
+        let mut ledger = Ledger::new(Bounds { holds: usize::MAX, ..BOUNDS });
+        for (account, &limits) in limits.iter().enumerate() {
+            let record = propose(&ledger, 0, &Op::Limits { account, limits }).pop().unwrap();
+            let _ = ledger.apply(&record);
+        }
+        for op in &ops {
+            for record in propose(&ledger, 1_000, op) {
+                let _ = ledger.apply(&record);
+            }
+        }
+        let (tokens, usd_micros, calls) = wanted;
+        let id = account_id(TREE[account].0);
+        let ask = |ledger: &Ledger| ledger.preflight(&id, amount(tokens, usd_micros), calls);
+        let exceeds_a_limit = std::iter::successors(Some(account), |&at| TREE[at].1).any(|at| {
+            let account = ledger.account(&account_id(TREE[at].0)).unwrap();
+            let unspent = account.limits().amount().minus(account.balance().settled);
+            tokens > unspent.tokens || usd_micros > unspent.usd_micros || calls > account.limits().parallel()
+        });
+        let refused = ask(&ledger);
+        let is_for_good = refused.as_ref().is_err_and(|refusal| !refusal.may_pass());
+        prop_assert_eq!(is_for_good, exceeds_a_limit, "{:?}", refused);
+        if let Err(Refusal::NeverFits { wanted, remaining, limit, .. }) = refused {
+            prop_assert!(remaining <= limit && remaining < wanted);
+        }
+
+        // nothing but time stands in the way of the others
+        let held: Vec<HoldId> = (0..12).map(|id| hold_id(&format!("r{id}"))).collect();
+        for id in &held {
+            if let Ok(record) = ledger.propose_release(id) {
+                let _ = ledger.apply(&record);
+            }
+        }
+        prop_assert_eq!(ask(&ledger).is_err(), exceeds_a_limit);
     }
 }

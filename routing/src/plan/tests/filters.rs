@@ -344,6 +344,32 @@ fn a_single_cause_names_its_own_code() {
 }
 
 #[test]
+fn only_a_window_that_may_have_room_later_is_worth_coming_back_for() {
+    let refused = |policy: &str, adapter: Adapter, change: fn(&mut AgentRequest)| {
+        let mut request = ask();
+        change(&mut request);
+        let refusal = World::with_default(policy, vec![adapter]).refusal(&request);
+        (refusal.code, refusal.fault().retry().is_retryable())
+    };
+    let a = || Adapter::new("a");
+    let busy = a().stands(|c| {
+        c.window = PartialWindow {
+            max_parallel: Some(0),
+            ..PartialWindow::default()
+        }
+    });
+    assert_eq!(refused("", busy, |_| {}), (Code::Window, true));
+    let small = "window: {max_tokens: 600}";
+    assert_eq!(refused(small, a(), |_| {}), (Code::Window, false));
+    assert_eq!(
+        refused("budget: {tokens: 600}", a(), |_| {}),
+        (Code::Budget, false)
+    );
+    let free_only: fn(&mut AgentRequest) = |r| r.max_cost_usd_micros = Some(0);
+    assert_eq!(refused("", a(), free_only), (Code::NoRoute, false));
+}
+
+#[test]
 fn an_adapter_that_fell_silent_is_unhealthy() {
     let mut silent = Adapter::new("a");
     silent.registered.liveness = Liveness::Reported {

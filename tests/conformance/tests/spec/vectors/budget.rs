@@ -71,9 +71,10 @@ fn step(ledger: &mut Ledger, account: &AccountId, at: usize, op: &Op) -> Result<
 fn verdict(preflight: Result<(), Refusal>) -> Result<Value, String> {
     let reason = match preflight {
         Ok(()) => Value::Null,
-        Err(Refusal::NoRoom { component: Component::Tokens, .. }) => "tokens".into(),
-        Err(Refusal::NoRoom { component: Component::Usd, .. }) => "usd".into(),
-        Err(other) => return Err(other.to_string()),
+        Err(refusal) => match refusal.component() {
+            Some(short @ (Component::Tokens | Component::Usd)) => short.as_str().into(),
+            Some(Component::Parallel) | None => return Err(refusal.to_string()),
+        },
     };
     Ok(json!({ "ok": reason.is_null(), "reason": reason }))
 }
