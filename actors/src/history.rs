@@ -4,7 +4,8 @@
 //! at most `max_bytes` are kept. What the furthest reader has taken gives way first, so that one who is behind it learns of a
 //! gap; what nobody has taken never gives way: the writer finds no [`room`](History::room) and is to wait, which stops
 //! whoever it reads from. With [`Unread::Drop`] it also gives way while there is no reader at all. All histories of a node
-//! share a [`Pool`]; when that is used up, each keeps [`FLOOR`] bytes and treats everything above as beyond its bound.
+//! share a [`Pool`], those of one tenant its [`Share`] of it; when either is used up, each concerned keeps [`FLOOR`] bytes and
+//! treats everything above as beyond its bound.
 
 mod pool;
 
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-pub use pool::Pool;
+pub use pool::{Pool, Share};
 
 /// Bytes that every history may keep, however many there are.
 pub const FLOOR: usize = 64 << 10;
@@ -37,7 +38,7 @@ pub struct History<T> {
     readers: AtomicUsize,
     max_bytes: usize,
     unread: Unread,
-    pool: Arc<Pool>,
+    share: Arc<Share>,
 }
 
 struct Kept<T> {
@@ -75,7 +76,7 @@ pub struct Reader<T> {
 impl<T: Clone> History<T> {
     /// Nothing said. Items count by the bytes their writer says they have.
     #[must_use]
-    pub fn new(max_bytes: usize, unread: Unread, pool: &Arc<Pool>) -> Arc<Self> {
+    pub fn new(max_bytes: usize, unread: Unread, share: Arc<Share>) -> Arc<Self> {
         let tail = Tail {
             next: 0,
             is_closed: false,
@@ -93,7 +94,7 @@ impl<T: Clone> History<T> {
             readers: AtomicUsize::new(0),
             max_bytes,
             unread,
-            pool: Arc::clone(pool),
+            share,
         })
     }
 
@@ -103,7 +104,7 @@ impl<T: Clone> History<T> {
 
     /// Resolves when an item may be appended.
     pub async fn room(&self) {
-        let (mut taken, mut freed) = (self.taken.subscribe(), self.pool.freed());
+        let (mut taken, mut freed) = (self.taken.subscribe(), self.share.freed());
         while !self.has_room() {
             // Their senders live in `self`.
             tokio::select! {
@@ -122,7 +123,7 @@ impl<T: Clone> History<T> {
 
     /// Bytes it may keep at the moment.
     fn allowed(&self) -> usize {
-        match self.pool.is_full() {
+        match self.share.is_full() {
             true => self.max_bytes.min(FLOOR),
             false => self.max_bytes,
         }
@@ -138,7 +139,7 @@ impl<T: Clone> History<T> {
             return;
         }
         let drops_unread = self.drops_unread();
-        self.pool.take(bytes);
+        self.share.take(bytes);
         let allowed = self.allowed();
         let mut kept = self.kept();
         kept.items.push_back((item, bytes));
@@ -151,7 +152,7 @@ impl<T: Clone> History<T> {
         let forgotten = before - kept.bytes;
         let next = kept.first + kept.items.len() as u64;
         drop(kept);
-        self.pool.give_back(forgotten);
+        self.share.give_back(forgotten);
         self.tail.send_modify(|tail| tail.next = next);
     }
 
@@ -222,7 +223,7 @@ impl<T: Clone> History<T> {
 impl<T> Drop for History<T> {
     fn drop(&mut self) {
         let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.pool.give_back(kept.bytes);
+        self.share.give_back(kept.bytes);
     }
 }
 

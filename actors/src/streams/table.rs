@@ -90,7 +90,8 @@ impl Streams {
         let mut inner = self.inner();
         inner.free(&name, opening.idempotency_key.as_deref())?;
         inner.make_room(tenant, self.settings.streams_max)?;
-        let history = History::new(self.settings.buffer_bytes, Unread::Keep, &self.pool);
+        let share = self.pool.share(tenant);
+        let history = History::new(self.settings.buffer_bytes, Unread::Keep, share);
         let listed = Arc::new(Listed {
             key: opening.key.clone(),
             idempotency_key: opening.idempotency_key.clone(),

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::outcome::{self, Outcome};
 use super::table::Running;
 use super::{FOLLOWERS_MAX, RUN_BYTES, lost};
-use crate::history::{History, Pool, Read, Reader, Unread};
+use crate::history::{History, Read, Reader, Share, Unread};
 use crate::session::{Facts, OUTPUT_MAX, Opened, Output, Repeat, Router, Unanswered};
 
 /// A request that runs.
@@ -25,9 +25,9 @@ pub(super) struct Run {
 
 impl Run {
     /// Not admitted, nothing said.
-    pub(super) fn new(pool: &Arc<Pool>) -> Self {
+    pub(super) fn new(share: Arc<Share>) -> Self {
         Self {
-            history: History::new(RUN_BYTES, Unread::Drop, pool),
+            history: History::new(RUN_BYTES, Unread::Drop, share),
             admitted: watch::Sender::new(None),
         }
     }

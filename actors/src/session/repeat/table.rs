@@ -62,7 +62,7 @@ impl Repeats {
             }
             Begin::Replay(outcome) => Ok(Next::Replay(outcome)),
             Begin::Run => {
-                let run = Arc::new(Run::new(&self.pool));
+                let run = Arc::new(Run::new(self.pool.share(&key.tenant)));
                 running.insert(key.clone(), Arc::clone(&run));
                 Ok(Next::Run(Running {
                     repeats: Arc::clone(self),

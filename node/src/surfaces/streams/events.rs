@@ -68,13 +68,15 @@ fn text(event: &Event) -> String {
 #[cfg(test)]
 mod tests {
     use atp_actors::history::{History, Pool, Unread};
+    use atp_protocol::ids::TenantId;
 
     use super::*;
 
     #[expect(clippy::disallowed_methods, reason = "a test reads the clock it has stopped")]
     #[tokio::test(start_paused = true)]
     async fn silence_is_broken_by_a_comment_every_15_seconds() {
-        let history = History::new(1_000, Unread::Keep, &Pool::new(1_000));
+        let share = Pool::new(4_000).share(&TenantId::new("acme").unwrap());
+        let history = History::new(1_000, Unread::Keep, share);
         let reader = history.reader(0, 1).unwrap();
         let since = tokio::time::Instant::now();
         let (beat, reader) = next(reader).await.unwrap();
