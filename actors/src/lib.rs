@@ -16,6 +16,7 @@
 //!
 //! Never here: sockets, files, TLS, configuration, decisions.
 
+pub mod access;
 pub mod adapter;
 pub mod audit;
 pub mod connection;
@@ -27,7 +28,6 @@ pub mod ledger;
 pub mod metrics;
 pub mod nonces;
 pub mod persona;
-pub mod rate;
 pub mod registry;
 pub mod scheduler;
 pub mod session;

@@ -1,5 +1,6 @@
 //! Starts a node: recovers its journals, starts its actors, attaches its adapters, serves its sockets.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use atp_actors::registry::Registry;
 use atp_actors::session::{RepeatSettings, Router, RouterSettings, Shared, SharedSettings};
 use atp_actors::streams::StreamSettings;
 use atp_protocol::error::Fault;
-use atp_protocol::flow::AimdConfig;
+use atp_protocol::flow::{AimdConfig, Rate};
 use atp_protocol::ids::{AccountId, TenantId};
 use atp_routing::breaker;
 use atp_routing::budget::Limits;
@@ -24,7 +25,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::adapters;
 use crate::audit::Auditor;
-use crate::auth::{FrameCheck, KeyTable, Rate};
+use crate::auth::{FrameCheck, KeyTable};
 use crate::config::{Config, ConfigError};
 use crate::environment::Environment;
 use crate::journal::{LedgerJournal, StoreError};
@@ -183,6 +184,7 @@ impl Node {
 
         let meta = Arc::new(Meta::new(
             recovered,
+            configured_accounts(&config),
             ledger.clone(),
             registry.clone(),
             world.clone(),
@@ -304,7 +306,7 @@ fn keys(config: &Config, admin: Option<Secret>) -> Result<KeyTable, ConfigError>
         .transpose()?;
     let mut keys = KeyTable::new(
         admin.or(configured).as_ref(),
-        Rate::configured(config.auth.rate_per_s, config.auth.rate_burst),
+        Rate::written(config.auth.rate_per_s, config.auth.rate_burst),
     );
     for key in &config.auth.keys {
         let tenant = TenantId::new(config.root(&key.account)).expect("checked with the configuration");
@@ -341,6 +343,12 @@ fn policy(config: &Config, applied: Option<&str>) -> Result<PolicyStore, StartEr
     Ok(PolicyStore::new(
         PolicySet::parse(&text).map_err(StartError::Policy)?,
     ))
+}
+
+fn configured_accounts(config: &Config) -> BTreeSet<AccountId> {
+    let ids = config.accounts.iter().map(|account| &account.id);
+    ids.map(|id| AccountId::new(id).expect("checked with the configuration"))
+        .collect()
 }
 
 /// Makes the configured accounts that do not exist; limits that an operator changed since stay.

@@ -160,6 +160,28 @@ pub enum Event {
         /// What it may spend in all.
         limits: Limits,
     },
+    /// An account was deleted.
+    #[serde(rename = "account.delete")]
+    AccountDeleted {
+        /// Which.
+        account: AccountId,
+    },
+    /// A key was made.
+    #[serde(rename = "key.make")]
+    KeyMade {
+        /// Its id.
+        key_id: Arc<str>,
+        /// What it spends from.
+        account: AccountId,
+    },
+    /// A key was revoked.
+    #[serde(rename = "key.revoke")]
+    KeyRevoked {
+        /// Its id.
+        key_id: Arc<str>,
+        /// What it spent from.
+        account: AccountId,
+    },
     /// A frame was not signed as it must be (`EAUTH`), or came twice or too late (`EREPLAY`).
     #[serde(rename = "frame.refuse")]
     FrameRefused {

@@ -25,8 +25,8 @@ use super::kept::{Kept, Routed};
 use super::messages::{Drain, Gone, Incoming};
 use super::pacing::Pacing;
 use super::questions::Questions;
+use crate::access::{Access, Refusals};
 use crate::metrics::{Held, Holding, Sent};
-use crate::rate::{RateLimit, Refusals};
 use crate::registry::Claim;
 use crate::session::Router;
 use crate::spans;
@@ -53,8 +53,8 @@ pub struct ConnectionSettings {
     pub request_ms: u64,
     /// A hello must be fresh: it carries a `nonce` not seen before and the time (atp.md 8.1).
     pub needs_fresh_hello: bool,
-    /// How often the credential may open a stream, its other calls included.
-    pub rate: RateLimit,
+    /// Whether and how often the credential may open a stream, its other calls included.
+    pub access: Access,
     /// How long open streams may go on when the node leaves, in milliseconds.
     pub drain_ms: u64,
 }
@@ -164,6 +164,10 @@ impl Connection {
     }
 
     fn receive(&mut self, message: frame::Incoming<'_>, context: &mut Context<Self>) -> ResponseFuture<()> {
+        if let Err(fault) = self.settings.access.check() {
+            let waiting = self.turn_away(&fault, context);
+            return self.queued(waiting);
+        }
         let endpoint = Endpoint {
             session_id: self.settings.session_id.as_deref(),
             dialect: self.settings.dialect.as_deref(),
@@ -339,6 +343,16 @@ impl Connection {
             // The pumps wait for the queue, and the queue for the peer; nothing else is to be done.
             Event::Finished(_) | Event::Full(_) | Event::Credit(_) | Event::Resumed { .. } => Vec::new(),
         }
+    }
+
+    /// The credential is none any more, so the connection ends.
+    fn turn_away(&mut self, fault: &Fault, context: &mut Context<Self>) -> Vec<Wire> {
+        let fault = fault.clone().scoped(Scope::Connection);
+        self.router.world.meter.error(fault.code, fault.scope);
+        let now = self.now();
+        let mut outputs = self.machine.reject(now, &fault);
+        outputs.extend(self.machine.close(connection::Close::UNAUTHENTICATED));
+        self.process(outputs, context)
     }
 
     /// The transport cannot find the next frame, so the connection ends with the refusal.

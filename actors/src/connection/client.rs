@@ -39,12 +39,12 @@ impl Connection {
         self.busy(frame.qos).into_iter().collect()
     }
 
-    /// Counts a stream against the credential's rate.
+    /// Counts a stream against the rates of credential and tenant.
     ///
     /// # Errors
     /// `ERATE`.
     pub(super) fn count_opening(&mut self) -> Result<(), Fault> {
-        self.settings.rate.admit(&self.router.world)?;
+        self.router.admit(&self.identity, &self.settings.access)?;
         self.refusals.clear();
         Ok(())
     }

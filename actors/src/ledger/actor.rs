@@ -7,11 +7,13 @@ use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::AccountId;
 use atp_protocol::units::{Amount, UnixMillis};
 use atp_routing::audit::Event;
-use atp_routing::budget::{self, Record};
+use atp_routing::budget::{self, AccountError, Record};
 use tracing::error;
 
 use super::holders::Holders;
-use super::messages::{AccountView, Checkpoint, Extend, Hold, PutAccount, Release, Settle, View};
+use super::messages::{
+    AccountView, Checkpoint, CloseAccount, Extend, Hold, PutAccount, Release, Settle, View,
+};
 use super::tenants::Tenants;
 use crate::environment::World;
 
@@ -312,6 +314,23 @@ impl Handler<PutAccount> for Ledger {
             limits: ask.limits,
         });
         Ok(self.view(&ask.id).expect("the account was just put"))
+    }
+}
+
+impl Handler<CloseAccount> for Ledger {
+    type Result = Result<AccountView, Fault>;
+
+    fn handle(&mut self, ask: CloseAccount, _: &mut Context<Self>) -> Self::Result {
+        let refused = |error: AccountError| match error {
+            AccountError::Unknown { .. } => Fault::no_such(error.to_string()),
+            other => Fault::new(Code::BadInput, other.to_string()),
+        };
+        let record = self.ledger.propose_close(&ask.id).map_err(refused)?;
+        let view = self.view(&ask.id).expect("who can be closed is there");
+        self.commit(&[record])?;
+        self.tenants.forget(&ask.id);
+        self.world.audit.note(Event::AccountDeleted { account: ask.id });
+        Ok(view)
     }
 }
 

@@ -12,7 +12,9 @@ use atp_routing::budget::{HoldId, Limits};
 
 use super::Ledger;
 use super::holders::Holder;
-use super::messages::{AccountView, Checkpoint, Extend, Hold, PutAccount, Release, Settle, View};
+use super::messages::{
+    AccountView, Checkpoint, CloseAccount, Extend, Hold, PutAccount, Release, Settle, View,
+};
 
 /// The ledger, from any arbiter. Cheap to clone.
 #[derive(Clone)]
@@ -81,6 +83,15 @@ impl LedgerHandle {
         limits: Limits,
     ) -> Result<AccountView, Fault> {
         self.ask(PutAccount { id, parent, limits }).await?
+    }
+
+    /// Deletes an account, and answers what it was.
+    ///
+    /// # Errors
+    /// `ENOTFOUND` for an unknown account, `EBAD_INPUT` while something depends on it, `EINTERNAL` where the journal cannot be
+    /// written.
+    pub async fn close(&self, id: AccountId) -> Result<AccountView, Fault> {
+        self.ask(CloseAccount { id }).await?
     }
 
     /// One account.

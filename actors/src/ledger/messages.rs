@@ -54,6 +54,13 @@ pub(super) struct PutAccount {
     pub(super) limits: Limits,
 }
 
+/// Close an account that nothing depends on. Answers what it was.
+#[derive(Message)]
+#[rtype(result = "Result<AccountView, Fault>")]
+pub(super) struct CloseAccount {
+    pub(super) id: AccountId,
+}
+
 /// Look at one account, or at all.
 #[derive(Message)]
 #[rtype(result = "Vec<AccountView>")]

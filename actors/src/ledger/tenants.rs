@@ -78,6 +78,13 @@ impl Tenants {
         }
     }
 
+    /// An account is gone: it spends nothing any more. What it had left stays as it was told last.
+    pub(super) fn forget(&mut self, id: &AccountId) {
+        if let Some(tenant) = self.0.remove(&Some(id.clone())) {
+            tenant.series.burn_rate.set(0.0);
+        }
+    }
+
     fn sums(&self, ledger: &budget::Ledger) -> BTreeMap<Option<AccountId>, Sums> {
         let mut all: BTreeMap<Option<AccountId>, Sums> = BTreeMap::new();
         let mut room = LABELS_MAX.saturating_sub(self.0.keys().flatten().count());

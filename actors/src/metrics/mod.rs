@@ -28,5 +28,5 @@ pub use meter::Meter;
 pub use money::{Money, TenantSeries};
 pub use names::describe;
 pub use queue::{Queue, Standing};
-pub use requests::{Outcome, Requests};
+pub use requests::{Outcome, RateScope, Requests};
 pub use wire::{Holding, Sent, Wire};

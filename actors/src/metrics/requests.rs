@@ -24,6 +24,19 @@ impl Outcome {
     ];
 }
 
+/// Who makes too many calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateScope {
+    /// One credential.
+    Credential,
+    /// All credentials of a tenant together.
+    Tenant,
+}
+
+impl RateScope {
+    const ALL: [(Self, &'static str); 2] = [(Self::Credential, "credential"), (Self::Tenant, "tenant")];
+}
+
 /// Series of requests, sessions and streams.
 pub struct Requests {
     accepted: Counter,
@@ -46,8 +59,7 @@ pub struct Requests {
     pub resume_failures: Counter,
     /// Requests answered from the one before under the same idempotency key.
     pub repeats: Counter,
-    /// Calls refused because a credential made too many.
-    pub rate_limited: Counter,
+    rate_limited: [Counter; 2],
 }
 
 impl Requests {
@@ -69,8 +81,14 @@ impl Requests {
             resumes: register.counter("resumes_total", &[]),
             resume_failures: register.counter("resume_failures_total", &[]),
             repeats: register.counter("idempotent_replays_total", &[]),
-            rate_limited: register.counter("rate_limit_dropped_total", &[("scope", "credential")]),
+            rate_limited: RateScope::ALL
+                .map(|(_, scope)| register.counter("rate_limit_dropped_total", &[("scope", scope)])),
         }
+    }
+
+    /// A call was refused for coming too often.
+    pub fn rate_limited(&self, scope: RateScope) {
+        self.rate_limited[scope as usize].increment(1);
     }
 
     /// A request was accepted.

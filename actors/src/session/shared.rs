@@ -8,6 +8,7 @@ use super::escalation::Storm;
 use super::repeat::Repeats;
 use super::strategies::Strategies;
 use super::{Decisions, Fairness, Load, RepeatSettings, Sessions};
+use crate::access::TenantRates;
 use crate::audit::Audit;
 use crate::history::Pool;
 use crate::nonces::Nonces;
@@ -48,6 +49,8 @@ pub struct Shared {
     pub(super) strategies: Strategies,
     /// How many requests escalate.
     pub(super) storm: Storm,
+    /// How often tenants may call.
+    pub(crate) tenant_rates: TenantRates,
 }
 
 impl Shared {
@@ -65,6 +68,7 @@ impl Shared {
             nonces: Nonces::default(),
             strategies: Strategies::default(),
             storm: Storm::default(),
+            tenant_rates: TenantRates::default(),
         }
     }
 }

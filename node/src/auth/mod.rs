@@ -5,7 +5,7 @@ mod frames;
 mod key;
 mod table;
 
-pub use credential::{Credential, Rate};
+pub use credential::Credential;
 pub use frames::{FrameCheck, FrameVerdict};
 pub use key::{ApiKey, Minted};
-pub use table::{KeyRecord, KeyTable};
+pub use table::{KeyRecord, KeyTable, KeyView, MadeKey};

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use atp_actors::access::Access;
+use atp_protocol::flow::Rate;
 use atp_protocol::ids::{AccountId, TenantId};
 use atp_protocol::request::Identity;
-use atp_protocol::units::Tier;
+use atp_protocol::units::{Tier, UnixMillis};
 use blake3::Hash;
 use serde::{Deserialize, Serialize};
 
+use super::Credential;
 use super::key::{ApiKey, hash};
-use super::{Credential, Rate};
 use crate::secret::Secret;
 
 /// What is kept of a key; goes into the journal.
@@ -29,12 +31,48 @@ pub struct KeyRecord {
     pub tier_max: Tier,
 }
 
-/// Keys by id. Replaced whole when one is added.
+/// A key that was made over the admin API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeKey {
+    /// What is kept of it.
+    pub key: KeyRecord,
+    /// Its holder may dial in as an agent.
+    pub may_declare_agents: bool,
+    /// When it was made; `None` for one that an earlier release made.
+    pub made_at: Option<UnixMillis>,
+}
+
+/// What an operator is told of a key: neither the key nor its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyView {
+    /// Names the key; `None` for one of the configuration, which is revoked there.
+    pub key_id: Option<String>,
+    /// The operator's note.
+    pub label: String,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What it spends from.
+    pub account: AccountId,
+    /// Its holder may dial in as an agent.
+    pub may_declare_agents: bool,
+    /// When it was made, where that is known.
+    pub made_at_ms: Option<UnixMillis>,
+}
+
+/// A key in the table.
+#[derive(Clone)]
+struct Kept {
+    hash: Hash,
+    credential: Credential,
+    view: KeyView,
+}
+
+/// Keys by id. Replaced whole when one is added or revoked.
 #[derive(Clone, Default)]
 pub struct KeyTable {
-    keys: BTreeMap<String, (Hash, Credential)>,
+    keys: BTreeMap<String, Kept>,
     /// Keys of the operator's own making, by hash.
-    configured: BTreeMap<[u8; 32], Credential>,
+    configured: BTreeMap<[u8; 32], (Credential, KeyView)>,
     admin: Option<(Hash, Credential)>,
     anyone: Option<Credential>,
     rate: Option<Rate>,
@@ -77,19 +115,23 @@ impl KeyTable {
         self.anyone = Some(Credential::new(identity, self.rate));
     }
 
-    /// Adds a key. `may_declare_agents`: its holder may dial in as an agent.
-    pub fn insert(&mut self, record: &KeyRecord, may_declare_agents: bool) {
-        let identity = Identity {
-            tenant: record.tenant.clone(),
-            account: Some(record.account.clone()),
-            tier_max: record.tier_max,
-            data_scopes: None,
-            is_admin: false,
-            may_declare_agents,
+    /// Adds a key.
+    pub fn insert(&mut self, made: &MadeKey) {
+        let MadeKey { key, .. } = made;
+        let view = KeyView {
+            key_id: Some(key.id.clone()),
+            label: key.label.clone(),
+            tenant: key.tenant.clone(),
+            account: key.account.clone(),
+            may_declare_agents: made.may_declare_agents,
+            made_at_ms: made.made_at,
         };
-        let credential = Credential::new(identity, self.rate);
-        self.keys
-            .insert(record.id.clone(), (Hash::from_bytes(record.hash), credential));
+        let kept = Kept {
+            hash: Hash::from_bytes(key.hash),
+            credential: self.credential(&view, key.tier_max),
+            view,
+        };
+        self.keys.insert(key.id.clone(), kept);
     }
 
     /// Adds a key that the operator chose. `may_declare_agents`: its holder may dial in as an agent.
@@ -100,16 +142,44 @@ impl KeyTable {
         account: AccountId,
         may_declare_agents: bool,
     ) {
-        let identity = Identity {
+        let view = KeyView {
+            key_id: None,
+            label: String::new(),
             tenant,
-            account: Some(account),
-            tier_max: Tier::Gold,
+            account,
+            may_declare_agents,
+            made_at_ms: None,
+        };
+        let credential = self.credential(&view, Tier::Gold);
+        let hash = *hash(key.expose()).as_bytes();
+        self.configured.insert(hash, (credential, view));
+    }
+
+    fn credential(&self, view: &KeyView, tier_max: Tier) -> Credential {
+        let identity = Identity {
+            tenant: view.tenant.clone(),
+            account: Some(view.account.clone()),
+            tier_max,
             data_scopes: None,
             is_admin: false,
-            may_declare_agents,
+            may_declare_agents: view.may_declare_agents,
         };
-        let credential = Credential::new(identity, self.rate);
-        self.configured.insert(*hash(key.expose()).as_bytes(), credential);
+        Credential::new(identity, self.rate)
+    }
+
+    /// Takes a key out. Its access, which open connections share, is for the caller to end once this table is in force.
+    pub fn remove(&mut self, id: &str) -> Option<(KeyView, Access)> {
+        let kept = self.keys.remove(id)?;
+        Some((kept.view, kept.credential.access))
+    }
+
+    /// Every key but the operator's: those that were made, by id, then those of the configuration, by account.
+    #[must_use]
+    pub fn list(&self) -> Vec<KeyView> {
+        let mut configured: Vec<_> = self.configured.values().map(|(_, view)| view.clone()).collect();
+        configured.sort_by(|a, b| a.account.cmp(&b.account));
+        let made = self.keys.values().map(|kept| kept.view.clone());
+        made.chain(configured).collect()
     }
 
     /// Who presents `credential`. `None` for a missing credential, unless anyone is served, and for a wrong one always.
@@ -119,10 +189,10 @@ impl KeyTable {
             return self.anyone.as_ref();
         };
         if let Some(key) = ApiKey::parse(text)
-            && let Some((kept, credential)) = self.keys.get(key.id)
+            && let Some(kept) = self.keys.get(key.id)
         {
             // `Hash` compares in constant time.
-            return (*kept == key.hash()).then_some(credential);
+            return (kept.hash == key.hash()).then_some(&kept.credential);
         }
         let hash = hash(text);
         if let Some((kept, credential)) = &self.admin
@@ -131,7 +201,10 @@ impl KeyTable {
             return Some(credential);
         }
         // Found by its hash: a hash that is nearly right tells nothing about a key that is.
-        let configured = self.configured.get(hash.as_bytes());
+        let configured = self
+            .configured
+            .get(hash.as_bytes())
+            .map(|(credential, _)| credential);
         // Without accounts a client's key, set because its library insists on one, says nothing.
         configured.or(self.anyone.as_ref())
     }
@@ -154,14 +227,19 @@ mod tests {
         }
     }
 
-    fn record(minted: &Minted) -> KeyRecord {
-        KeyRecord {
+    fn record(minted: &Minted) -> MadeKey {
+        let key = KeyRecord {
             id: minted.id.clone(),
             hash: *minted.hash.as_bytes(),
             tenant: TenantId::new("acme").unwrap(),
             account: AccountId::new("acme/dev").unwrap(),
             label: "test".to_owned(),
             tier_max: Tier::Silver,
+        };
+        MadeKey {
+            key,
+            may_declare_agents: false,
+            made_at: Some(UnixMillis(5)),
         }
     }
 
@@ -169,7 +247,7 @@ mod tests {
     fn a_key_opens_its_own_account_and_nothing_else_does() {
         let minted = Minted::new(&Counting);
         let mut table = KeyTable::new(Some(&Secret::new("operator".to_owned())), None);
-        table.insert(&record(&minted), false);
+        table.insert(&record(&minted));
         let identity = &table.authenticate(Some(minted.key.expose())).unwrap().identity;
         assert_eq!(identity.account.as_ref().unwrap().as_str(), "acme/dev");
         assert!(!identity.is_admin && !identity.may_declare_agents);
@@ -187,10 +265,33 @@ mod tests {
         let minted = Minted::new(&Counting);
         let mut table = KeyTable::new(None, None);
         table.admit_anyone();
-        table.insert(&record(&minted), false);
+        table.insert(&record(&minted));
         assert!(table.authenticate(None).is_some());
         assert!(table.authenticate(Some("sk-anything")).is_some());
         let wrong = format!("{}x", &minted.key.expose()[..minted.key.expose().len() - 1]);
         assert!(table.authenticate(Some(&wrong)).is_none());
+    }
+
+    #[test]
+    fn a_list_of_keys_tells_neither_key_nor_hash_and_a_key_taken_out_opens_nothing() {
+        let minted = Minted::new(&Counting);
+        let mut table = KeyTable::new(None, None);
+        table.insert(&record(&minted));
+        let (tenant, account) = (TenantId::new("beta").unwrap(), AccountId::new("beta").unwrap());
+        table.insert_configured(&Secret::new("chosen".to_owned()), tenant, account, true);
+        let told = serde_json::to_string(&table.list()).unwrap();
+        let expected = format!(
+            r#"[{{"key_id":"{}","label":"test","tenant":"acme","account":"acme/dev","may_declare_agents":false,"made_at_ms":5}},"#,
+            minted.id
+        );
+        assert!(told.starts_with(&expected), "{told}");
+        assert!(
+            told.contains(r#"{"key_id":null,"label":"","tenant":"beta""#),
+            "{told}"
+        );
+        let (_, access) = table.remove(&minted.id).expect("it was there");
+        assert!(table.authenticate(Some(minted.key.expose())).is_none());
+        assert!(table.remove(&minted.id).is_none());
+        assert!(access.check().is_ok(), "until it is ended");
     }
 }

@@ -117,7 +117,7 @@ pub struct Budget {
     pub change: Option<BudgetChange>,
 }
 
-/// `budget set`
+/// `budget set`, `budget delete`
 #[derive(Debug, Subcommand)]
 pub enum BudgetChange {
     /// Make an account or change its limits; a limit not named stays.
@@ -136,6 +136,11 @@ pub enum BudgetChange {
         /// Most concurrent calls, or `none`.
         #[arg(long, value_parser = limit)]
         max_parallel: Option<Limit>,
+    },
+    /// Delete an account that has no keys, no accounts in it and no calls in flight.
+    Delete {
+        /// The account.
+        account: String,
     },
 }
 
@@ -170,6 +175,13 @@ pub enum Key {
         /// Its holder may dial in as an agent of the account's tenant.
         #[arg(long)]
         may_declare_agents: bool,
+    },
+    /// The keys there are, without the keys themselves.
+    List,
+    /// End a key.
+    Revoke {
+        /// Its id, as `key list` shows it.
+        id: String,
     },
 }
 

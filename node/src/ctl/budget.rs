@@ -51,6 +51,10 @@ pub(super) async fn run(operator: &mut Operator, args: Budget) -> Result<(), Fai
             set(operator, &account, parent, &limits).await
         }
         Budget {
+            change: Some(BudgetChange::Delete { account }),
+            ..
+        } => delete(operator, &account).await,
+        Budget {
             account: Some(account),
             ..
         } => {
@@ -89,6 +93,22 @@ async fn set(
         .call(As::Admin, Method::PUT, &path, Some(&wanted))
         .await?;
     one(&mut operator.screen, &account)
+}
+
+async fn delete(operator: &mut Operator, account: &str) -> Result<(), Failure> {
+    let deleted: Account = operator
+        .client
+        .call(As::Admin, Method::DELETE, &path(account), None)
+        .await?;
+    let screen = &mut operator.screen;
+    if screen.is_json {
+        return screen.json(&deleted);
+    }
+    screen.line(&format!(
+        "account {account} is gone; it had spent {} tokens, {}",
+        deleted.settled_tokens,
+        dollars(deleted.settled_usd_micros)
+    ))
 }
 
 fn one(screen: &mut Screen, account: &Account) -> Result<(), Failure> {

@@ -71,11 +71,7 @@ pub async fn run(
         Command::Policy(args::Policy::Apply { file }) => policy::apply(&mut operator, &file).await,
         Command::Policy(args::Policy::Show) => policy::show(&mut operator).await,
         Command::Budget(args) => budget::run(&mut operator, args).await,
-        Command::Key(args::Key::Create {
-            account,
-            label,
-            may_declare_agents,
-        }) => key::create(&mut operator, account, label, may_declare_agents).await,
+        Command::Key(args) => key::run(&mut operator, args).await,
         Command::Explain { request_id } => explain::run(&mut operator, &request_id).await,
         Command::Doctor(args) => doctor::run(&mut operator, args).await,
     }

@@ -7,7 +7,7 @@ use atp_protocol::error::{Code, Fault};
 use atp_storage::journal::Journal;
 use serde::{Deserialize, Serialize};
 
-use crate::auth::KeyRecord;
+use crate::auth::{KeyRecord, MadeKey};
 use crate::journal::{self, StoreError};
 
 /// Version of the encoding, its first byte.
@@ -16,15 +16,22 @@ const FORMAT: u8 = 1;
 /// One change. A disk format: variants and fields are appended, never reordered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Record {
-    /// A key was made.
+    /// A key was made, by a release that kept no time of it.
     Key(KeyRecord),
     /// A policy document was applied.
     Policy {
         /// The document.
         text: String,
     },
-    /// A key was made whose holder may dial in as an agent.
+    /// The same, and its holder may dial in as an agent.
     AgentKey(KeyRecord),
+    /// A key was made.
+    MadeKey(MadeKey),
+    /// A key is good no more.
+    RevokedKey {
+        /// Its id.
+        id: String,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -74,12 +81,12 @@ fn decode(bytes: &[u8]) -> Result<Record, RecordError> {
 #[cfg(test)]
 mod tests {
     use atp_protocol::ids::{AccountId, TenantId};
-    use atp_protocol::units::Tier;
+    use atp_protocol::units::{Tier, UnixMillis};
 
     use super::*;
 
     #[test]
-    fn keys_of_both_kinds_are_read_back() {
+    fn changes_are_read_back_in_order_those_of_earlier_releases_among_them() {
         let dir = tempfile::tempdir().unwrap();
         let key = KeyRecord {
             id: "0123456789ab".to_owned(),
@@ -89,13 +96,24 @@ mod tests {
             label: String::new(),
             tier_max: Tier::Gold,
         };
+        let made = MadeKey {
+            key: key.clone(),
+            may_declare_agents: true,
+            made_at: Some(UnixMillis(7)),
+        };
         let (mut log, _) = Log::open(dir.path()).unwrap();
         log.append(&Record::Key(key.clone())).unwrap();
         log.append(&Record::AgentKey(key.clone())).unwrap();
+        log.append(&Record::MadeKey(made.clone())).unwrap();
+        log.append(&Record::RevokedKey { id: key.id.clone() }).unwrap();
         drop(log);
         let (_, records) = Log::open(dir.path()).unwrap();
         assert!(
-            matches!(&records[..], [Record::Key(a), Record::AgentKey(b)] if *a == key && *b == key),
+            matches!(
+                &records[..],
+                [Record::Key(a), Record::AgentKey(b), Record::MadeKey(c), Record::RevokedKey { id }]
+                    if *a == key && *b == key && *c == made && *id == key.id
+            ),
             "{records:?}"
         );
     }

@@ -1,22 +1,24 @@
 //! The node's agreed state and its snapshots.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use atp_actors::environment::World;
-use atp_actors::ledger::LedgerHandle;
+use atp_actors::ledger::{AccountView, LedgerHandle};
 use atp_actors::registry::RegistryHandle;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::{AccountId, TenantId};
 use atp_protocol::units::Tier;
+use atp_routing::audit::Event;
 use atp_routing::policy::{Lint, PolicySet};
 use tokio::sync::watch;
 
 use super::Status;
 use super::log::{Log, Record};
-use crate::auth::{KeyRecord, KeyTable, Minted};
+use crate::auth::{KeyRecord, KeyTable, KeyView, MadeKey, Minted};
 use crate::journal::StoreError;
 
 /// Longest label of a key, in bytes.
@@ -28,6 +30,9 @@ pub struct Meta {
     log: Mutex<Log>,
     /// Held while a policy document is kept and put in force.
     applying: tokio::sync::Mutex<()>,
+    /// Held while a key is made and while an account is deleted: neither is to happen on what the other takes away.
+    opening: tokio::sync::Mutex<()>,
+    configured: BTreeSet<AccountId>,
     /// Accounts.
     pub ledger: LedgerHandle,
     /// Policy and adapters in force.
@@ -51,8 +56,12 @@ impl Recovered {
         let mut policy = None;
         for record in records {
             match record {
-                Record::Key(key) => keys.insert(&key, false),
-                Record::AgentKey(key) => keys.insert(&key, true),
+                Record::Key(key) => keys.insert(&timeless(key, false)),
+                Record::AgentKey(key) => keys.insert(&timeless(key, true)),
+                Record::MadeKey(made) => keys.insert(&made),
+                Record::RevokedKey { id } => {
+                    keys.remove(&id);
+                }
                 Record::Policy { text } => policy = Some(text),
             }
         }
@@ -60,17 +69,30 @@ impl Recovered {
     }
 }
 
+/// A key of a release that kept no time.
+const fn timeless(key: KeyRecord, may_declare_agents: bool) -> MadeKey {
+    MadeKey {
+        key,
+        may_declare_agents,
+        made_at: None,
+    }
+}
+
 impl Meta {
+    /// `configured`: the accounts that a start makes unless they exist.
     pub(crate) fn new(
         recovered: Recovered,
+        configured: BTreeSet<AccountId>,
         ledger: LedgerHandle,
         registry: RegistryHandle,
         world: World,
     ) -> Self {
         Self {
+            configured,
             keys: ArcSwap::from_pointee(recovered.keys),
             log: Mutex::new(recovered.log),
             applying: tokio::sync::Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
             ledger,
             registry,
             world,
@@ -100,6 +122,7 @@ impl Meta {
                 format!("label: at most {LABEL_MAX} bytes"),
             ));
         }
+        let _in_turn = self.opening.lock().await;
         let root = self.root(account.clone()).await?;
         let tenant = TenantId::new(root.as_str()).map_err(|error| {
             Fault::new(
@@ -108,7 +131,7 @@ impl Meta {
             )
         })?;
         let minted = Minted::new(&*self.world.random);
-        let record = KeyRecord {
+        let key = KeyRecord {
             id: minted.id.clone(),
             hash: *minted.hash.as_bytes(),
             tenant,
@@ -116,15 +139,72 @@ impl Meta {
             label: label.to_owned(),
             tier_max: Tier::Gold,
         };
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.append(&match may_declare_agents {
-            true => Record::AgentKey(record.clone()),
-            false => Record::Key(record.clone()),
-        })?;
+        let made = MadeKey {
+            key,
+            may_declare_agents,
+            made_at: Some(self.world.clock.unix()),
+        };
+        let mut log = self.log();
+        log.append(&Record::MadeKey(made.clone()))?;
         let mut keys = KeyTable::clone(&self.keys.load());
-        keys.insert(&record, may_declare_agents);
+        keys.insert(&made);
         self.keys.store(Arc::new(keys));
+        self.world.audit.note(Event::KeyMade {
+            key_id: minted.id.as_str().into(),
+            account: made.key.account,
+        });
         Ok(minted)
+    }
+
+    /// Ends a key, on this node and after a restart: for new requests at once, and for those who are connected with it when
+    /// they ask again.
+    ///
+    /// # Errors
+    /// `ENOTFOUND` for one that was not made or was revoked before.
+    pub fn revoke_key(&self, id: &str) -> Result<KeyView, Fault> {
+        let mut log = self.log();
+        let mut keys = KeyTable::clone(&self.keys.load());
+        let (view, access) = keys.remove(id).ok_or_else(|| {
+            Fault::no_such(
+                "no such key; list them to see their ids, and look for those without one in the configuration",
+            )
+        })?;
+        log.append(&Record::RevokedKey { id: id.to_owned() })?;
+        self.keys.store(Arc::new(keys));
+        access.revoke();
+        self.world.audit.note(Event::KeyRevoked {
+            key_id: id.into(),
+            account: view.account.clone(),
+        });
+        Ok(view)
+    }
+
+    /// Deletes an account, on this node and after a restart. Returns what it was.
+    ///
+    /// # Errors
+    /// `ENOTFOUND` for an unknown account; `EBAD_INPUT` while keys spend from it, calls are in flight, there are accounts
+    /// below it, or the configuration would make it again.
+    pub async fn delete_account(&self, id: AccountId) -> Result<AccountView, Fault> {
+        let _in_turn = self.opening.lock().await;
+        let refused = |why: String| Fault::new(Code::BadInput, why);
+        if self.configured.contains(&id) {
+            let why = format!(
+                "account {id} is in the configuration, which would make it again; take it out there and restart first"
+            );
+            return Err(refused(why));
+        }
+        let keys = self.keys.load().list();
+        let spending = keys.iter().filter(|key| key.account == id).count();
+        if spending > 0 {
+            return Err(refused(format!(
+                "{spending} keys spend from account {id}; revoke them first"
+            )));
+        }
+        self.ledger.close(id).await
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn root(&self, mut account: AccountId) -> Result<AccountId, Fault> {
@@ -147,8 +227,7 @@ impl Meta {
         let _in_turn = self.applying.lock().await;
         // One that the registry is going to reject, and to remember so, is not kept.
         if PolicySet::parse(&text).is_ok() {
-            let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-            log.append(&Record::Policy { text: text.clone() })?;
+            self.log().append(&Record::Policy { text: text.clone() })?;
         }
         Ok(self.registry.load_policy(text).await??)
     }

@@ -24,7 +24,7 @@ pub(super) fn correlation_id(surface: &Surface, headers: &HeaderMap) -> Arc<str>
         .map_or_else(|| surface.world.mint("cor_").into(), Into::into)
 }
 
-/// Who calls, once counted against the credential's rate.
+/// Who calls, once counted against the rates of credential and tenant.
 ///
 /// # Errors
 /// As [`authenticate`].
@@ -32,10 +32,10 @@ pub(super) fn identify(surface: &Surface, request: &HttpRequest) -> Result<Arc<I
     authenticate(surface, request).map(|credential| credential.identity)
 }
 
-/// Authenticates a request, and counts it against the credential's rate.
+/// Authenticates a request, and counts it against the rates of credential and tenant.
 ///
 /// # Errors
-/// `EAUTH` without saying which check failed, `ERATE` for a credential that calls too often, `ESEC` for a hint at a tenant or
+/// `EAUTH` without saying which check failed, `ERATE` for one that calls too often, `ESEC` for a hint at a tenant or
 /// project that is not the credential's.
 pub(super) fn authenticate(surface: &Surface, request: &HttpRequest) -> Result<Credential, Fault> {
     let headers = request.headers();
@@ -50,7 +50,7 @@ pub(super) fn authenticate(surface: &Surface, request: &HttpRequest) -> Result<C
             "send a valid key as `Authorization: Bearer` or `x-api-key`",
         )
     })?;
-    found.rate.admit(&surface.world)?;
+    surface.router.admit(&found.identity, &found.access)?;
     check_hints(headers, &found.identity)?;
     Ok(found.clone())
 }

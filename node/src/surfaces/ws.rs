@@ -65,7 +65,7 @@ async fn upgrade(request: HttpRequest, payload: Payload) -> HttpResponse {
         frame_bytes: surface.settings.frame_bytes,
         request_ms: surface.settings.request_ms,
         needs_fresh_hello: surface.settings.needs_fresh_hello,
-        rate: credential.rate,
+        access: credential.access,
         drain_ms: surface.settings.drain_ms,
     };
     let (out, way_out) = egress();

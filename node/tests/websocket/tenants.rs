@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::fixture::{ADMIN, Agent, Manners, Setup, client_of, on_node, request};
+use crate::fixture::{ADMIN, Agent, Manners, Setup, client, client_of, frame, on_node, request};
 
 /// Whether this key sees the id anywhere a client can look.
 async fn sees(setup: &Setup, key: &str, id: &str) -> [bool; 4] {
@@ -104,6 +104,25 @@ fn a_key_without_the_right_declares_no_agent() {
             asked(&setup, &key, "summarizer.local").await,
             "\"whose are you?\""
         );
+    });
+}
+
+#[test]
+fn whoever_is_connected_with_a_revoked_key_is_turned_away_when_they_speak_again() {
+    on_node(async |setup| {
+        let key = setup.tenant("acme", true).await;
+        let mut agent = Agent::ready_as(&setup, &key, "echo").await;
+        let (mut idle, mut other) = (client_of(&setup, &key).await, client(&setup).await);
+        idle.is_heard().await;
+        let id = key.split('_').nth(1).expect("an id");
+        setup.node.meta.revoke_key(id).expect("it is good until now");
+        idle.send(request("a", "auto", "hello")).await;
+        assert_eq!(idle.error().await, "EAUTH");
+        assert_eq!(idle.closed().await, Some(4401));
+        let health = json!({ "type": "adapter.health", "content": { "adapter_id": "echo", "status": "UP" } });
+        agent.peer.send(frame("-", 0, &[], health)).await;
+        assert_eq!(agent.peer.closed().await, Some(4401));
+        other.is_heard().await;
     });
 }
 

@@ -1,9 +1,36 @@
-//! A token bucket: bursts of agents (atp.md 16.3) and rates of credentials (18.4).
+//! A token bucket: bursts of agents (atp.md 16.3) and rates of credentials and tenants (18.4).
 
 use crate::units::Millis;
 
 /// Thousandths, so that a rate per second adds whole parts each millisecond.
 const PARTS: i64 = 1_000;
+
+/// How often somebody may do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Times per second on average; at least 1.
+    pub per_s: u32,
+    /// Times at once; at least 1.
+    pub burst: u32,
+}
+
+impl Rate {
+    /// A rate as operators write it; `None` where `per_s` is 0, which means unlimited. A burst of 0 is one second's worth.
+    #[must_use]
+    pub const fn written(per_s: u32, burst: u32) -> Option<Self> {
+        match (per_s, burst) {
+            (0, _) => None,
+            (_, 0) => Some(Self { per_s, burst: per_s }),
+            _ => Some(Self { per_s, burst }),
+        }
+    }
+
+    /// A full bucket that is filled at this rate.
+    #[must_use]
+    pub fn bucket(self, now: Millis) -> TokenBucket {
+        TokenBucket::new(now, self.per_s, self.burst)
+    }
+}
 
 /// Allows `rate` per second on average and `size` at once.
 #[derive(Debug, Clone)]

@@ -25,7 +25,7 @@ mod watermark;
 mod window;
 
 pub use aimd::{Adjustment, Aimd, AimdConfig, Signal};
-pub use bucket::TokenBucket;
+pub use bucket::{Rate, TokenBucket};
 pub use cadence::{Cadence, CadenceConfig};
 pub use effective::{Constraints, Effective};
 pub use session::{Admission, Ask, SessionWindow, Ticket};

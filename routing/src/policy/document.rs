@@ -1,9 +1,9 @@
-//! A policy document as a whole: five tables, read once, checked once (routing.md 3.1).
+//! A policy document as a whole: six tables, read once, checked once (routing.md 3.1).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use atp_protocol::ids::PersonaId;
+use atp_protocol::ids::{PersonaId, TenantId};
 
 use super::agent::{self, persona_id};
 use super::attributes::{Kind, Schema};
@@ -14,6 +14,7 @@ use super::model;
 use super::overlap;
 use super::persona::{self, Persona};
 use super::set::PolicySet;
+use super::tenant::{self, Tenant};
 use super::weights::{FanoutCaps, Weights, read_tiers, read_weights};
 use super::yaml::{self, Kind as NodeKind, Node};
 
@@ -32,6 +33,9 @@ pub const MODELS_MAX: usize = 5_000;
 /// Most personas of a set.
 const PERSONAS_MAX: usize = 10_000;
 
+/// Most tenants of a set.
+const TENANTS_MAX: usize = 10_000;
+
 /// Most declared attributes of a set.
 const ATTRIBUTES_MAX: usize = 256;
 
@@ -43,6 +47,7 @@ const KEYS: &[&str] = &[
     "agents",
     "personas",
     "policies",
+    "tenants",
     "attributes",
     "weights",
     "tiers",
@@ -85,6 +90,7 @@ fn read(text: &str, lints: &mut Lints) -> Option<PolicySet> {
         models: read_table(&fields, "models", "a model", MODELS_MAX, model::read, lints),
         agents: read_table(&fields, "agents", "an agent", AGENTS_MAX, agent::read, lints),
         personas: read_personas(&fields, lints),
+        tenants: read_tenants(&fields, lints),
         fanout_caps: fields
             .get("tiers")
             .map_or_else(FanoutCaps::default, |node| read_tiers(node, lints)),
@@ -140,6 +146,21 @@ fn read_personas(fields: &Fields<'_, '_>, lints: &mut Lints) -> BTreeMap<Persona
         .into_iter()
         .filter_map(|(name, persona)| Some((persona_id(&name, at, lints)?, persona)))
         .collect()
+}
+
+fn read_tenants(fields: &Fields<'_, '_>, lints: &mut Lints) -> BTreeMap<Arc<str>, Tenant> {
+    let table = read_table(fields, "tenants", "a tenant", TENANTS_MAX, tenant::read, lints);
+    let at = fields.get("tenants").map_or(fields.at, |node| node.at);
+    for name in table.keys() {
+        if let Err(error) = TenantId::new(name) {
+            lints.error_with_hint(
+                at,
+                format!("tenant `{name}`: {error}"),
+                "name one, or `default` for all others",
+            );
+        }
+    }
+    table
 }
 
 /// Declared attributes. One that names a built-in would change its type for half the document.

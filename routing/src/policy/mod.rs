@@ -24,6 +24,7 @@ mod overlap;
 mod persona;
 mod set;
 mod store;
+mod tenant;
 mod trigger;
 mod weights;
 mod yaml;

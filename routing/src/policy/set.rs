@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use atp_protocol::ids::PersonaId;
+use atp_protocol::flow::Rate;
+use atp_protocol::ids::{PersonaId, TenantId};
 
 use super::agent::Agent;
 use super::attributes::Attributes;
@@ -14,6 +15,7 @@ use super::glob::Glob;
 use super::lint::Lint;
 use super::model::Model;
 use super::persona::Persona;
+use super::tenant::{self, Tenant};
 use super::weights::FanoutCaps;
 
 /// The policies of a node without configuration.
@@ -27,6 +29,7 @@ pub struct PolicySet {
     pub(super) models: BTreeMap<Arc<str>, Model>,
     pub(super) agents: BTreeMap<Arc<str>, Agent>,
     pub(super) personas: BTreeMap<PersonaId, Persona>,
+    pub(super) tenants: BTreeMap<Arc<str>, Tenant>,
     pub(super) fanout_caps: FanoutCaps,
     /// In order of selection; the default is among them and has no clauses.
     pub(super) policies: Vec<Arc<Policy>>,
@@ -144,6 +147,13 @@ impl PolicySet {
     /// Declared personas, in order.
     pub fn personas(&self) -> impl Iterator<Item = (&PersonaId, &Persona)> {
         self.personas.iter()
+    }
+
+    /// How often all credentials of a tenant together may call; `None` is no limit.
+    #[must_use]
+    pub fn rate(&self, tenant: &TenantId) -> Option<Rate> {
+        let own = self.tenants.get(tenant.as_str());
+        own.or_else(|| self.tenants.get(tenant::DEFAULT))?.rate
     }
 
     /// Most lanes of a fan-out per tier.

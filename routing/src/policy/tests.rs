@@ -283,6 +283,27 @@ fn documents_that_cannot_be_meant_are_rejected() {
 }
 
 #[test]
+fn a_tenant_has_the_rate_of_its_row_or_of_everybodys() {
+    let rate = |tenants: &str, tenant: &str| {
+        let set = parse(&format!(
+            "tenants: {{ {tenants} }}\npolicies: [{{ id: default }}]"
+        ));
+        let rate = set.rate(&TenantId::new(tenant).unwrap());
+        rate.map(|rate| (rate.per_s, rate.burst))
+    };
+    let rows =
+        "acme: { rate_per_s: 20, rate_burst: 40 }, calm: { rate_per_s: 0 }, default: { rate_per_s: 5 }";
+    assert_eq!(rate(rows, "acme"), Some((20, 40)));
+    assert_eq!(rate(rows, "calm"), None);
+    assert_eq!(rate(rows, "other"), Some((5, 5)));
+    assert_eq!(rate("acme: { rate_per_s: 20 }", "other"), None);
+    let bad = "tenants: { acme: { rate_burst: 4 }, beta: { rate_per_m: 5 } }\npolicies: [{ id: default }]";
+    let told = problems(bad);
+    assert!(told.contains("rate_burst without rate_per_s"), "{told}");
+    assert!(told.contains("`rate_per_s`"), "the nearest word: {told}");
+}
+
+#[test]
 fn overlaps_of_equal_specificity_are_shown_by_a_request() {
     let set = parse(
         r#"

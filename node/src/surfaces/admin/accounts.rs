@@ -1,4 +1,4 @@
-//! `PUT` and `GET /v1/admin/accounts/{id}`.
+//! `PUT`, `GET` and `DELETE /v1/admin/accounts/{id}`, `GET /v1/admin/accounts`.
 
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -91,6 +91,17 @@ pub(super) async fn get(request: HttpRequest, path: Path<String>) -> HttpRespons
         let id = account_id(&path)?;
         let missing = || Fault::no_such(format!("no account {}; PUT it first", *path));
         surface.meta.ledger.account(id).await?.ok_or_else(missing)
+    };
+    reply::answer(&surface, &correlation, result.await.map(Shown::from))
+}
+
+/// Deletes an account; answers what it was.
+pub(super) async fn delete(request: HttpRequest, path: Path<String>) -> HttpResponse {
+    let surface = Surface::of(&request);
+    let correlation = correlation_id(&surface, request.headers());
+    let result = async {
+        identify_admin(&surface, &request)?;
+        surface.meta.delete_account(account_id(&path)?).await
     };
     reply::answer(&surface, &correlation, result.await.map(Shown::from))
 }

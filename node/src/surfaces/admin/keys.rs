@@ -1,7 +1,7 @@
-//! `POST /v1/admin/api-keys`.
+//! `POST` and `GET /v1/admin/api-keys`, `DELETE /v1/admin/api-keys/{id}`.
 
 use actix_web::http::StatusCode;
-use actix_web::web::Payload;
+use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use atp_protocol::error::Fault;
 use atp_protocol::ids::AccountId;
@@ -45,4 +45,20 @@ pub(super) async fn make(request: HttpRequest, payload: Payload) -> HttpResponse
     });
     let created = shown.map(|shown| (StatusCode::CREATED, shown));
     reply::answer_as(&surface, &correlation, created.map_err(Fault::clone))
+}
+
+/// All keys but the operator's; never the keys themselves.
+pub(super) async fn list(request: HttpRequest) -> HttpResponse {
+    let surface = Surface::of(&request);
+    let correlation = correlation_id(&surface, request.headers());
+    let listed = identify_admin(&surface, &request).map(|_| surface.meta.keys().list());
+    reply::answer(&surface, &correlation, listed)
+}
+
+/// Ends a key; answers what it was.
+pub(super) async fn revoke(request: HttpRequest, id: Path<String>) -> HttpResponse {
+    let surface = Surface::of(&request);
+    let correlation = correlation_id(&surface, request.headers());
+    let revoked = identify_admin(&surface, &request).and_then(|_| surface.meta.revoke_key(&id));
+    reply::answer(&surface, &correlation, revoked)
 }

@@ -16,9 +16,13 @@ use actix_web::web::{self, ServiceConfig};
 use super::endpoint::at;
 
 pub(super) fn routes(config: &mut ServiceConfig) {
-    let account = at("/v1/admin/accounts/{id:.+}", "GET, PUT")
+    let account = at("/v1/admin/accounts/{id:.+}", "DELETE, GET, PUT")
+        .route(web::delete().to(accounts::delete))
         .route(web::put().to(accounts::put))
         .route(web::get().to(accounts::get));
+    let keys = at("/v1/admin/api-keys", "GET, POST")
+        .route(web::get().to(keys::list))
+        .route(web::post().to(keys::make));
     let policy = at("/v1/admin/policy", "GET, PUT")
         .route(web::get().to(policy::show))
         .route(web::put().to(policy::apply));
@@ -26,7 +30,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(at("/v1/admin/accounts", "GET").route(web::get().to(accounts::list)))
         .service(account)
         .service(at("/v1/admin/adapters", "GET").route(web::get().to(adapters::list)))
-        .service(at("/v1/admin/api-keys", "POST").route(web::post().to(keys::make)))
+        .service(keys)
+        .service(at("/v1/admin/api-keys/{id}", "DELETE").route(web::delete().to(keys::revoke)))
         .service(at("/v1/admin/cluster", "GET").route(web::get().to(cluster::get)))
         .service(at("/v1/admin/personas", "GET").route(web::get().to(personas::list)))
         .service(policy)

@@ -192,6 +192,46 @@ async fn accounts_and_keys_are_made_and_hold() {
 }
 
 #[tokio::test]
+async fn keys_are_listed_and_revoked_and_accounts_deleted_for_good() {
+    let node = node().await;
+    let mut ctl = Ctl::of(&node).await;
+    ctl.run(&["budget", "set", "gone", "--limit-tokens", "9"]);
+    let made = ctl
+        .run(&["key", "create", "gone", "--label", "old laptop", "--json"])
+        .json();
+    let (id, key) = (made["key_id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    ctl.run(&["key", "list"])
+        .says(&[id, "gone", "old laptop", " GMT"]);
+    let listed = ctl.run(&["key", "list", "--json"]);
+    assert!(
+        !listed.out.contains(key.rsplit('_').next().unwrap()),
+        "the secret is not told"
+    );
+    assert_eq!(listed.json().as_array().unwrap().len(), 2);
+    let refused = ctl.run(&["budget", "delete", "gone", "--json"]);
+    assert_eq!((refused.code, &refused.error()["status"]), (1, &json!(422)));
+    assert_eq!(
+        ctl.run(&["key", "revoke", id, "--json"]).json()["label"],
+        "old laptop"
+    );
+    assert_eq!(ctl.run(&["key", "revoke", id]).code, 1, "it was revoked before");
+    ctl.run(&["budget", "delete", "gone"])
+        .says(&["account gone is gone"]);
+
+    let node = node.kill().start().await;
+    ctl.url.clone_from(&node.api);
+    let keys = ctl.run(&["key", "list", "--json"]).json();
+    assert_eq!(keys.as_array().unwrap().len(), 1, "{keys}");
+    let asked = ctl
+        .with_key(key)
+        .run(&["ask", "--json", "--model", "summarizer.local", TEXT]);
+    assert_eq!((asked.code, &asked.error()["status"]), (1, &json!(401)));
+    ctl.run(&["ask", "--model", "summarizer.local", TEXT])
+        .says(&["budgets"]);
+    assert_eq!(ctl.run(&["budget", "gone"]).code, 1, "nothing is made again");
+}
+
+#[tokio::test]
 async fn documents_are_checked_and_put_in_force() {
     let node = node().await;
     let ctl = Ctl::of(&node).await;
