@@ -159,14 +159,12 @@ async fn memory_stays_flat_under_hostile_bodies() {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_methods_get_problem_documents() {
+async fn unknown_paths_and_methods_are_told_as_the_paths_protocol_does() {
     let (_mock, node, key) = node().await;
     for (method, path, status) in [
         (http::Method::GET, "/nothing", 404),
         (http::Method::POST, "/v1/nothing/at/all", 404),
         (http::Method::GET, "/v1/../etc/passwd", 404),
-        (http::Method::GET, CHAT, 405),
-        (http::Method::DELETE, "/v1/models", 405),
         (http::Method::PUT, "/v1/ask", 405),
     ] {
         let reply = node.request(method.clone(), path, "").key(&key).send().await;
@@ -177,6 +175,12 @@ async fn unknown_paths_and_methods_get_problem_documents() {
             "{method} {path}"
         );
         assert_eq!(reply.json()["status"], status, "{method} {path}");
+    }
+    for (method, path) in [(http::Method::GET, CHAT), (http::Method::DELETE, "/v1/models")] {
+        let reply = node.request(method.clone(), path, "").key(&key).send().await;
+        assert_eq!(reply.status, 405, "{method} {path}");
+        let error = &reply.json()["error"];
+        assert_eq!(error["type"], "invalid_request_error", "{method} {path}: {error}");
     }
 }
 
