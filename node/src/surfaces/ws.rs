@@ -17,6 +17,7 @@ use tracing::debug;
 
 use super::Surface;
 use super::caller::{authenticate, correlation_id};
+use super::endpoint::at;
 use super::reply::{self, Shape};
 
 /// Subprotocols, by the encoding they fix.
@@ -24,7 +25,7 @@ const JSON: &str = "atp.v1.json";
 const CBOR: &str = "atp.v1.cbor";
 
 pub(super) fn routes(config: &mut ServiceConfig) {
-    config.route("/ws", web::get().to(upgrade));
+    config.service(at("/ws", "GET").route(web::get().to(upgrade)));
 }
 
 async fn upgrade(request: HttpRequest, payload: Payload) -> HttpResponse {

@@ -87,6 +87,7 @@ fn what_is_not_served_is_told_in_the_words_of_whose_path_it_is() {
         assert_eq!(unknown.json()["error"], "not_found");
         for (method, path, allow) in [
             ("GET", "/v1/ask", "POST"),
+            ("POST", "/ws", "GET"),
             ("PATCH", "/v1/admin/accounts/dev", "DELETE, GET, PUT"),
             ("POST", "/healthz", "GET, HEAD"),
         ] {
