@@ -455,6 +455,7 @@ fn shared_settings(config: &Config) -> SharedSettings {
             streams_max: config.resume.max_streams,
         },
         aimd: aimd(config),
+        is_aimd_tuned: config.aimd.tuned,
     }
 }
 

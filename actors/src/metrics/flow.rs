@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use atp_protocol::flow::{Adjustment, Component};
+use atp_protocol::flow::{Adjustment, AimdConfig, Component};
 use atp_protocol::payload::WindowReason;
 use atp_protocol::units::{Millis, Tier};
 use atp_routing::budget::Rate;
@@ -82,6 +82,9 @@ pub struct Windows {
     /// Records forgotten because their session was idle.
     pub pruned: Counter,
     size: Histogram,
+    factors: [Gauge; 2],
+    tunings: Counter,
+    tuning_errors: Histogram,
     current: Gauge,
     sessions: Gauge,
     streams: Gauge,
@@ -100,6 +103,9 @@ impl Windows {
             reactions: register.counter("ecn_reactions_total", &[]),
             pruned: register.counter("flow_window_pruned_total", &[]),
             size: register.histogram("flow_window_size", &[]),
+            factors: ["aimd_add_factor", "aimd_mult_factor"].map(|name| register.gauge(name, &[])),
+            tunings: register.counter("pid_parameter_updates_total", &[]),
+            tuning_errors: register.histogram("pid_error_magnitude", &[]),
             current: register.gauge("flow_window_current", &[]),
             sessions: register.gauge("flow_active_sessions", &[]),
             streams: register.gauge("flow_active_streams", &[]),
@@ -143,6 +149,21 @@ impl Windows {
     /// A stream was refused.
     pub(crate) fn refused(&self) {
         self.refused.increment(1);
+    }
+
+    /// Windows move so.
+    pub(crate) fn move_by(&self, config: &AimdConfig) {
+        self.factors[0].set(config.add);
+        self.factors[1].set(config.mult);
+    }
+
+    /// How windows move was reconsidered, for traffic that was so far off, each as a share of what is wanted.
+    pub(crate) fn tuned(&self, config: &AimdConfig, errors: [f64; 3]) {
+        self.tunings.increment(1);
+        for error in errors {
+            self.tuning_errors.record(error.abs());
+        }
+        self.move_by(config);
     }
 
     /// A window was reconsidered.

@@ -121,6 +121,10 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "router_windows_reject_total" Counter "streams refused because their session's window is full or too small";
     "flow_window_current" Gauge "mean adaptive window of sessions, in calls";
     "flow_window_size" Histogram "a session's adaptive window at each decision, in calls";
+    "aimd_add_factor" Gauge "calls that success adds to a session's window";
+    "aimd_mult_factor" Gauge "what failure leaves of a session's window";
+    "pid_parameter_updates_total" Counter "times the tuner reconsidered these";
+    "pid_error_magnitude" Histogram "how far latency, throughput and errors of a minute were off, as shares of what is wanted";
     "flow_window_adjustments_total" Counter "adaptive windows of sessions that changed";
     "flow_window_pruned_total" Counter "adaptive windows forgotten because their session was idle";
     "flow_active_sessions" Gauge "sessions with an adaptive window";

@@ -37,6 +37,7 @@ mod shared;
 mod spend;
 mod strategies;
 mod table;
+mod tuner;
 mod window;
 
 pub use explain::{Decisions, Explained};

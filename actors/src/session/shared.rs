@@ -7,6 +7,7 @@ use atp_protocol::flow::AimdConfig;
 use super::escalation::Storm;
 use super::repeat::Repeats;
 use super::strategies::Strategies;
+use super::tuner::Pace;
 use super::{Decisions, Fairness, Load, RepeatSettings, Sessions};
 use crate::access::TenantRates;
 use crate::audit::Audit;
@@ -27,6 +28,8 @@ pub struct SharedSettings {
     pub streams: StreamSettings,
     /// How windows of sessions move.
     pub aimd: AimdConfig,
+    /// Whether that is tuned by what minutes of traffic look like.
+    pub is_aimd_tuned: bool,
 }
 
 /// One of each per node.
@@ -61,7 +64,10 @@ impl Shared {
         Self {
             load: Arc::default(),
             decisions: Arc::new(Decisions::new(settings.decisions_max)),
-            sessions: Arc::new(Sessions::new(settings.aimd, audit)),
+            sessions: Arc::new(Sessions::new(
+                Pace::new(settings.aimd, settings.is_aimd_tuned),
+                audit,
+            )),
             fairness: Fairness::default(),
             repeats: Repeats::new(settings.repeats, &pool),
             streams: Streams::new(settings.streams, &pool),

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use atp_protocol::error::{Code, Fault};
-use atp_protocol::flow::AimdConfig;
 use atp_protocol::ids::{RequestId, SessionId, StreamId, TenantId};
 use atp_protocol::request::AgentRequest;
 use atp_protocol::units::{Millis, Tier};
 use atp_routing::audit::{Closed, Event, Subject};
 
+use super::tuner::Pace;
 use super::window::SessionFlow;
 use crate::audit::Audit;
 use crate::environment::{Clock, World};
@@ -36,7 +36,7 @@ const WINDOW_IDLE_MS: u64 = 300_000;
 /// The sessions of a node. A session belongs to the tenant that used it first.
 pub struct Sessions {
     table: Mutex<Table>,
-    aimd: AimdConfig,
+    pace: Arc<Pace>,
 }
 
 struct Table {
@@ -111,9 +111,9 @@ pub(super) struct Presence {
 }
 
 impl Sessions {
-    /// No sessions; windows of those to come move by `aimd`, and they are put on record in `audit`.
+    /// No sessions; windows of those to come move by `pace`, and they are put on record in `audit`.
     #[must_use]
-    pub fn new(aimd: AimdConfig, audit: Arc<dyn Audit>) -> Self {
+    pub(super) fn new(pace: Pace, audit: Arc<dyn Audit>) -> Self {
         Self {
             table: Mutex::new(Table {
                 audit,
@@ -122,7 +122,7 @@ impl Sessions {
                 tenants: BTreeMap::new(),
                 warm: BTreeSet::new(),
             }),
-            aimd,
+            pace: Arc::new(pace),
         }
     }
 
@@ -176,7 +176,7 @@ impl Sessions {
         let is_shared = request.session.as_str() != request.id.as_str();
         let flow = is_shared.then(|| {
             let subject = Subject::session(tenant, Some(&request.session));
-            let new = || SessionFlow::new(self.aimd, world, subject);
+            let new = || SessionFlow::new(&self.pace, world, subject);
             Arc::clone(entry.flow.get_or_insert_with(new))
         });
         let place = (idle_since, request.session.clone());
@@ -365,6 +365,8 @@ impl Drop for Presence {
 
 #[cfg(test)]
 mod tests {
+    use atp_protocol::flow::AimdConfig;
+
     use super::*;
 
     #[derive(Default)]
@@ -377,7 +379,7 @@ mod tests {
     }
 
     fn sessions() -> Sessions {
-        Sessions::new(AimdConfig::default(), crate::audit::unaudited())
+        Sessions::new(Pace::new(AimdConfig::default(), false), crate::audit::unaudited())
     }
 
     fn session(name: &str) -> SessionId {
@@ -437,7 +439,7 @@ mod tests {
     #[test]
     fn a_session_is_on_record_from_its_first_use_until_it_is_forgotten() {
         let notes = Arc::new(Notes::default());
-        let sessions = Sessions::new(AimdConfig::default(), Arc::clone(&notes) as _);
+        let sessions = Sessions::new(Pace::new(AimdConfig::default(), false), Arc::clone(&notes) as _);
         for (now, name) in [(0, "s"), (IDLE_MS, "s"), (IDLE_MS + 1, "t"), (IDLE_MS + 1, "t")] {
             sessions
                 .bind(Millis(now), &session(name), &tenant("acme"))

@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use atp_protocol::error::{Code, Fault, Scope};
-use atp_protocol::flow::{Admission, AimdConfig, Ask, Refusal, SessionWindow, Signal, Ticket};
+use atp_protocol::flow::{Admission, Ask, Refusal, SessionWindow, Signal, Ticket};
 use atp_protocol::units::{Millis, PartialWindow, Tier, Window};
 use atp_routing::audit::{Event, Subject};
 use atp_routing::budget::{BurnRate, SpikeGuard, SpikeSettings};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::tuner::Pace;
 use crate::audit::Audit;
 use crate::environment::World;
 use crate::metrics::Meter;
@@ -30,6 +31,7 @@ const BURN_MS: u64 = 300_000;
 /// See the module.
 pub struct SessionFlow {
     state: Mutex<State>,
+    pace: Arc<Pace>,
     subject: Subject,
     audit: Arc<dyn Audit>,
     meter: Arc<Meter>,
@@ -56,8 +58,10 @@ impl fmt::Debug for SessionFlow {
 }
 
 impl SessionFlow {
-    pub(super) fn new(aimd: AimdConfig, world: &World, subject: Subject) -> Arc<Self> {
-        let window = SessionWindow::new(aimd);
+    pub(super) fn new(pace: &Arc<Pace>, world: &World, subject: Subject) -> Arc<Self> {
+        let config = pace.config();
+        let window = SessionWindow::new(config);
+        world.meter.flow.windows.move_by(&config);
         world.meter.flow.windows.opened(window.parallel());
         Arc::new(Self {
             state: Mutex::new(State {
@@ -65,6 +69,7 @@ impl SessionFlow {
                 waiting: BTreeMap::new(),
                 money: None,
             }),
+            pace: Arc::clone(pace),
             subject,
             audit: Arc::clone(&world.audit),
             meter: Arc::clone(&world.meter),
@@ -143,6 +148,9 @@ impl SessionFlow {
         let first = state.window();
         for signal in signals {
             let before = state.window.parallel();
+            if let Some(config) = self.pace.observe(now, signal, &self.meter) {
+                state.window.configure(config);
+            }
             let (adjustment, admitted) = state.window.signal(now, signal, jitter);
             state.wake(admitted);
             self.meter.flow.windows.adjusted(before, &adjustment);
@@ -296,6 +304,7 @@ fn jitter(world: &World) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use atp_protocol::flow::AimdConfig;
     use atp_protocol::ids::TenantId;
     use atp_protocol::units::Amount;
 
@@ -304,7 +313,11 @@ mod tests {
 
     fn flow(world: &World) -> Arc<SessionFlow> {
         let tenant = TenantId::new("acme").unwrap();
-        SessionFlow::new(AimdConfig::default(), world, Subject::session(&tenant, None))
+        SessionFlow::new(
+            &Arc::new(Pace::new(AimdConfig::default(), false)),
+            world,
+            Subject::session(&tenant, None),
+        )
     }
 
     fn ask(calls: u32) -> Ask {

@@ -310,6 +310,8 @@ pub struct AimdConfig {
     pub add: u8,
     /// What is left of the window after a failure.
     pub mult: f64,
+    /// `add` and `mult` are tuned by what minutes of traffic look like.
+    pub tuned: bool,
 }
 
 impl Default for AimdConfig {
@@ -319,6 +321,7 @@ impl Default for AimdConfig {
             cap: 64,
             add: 1,
             mult: 0.5,
+            tuned: false,
         }
     }
 }

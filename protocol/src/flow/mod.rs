@@ -5,7 +5,8 @@
 //! | `window` | whether a call fits at every level at once, and reserves it |
 //! | `effective`, `status` | the window in force, from everything that limits it and the agent's readiness |
 //! | `session` | who of a session goes at once, who waits, and who goes when room is made |
-//! | `aimd`, `table`, `tuner` | the adaptive part of it, per session and agent |
+//! | `aimd`, `table` | the adaptive part of it, per session and agent |
+//! | `tuner`, `tuning` | how fast that moves, from what minutes of traffic looked like |
 //! | `cadence` | when the peer is told |
 //! | `watermark` | when a queue is too slow, and whether frames are marked |
 //! | `bucket`, `throttle` | rates |
@@ -21,6 +22,7 @@ mod status;
 mod table;
 mod throttle;
 mod tuner;
+mod tuning;
 mod watermark;
 mod window;
 
@@ -33,5 +35,6 @@ pub use status::{StatusConfig, StatusTracker, Work};
 pub use table::AimdTable;
 pub use throttle::Throttle;
 pub use tuner::{Observed, Targets, Tuner};
+pub use tuning::Tuning;
 pub use watermark::{Watermark, WatermarkConfig, is_marked};
 pub use window::{Component, Level, Refusal, release, release_all, reserve, reserve_all};

@@ -76,6 +76,11 @@ impl SessionWindow {
         constraints.effective().window
     }
 
+    /// Replaces how its adaptive part moves.
+    pub fn configure(&mut self, config: AimdConfig) {
+        self.aimd.configure(config);
+    }
+
     /// Calls that the session's record allows.
     #[must_use]
     pub const fn parallel(&self) -> u32 {

@@ -29,6 +29,21 @@ impl Default for Targets {
     }
 }
 
+impl Targets {
+    /// How far off traffic was, as shares of each target: latency, throughput, error rate. Above 0 is better than wanted.
+    ///
+    /// Normalised, because raw milliseconds would saturate the outputs on the first step.
+    #[must_use]
+    pub fn errors(&self, observed: Observed) -> [f64; 3] {
+        let error = |target: f64, value: f64| (target - value) / target;
+        [
+            error(self.latency_ms, observed.latency_ms),
+            -error(self.throughput, observed.throughput),
+            error(self.error_rate, observed.error_rate),
+        ]
+    }
+}
+
 /// What it did look like; the same quantities and units as [`Targets`].
 pub type Observed = Targets;
 
@@ -70,11 +85,7 @@ impl Tuner {
     /// The configuration after one observation; the caller takes one every `dt_s` seconds, 60 by default. Quantities that
     /// are not finite, and a `dt_s` not above 0, change nothing.
     pub fn tune(&mut self, config: AimdConfig, observed: Observed, dt_s: f64) -> AimdConfig {
-        // Normalised, because raw milliseconds would saturate both outputs on the first step.
-        let error = |target: f64, value: f64| (target - value) / target;
-        let latency = error(self.targets.latency_ms, observed.latency_ms);
-        let throughput = -error(self.targets.throughput, observed.throughput);
-        let errors = error(self.targets.error_rate, observed.error_rate);
+        let [latency, throughput, errors] = self.targets.errors(observed);
         let is_sound = [latency, throughput, errors]
             .iter()
             .all(|error| error.is_finite());
@@ -115,6 +126,22 @@ mod tests {
         // Each error is 0.5: proportional 0.05, integral 0.3 (none for the error rate), no slope yet.
         assert!((tuned.add - (1.0 + 0.1 * 0.35 + 0.5 * 0.05)).abs() < 1e-9);
         assert!((tuned.mult - (0.5 + 0.01 * 0.35)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_integral_is_bounded_so_that_what_is_over_is_soon_forgotten() {
+        let mut pid = Pid::default();
+        for _ in 0..10_000 {
+            pid.step(1e6, 60.0, KI);
+        }
+        assert_eq!(pid.integral, WINDUP);
+        for _ in 0..20 {
+            pid.step(-1e3, 60.0, KI);
+        }
+        assert_eq!(pid.integral, -WINDUP);
+        let mut without = Pid::default();
+        without.step(5.0, 60.0, 0.0);
+        assert_eq!(without.integral, 0.0);
     }
 
     #[test]
