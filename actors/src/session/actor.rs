@@ -80,15 +80,18 @@ async fn launch_unless(
     let mut launching = pin!(launch(router, Arc::clone(request), flow, span, leaves));
     tokio::select! {
         biased;
+        () = router.shared.load.is_cut() => {
+            drop(stays);
+            // A stream that was cut may have passed its slot on; whoever has it now asks nobody any more.
+            if let Ok((_, mut launched)) = launching.await {
+                launched.spend.release(request).await;
+            }
+            Err(Fault::new(Code::Draining, "the node left before the request had its turn"))
+        }
         launched = &mut launching => launched,
         _ = left => {
             drop(stays);
             launching.await
-        }
-        () = router.shared.load.is_cut() => {
-            drop(stays);
-            let too_late = |_| Fault::new(Code::Draining, "the node left before the request had its turn");
-            launching.await.map_err(too_late)
         }
     }
 }

@@ -78,3 +78,57 @@ async fn what_does_not_finish_is_told_so_and_settled_when_the_drain_is_over() {
     );
     assert!(balance["settled_tokens"].as_u64().unwrap() > 0, "{balance}");
 }
+
+#[tokio::test]
+async fn what_waits_for_its_turn_is_told_so_and_charged_nothing_when_the_drain_is_over() {
+    let mock = Mock::start();
+    let node = Setup::with_mock(&mock)
+        .with("node", json!({ "workers": 1, "drain_timeout_ms": 1_500 }))
+        .with(
+            "sched",
+            json!({ "max_concurrent": 1, "queue_timeout_ms": [60_000, 60_000, 60_000] }),
+        )
+        .start()
+        .await;
+    let running = node.tenant("running", json!({})).await;
+    let waiting = node.tenant("waiting", json!({})).await;
+    let ask = |model: &str, stream: bool| json!({ "model": model, "stream": stream, "messages": [{ "role": "user", "content": "hi" }] });
+    let mut first = node.chat(&running, ask("mock-stall", true)).open().await;
+    first.read_until("\"@").await;
+    let leaving = async {
+        until("both requests to hold budget", async || {
+            (node.balance("waiting").await["in_flight"] == 2).then_some(())
+        })
+        .await;
+        node.terminate();
+        until("the node to say that it leaves", async || {
+            let said = node.get("/readyz").send().await;
+            let is_leaving = said.status == 503 && said.json()["checks"]["not_draining"] == false;
+            is_leaving.then_some(())
+        })
+        .await;
+    };
+    let (whole, streamed, ()) = futures_util::join!(
+        node.chat(&waiting, ask("mock", false)).send(),
+        node.chat(&waiting, ask("mock", true)).send(),
+        leaving
+    );
+    for told in [whole, streamed] {
+        let text = told.text();
+        assert_eq!(told.status, 503, "{text}");
+        assert!(text.contains("before the request had its turn"), "{text}");
+    }
+    first.rest().await;
+    let (status, setup) = node.ended().await;
+    assert!(status.success(), "{status}");
+    assert_eq!(
+        mock.stats().await.requests,
+        1,
+        "nobody was asked for those that waited"
+    );
+    let node = setup.start().await;
+    let balance = node.balance("waiting").await;
+    for member in ["settled_tokens", "held_tokens", "in_flight", "unknown_tokens"] {
+        assert_eq!(balance[member], 0, "{balance}");
+    }
+}
