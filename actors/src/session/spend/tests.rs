@@ -82,9 +82,10 @@ async fn tokens_are_topped_up_where_money_is_all_held() {
         };
         let ledger = ledger(world().0, limit).await;
         let mut spend = Spend::held_by(hold(&ledger, "r1", all_the_money).await);
+        // Both are nearly used up, and of money there is no more.
         let used = Amount {
             tokens: 95,
-            usd_micros: 5,
+            usd_micros: 95,
         };
         spend.top_up(used, Millis(0)).await;
         assert_eq!(spend.held().tokens, 95 + 47 + 64);

@@ -105,6 +105,33 @@ async fn an_upstream_that_bills_on_is_waited_for_where_its_answer_has_not_begun(
     }
 }
 
+/// It may have been worked at to its end, and bills for that.
+#[tokio::test]
+async fn an_upstream_that_bills_on_and_says_nothing_in_time_is_charged_as_unknown() {
+    let mock = Mock::start();
+    let members = json!({
+        "kind": "openai", "url": mock.url(), "models": Mock::models(), "cancel_stops_billing": false,
+    });
+    let node = Setup::new()
+        .provider_with("up", members)
+        .with("budget", json!({ "drain_ms": 200 }))
+        .start()
+        .await;
+    let key = node.unlimited().await;
+    let body = ask("mock", "delay_ms=60000", TOKENS, false);
+    let under_way = until("the request to be under way", async || {
+        (mock.stats().await.in_flight == 1).then_some(())
+    });
+    abandon(node.chat(&key, body), under_way).await;
+    let balance = node.settled("acme").await;
+    assert!(number(&balance, "unknown_tokens") >= TOKENS, "{balance}");
+    assert_eq!(
+        number(&balance, "settled_tokens"),
+        number(&balance, "unknown_tokens"),
+        "{balance}"
+    );
+}
+
 /// A request that waits for a slot holds budget too, as long as it may wait.
 #[tokio::test]
 async fn a_client_that_leaves_the_queue_holds_nothing() {

@@ -35,6 +35,23 @@ async fn a_whole_answer_that_breaks_off_is_charged_as_unknown() {
     );
 }
 
+/// It was worked at all the time, and what that came to was never said.
+#[tokio::test]
+async fn a_whole_answer_that_comes_too_late_is_charged_as_unknown() {
+    let (_mock, node) = node().await;
+    let key = node.unlimited().await;
+    let body = ask("mock", "delay_ms=60000", 30, false);
+    let late = node.chat(&key, body).header("x-atp-deadline-ms", "400");
+    assert_eq!(late.send().await.status, 504);
+    let balance = node.settled("acme").await;
+    assert!(number(&balance, "unknown_tokens") >= 30, "{balance}");
+    assert_eq!(
+        number(&balance, "settled_tokens"),
+        number(&balance, "unknown_tokens"),
+        "{balance}"
+    );
+}
+
 #[tokio::test]
 async fn much_text_in_one_piece_without_usage_is_charged_by_its_bytes() {
     const BYTES: usize = 30_000;
