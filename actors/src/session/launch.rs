@@ -175,7 +175,9 @@ pub(super) async fn launch(
     }
     if let Some(flow) = flow {
         // More lanes than the session may have at once are not worth planning; tokens and money are for admission.
-        input.lanes_max = flow.window().max_parallel.max(1) as usize;
+        let window = flow.window();
+        input.lanes_max = window.max_parallel.max(1) as usize;
+        spans::request::window(span, window);
     }
     let begun = router.world.clock.micros();
     let evaluating = spans::request::policy(span, &request);

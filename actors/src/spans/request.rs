@@ -4,7 +4,7 @@ use atp_protocol::adapter::Usage;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::LaneId;
 use atp_protocol::request::AgentRequest;
-use atp_protocol::units::Amount;
+use atp_protocol::units::{Amount, Window};
 use atp_routing::plan::Decision;
 use atp_routing::scheduler::Grant;
 use tracing::Span;
@@ -27,6 +27,7 @@ pub(crate) fn ask(request: &AgentRequest) -> Span {
         request_id = request.id.as_str(),
         correlation_id = &*request.correlation_id,
         task_type = request.meta.task_type.as_deref(),
+        window_state = Empty,
         tokens_in = Empty,
         tokens_out = Empty,
         usd = Empty,
@@ -42,6 +43,20 @@ pub(crate) fn ask(request: &AgentRequest) -> Span {
 pub(crate) fn fail(span: &Span, fault: &Fault) {
     span.record("otel.status_code", "ERROR");
     span.record("code", fault.code.as_str());
+}
+
+/// The window that its session has, in calls, tokens and micro-dollars.
+pub(crate) fn window(ask: &Span, window: Window) {
+    if ask.is_disabled() {
+        return;
+    }
+    let Window {
+        max_parallel,
+        max_tokens,
+        max_usd_micros,
+    } = window;
+    let state = format!("{max_parallel}/{max_tokens}/{max_usd_micros}");
+    ask.record("window_state", state.as_str());
 }
 
 /// The decision about a request.

@@ -117,6 +117,10 @@ fn a_connection_and_what_happens_on_it_are_spans() {
         windows().all(|span| span.fields.contains_key("window.after")),
         "{spans:?}"
     );
+    let asked = spans.iter().filter(|span| span.name == "ask");
+    let windows: Vec<_> = asked.map(|span| span.fields.get("window_state")).collect();
+    let base = "4/10000000/10000000000".to_owned();
+    assert!(windows.contains(&Some(&base)), "{windows:?}");
     let chunk = spans.iter().find(|span| span.name == "stream.buffer");
     let chunk = chunk.expect("a chunk came");
     assert_eq!(chunk.parent, Some("adapter.stream"));
