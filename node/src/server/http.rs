@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
 use super::patience::Patient;
-use super::{Connection, unread};
+use super::{Connection, stalled, unread};
 use crate::environment::ByteStream;
 use crate::surfaces::{self, Surface};
 
@@ -41,6 +41,7 @@ pub async fn serve(
 ) {
     let app = App::new()
         .wrap_fn(unread::close)
+        .wrap_fn(stalled::cut(times.write_stall))
         .app_data(surface)
         .configure(surfaces::routes);
     let factory = map_config(

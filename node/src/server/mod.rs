@@ -4,6 +4,7 @@ mod acceptor;
 mod arbiters;
 mod http;
 mod patience;
+mod stalled;
 mod tls;
 mod unread;
 
