@@ -384,6 +384,10 @@ fn surface_settings(config: &Config) -> Settings {
             .compat
             .query_api_key
             .unwrap_or(config.node.listen.ip().is_loopback()),
+        open_metrics: config
+            .metrics
+            .open
+            .unwrap_or(config.node.listen.ip().is_loopback()),
         budget_429: config.compat.budget_429,
         request_ms: config.timeouts.request_ms,
         frame_bytes: config.limits.max_frame_bytes,

@@ -27,11 +27,16 @@ impl Default for AuditConfig {
 pub struct MetricsConfig {
     /// Export series that have two names under both.
     pub aliases: bool,
+    /// Answer without a key; absent means on loopback only.
+    pub open: Option<bool>,
 }
 
 impl Default for MetricsConfig {
     fn default() -> Self {
-        Self { aliases: true }
+        Self {
+            aliases: true,
+            open: None,
+        }
     }
 }
 

@@ -5,8 +5,10 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route, guard};
 use serde::Serialize;
 
+use super::Surface;
+use super::caller::{correlation_id, identify_admin};
 use super::endpoint::at;
-use super::{Surface, reply};
+use super::reply::{self, Shape};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
@@ -59,9 +61,16 @@ async fn ready(request: HttpRequest) -> HttpResponse {
     reply::json(&mut response, "application/json", &Readiness { ready, checks })
 }
 
-/// Prometheus text.
+/// Prometheus text. It names tenants and what they spend, so that off loopback it is the operator's.
 async fn metrics(request: HttpRequest) -> HttpResponse {
-    let text = Surface::of(&request).exposition.render();
+    let surface = Surface::of(&request);
+    if !surface.settings.open_metrics
+        && let Err(fault) = identify_admin(&surface, &request)
+    {
+        let correlation = correlation_id(&surface, request.headers());
+        return reply::fault(&surface, Shape::Problem, &fault, &correlation);
+    }
+    let text = surface.exposition.render();
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4"))
         .body(text)

@@ -23,6 +23,8 @@ pub struct Settings {
     pub read_timeout: Duration,
     /// Accept `?api_key=`.
     pub query_api_key: bool,
+    /// Figures are told without a key.
+    pub open_metrics: bool,
     /// Answer an exhausted budget with 429.
     pub budget_429: bool,
     /// Deadline of a request that names none, in milliseconds.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::fixture::{Manner, Scripted, Setup, TEXT, figure, on_node, on_node_with};
+use super::fixture::{Ask, Manner, Scripted, Setup, TEXT, figure, on_node, on_node_with};
 
 /// What a node exports.
 struct Figures(String);
@@ -33,6 +33,21 @@ async fn counts(node: &Setup, series: &str, is_so: impl Fn(f64) -> bool) {
         node.figure(series).filter(|figure| is_so(*figure))
     })
     .await;
+}
+
+#[test]
+fn figures_are_the_operators_where_they_are_not_open() {
+    on_node_with(
+        |config| config.metrics.open = Some(false),
+        async |node| {
+            for path in ["/metrics", "/v1/metrics"] {
+                let nobody = Ask::new(node.node.api, "GET", path).send().await;
+                nobody.is_problem(401, "EAUTH");
+                node.ask("GET", path).send().await.is_problem(403, "ESEC");
+                assert_eq!(node.admin("GET", path).send().await.status(), 200);
+            }
+        },
+    );
 }
 
 #[test]
