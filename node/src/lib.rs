@@ -18,6 +18,7 @@ pub mod grpc;
 pub mod journal;
 pub mod meta;
 pub mod node;
+pub mod preflight;
 pub mod provider;
 pub mod secret;
 pub mod server;

@@ -15,12 +15,16 @@ use atp_node::config::{Config, ConfigError, DevOptions};
 use atp_node::dev::{self, Dev};
 use atp_node::environment::Environment;
 use atp_node::node::{Node, NodeHandle, StartError};
+use atp_node::preflight;
 use atp_node::secret::Secret;
 use atp_node::telemetry::{self, Exposition, Tracing};
 use clap::{Args, Parser, Subcommand};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
+
+/// Exit code of a check that found problems.
+const CHECK_FAILED: u8 = 2;
 
 /// Exit code of a bad configuration.
 const BAD_CONFIG: u8 = 64;
@@ -60,7 +64,7 @@ struct RunArgs {
     /// The configuration file.
     #[arg(long, short)]
     config: PathBuf,
-    /// Check the configuration and exit.
+    /// Check the configuration, and the files and variables it names, and exit; 2 when there is a problem.
     #[arg(long)]
     check: bool,
     /// Print one JSON line when ready.
@@ -71,6 +75,7 @@ struct RunArgs {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Dev(args) => run_dev(args),
+        Command::Run(args) if args.check => return check(&args),
         Command::Run(args) => run(args),
     };
     match outcome {
@@ -127,12 +132,24 @@ fn run_dev(args: DevArgs) -> anyhow::Result<()> {
     result
 }
 
+/// Looks at the configuration and at all that it names; one line a problem.
+fn check(args: &RunArgs) -> ExitCode {
+    let problems = match Config::load(&args.config, std::env::vars()) {
+        Ok(config) => preflight::problems(&config, &env),
+        Err(error) => vec![format!("{:#}", anyhow::Error::from(error))],
+    };
+    for problem in &problems {
+        eprintln!("atp-node: {problem}");
+    }
+    if problems.is_empty() {
+        println!("{}: ok", args.config.display());
+        return ExitCode::SUCCESS;
+    }
+    ExitCode::from(CHECK_FAILED)
+}
+
 fn run(args: RunArgs) -> anyhow::Result<()> {
     let config = Config::load(&args.config, std::env::vars())?;
-    if args.check {
-        println!("{}: ok", args.config.display());
-        return Ok(());
-    }
     serve(config, None, async |node| {
         match args.json {
             true => println!(

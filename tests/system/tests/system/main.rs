@@ -8,6 +8,7 @@ mod anthropic;
 mod audit;
 mod backpressure;
 mod budget;
+mod check;
 mod clients;
 mod ctl;
 mod drain;
