@@ -22,9 +22,6 @@ use super::messages::{Abandon, Declared, Dispatch, Superseded};
 use crate::adapter::{Call, LaneEvent, LaneFinal, Metered, Partial, Question, Said};
 use crate::registry::{AdapterSpec, Attachment, PriceList};
 
-/// Most models of one agent; each is a candidate.
-const MODELS_MAX: usize = 256;
-
 /// Calls of an agent that does not say how many it takes.
 const WINDOW: u32 = 64;
 
@@ -85,10 +82,6 @@ impl Connection {
             }
             _ => {}
         }
-        if capability.models.len() > MODELS_MAX {
-            let detail = format!("models: at most {MODELS_MAX}; leave out those nobody asks for");
-            return Err(Fault::new(Code::BadInput, detail));
-        }
         // `agent.request` has no word for it.
         if !capability.lacks.contains(&Demand::Choices) {
             capability.lacks.push(Demand::Choices);
@@ -98,7 +91,7 @@ impl Connection {
         let factory = Dialled::new(Arc::clone(&capability), context.address(), self.declarations);
         let spec = AdapterSpec {
             prices: self.prices(&capability),
-            window: capability.max_parallel.unwrap_or(WINDOW).max(1),
+            window: capability.max_parallel.unwrap_or(WINDOW),
             factory: Arc::new(factory),
             capability,
             owner,

@@ -59,6 +59,7 @@ pub(super) fn capability(known: &Capability, response: &HealthResponse) -> Optio
     members["adapter_id"] = known.adapter_id.as_str().into();
     members["adapter_type"] = known.adapter_type.as_str().into();
     let declared: Capability = serde_json::from_value(members).ok()?;
+    declared.check().ok()?;
     Some(Capability {
         adapter_id: known.adapter_id.clone(),
         adapter_type: known.adapter_type.clone(),
@@ -172,6 +173,8 @@ mod tests {
             },
             known
         );
+        let absurd = r#"{"capabilities":[],"models":["m"],"max_tokens":0}"#;
+        assert_eq!(said(absurd), None);
         assert_eq!(said("not json"), None);
         assert_eq!(said("{}"), None);
     }

@@ -62,6 +62,32 @@ fn an_incomplete_capability_is_refused_and_the_agent_may_try_again() {
 }
 
 #[test]
+fn a_declaration_that_cannot_be_meant_is_refused_by_member_and_the_one_before_stays() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "echo").await;
+        for (members, member) in [
+            (json!({ "models": ["echo", "two words"] }), "models[1]"),
+            (json!({ "models": ["echo", "echo"] }), "models[1]"),
+            (json!({ "max_tokens": 0 }), "max_tokens"),
+            (json!({ "cost_per_token_micros": 1e300 }), "cost_per_token_micros"),
+            (json!({ "max_parallel": "many" }), "max_parallel"),
+        ] {
+            agent.declare(members).await;
+            let refused = agent.peer.of_type("control.error").await["payload"]["content"].clone();
+            assert_eq!(refused["code"], "EBAD_INPUT");
+            let detail = refused["detail"].as_str().expect("a detail");
+            assert!(detail.contains(member), "{member}: {detail}");
+        }
+        assert!(setup.is_routable("echo"));
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "echo", "still the same")).await;
+        let asked = agent.asked().await;
+        agent.echo(&asked).await;
+        peer.answer().await;
+    });
+}
+
+#[test]
 fn the_name_of_a_configured_adapter_is_refused_and_that_adapter_stays() {
     on_node(async |setup| {
         let mut agent = Agent::dial(&setup, "summarizer.local").await;

@@ -10,10 +10,8 @@ use crate::ids::AdapterId;
 
 pub(super) fn capability(payload: &Payload<'_>) -> Result<Capability, Fault> {
     let capability: Capability = content(payload)?;
-    match capability.cost_per_token_micros {
-        Some(cost) if cost < 0.0 => Err(bad("cost_per_token_micros must not be negative")),
-        _ => Ok(capability),
-    }
+    capability.check().map_err(bad)?;
+    Ok(capability)
 }
 
 /// An adapter's condition, and which adapter it is.
