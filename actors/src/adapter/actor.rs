@@ -10,16 +10,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, MessageResult, WrapFuture};
 use atp_protocol::adapter::{AgentStatus, Health, HealthStatus};
 use atp_protocol::error::Code;
 use atp_protocol::estimate::{Accuracy, Observed};
 use atp_protocol::flow::{Aimd, AimdConfig, Signal, StatusConfig, StatusTracker, Work};
 use atp_protocol::units::{Amount, Millis, PartialWindow};
-use atp_routing::breaker::{self, Breaker, Permit, State};
+use atp_routing::breaker::{self, Breaker, State};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
+use super::pass::{Pass, Unused};
 use super::reports::{FINISHED_MAX, Finished, Heed, Reports};
 use super::tally::Tally;
 use super::{Adapter, Burst, Gate, Live, Past};
@@ -44,7 +45,7 @@ const SAMPLES_MIN: usize = 10;
 
 /// Asks for a probe while the breaker is half open.
 #[derive(Debug, Message)]
-#[rtype(result = "bool")]
+#[rtype(result = "Option<Pass>")]
 pub(crate) struct AskProbe;
 
 /// What the adapter says of itself.
@@ -102,8 +103,6 @@ pub(crate) struct AdapterActor {
     /// Time between polls; `None` for one that is not polled.
     poll: Option<Duration>,
     breaker: Breaker,
-    /// Permits of probes that are out, oldest first.
-    probes: VecDeque<Permit>,
     window: Aimd,
     status: StatusTracker,
     suggested: PartialWindow,
@@ -139,7 +138,6 @@ impl AdapterActor {
             world,
             poll: (spec.attachment == Attachment::Configured).then_some(watch.health_poll),
             breaker: Breaker::new(watch.breaker),
-            probes: VecDeque::new(),
             window: Aimd::new(window),
             status: StatusTracker::new(StatusConfig::default()),
             suggested: PartialWindow::default(),
@@ -237,7 +235,7 @@ impl AdapterActor {
     fn take_in(&mut self) {
         let mut is_changed = false;
         while let Ok(call) = self.finished.try_recv() {
-            self.count(&call);
+            self.count(call);
             is_changed = true;
         }
         if is_changed {
@@ -247,17 +245,17 @@ impl AdapterActor {
         }
     }
 
-    fn count(&mut self, call: &Finished) {
+    fn count(&mut self, call: Finished) {
         let now = call.at;
         let outcome = call
             .failed
             .map_or(breaker::Outcome::Success, breaker::Outcome::of);
         let is_against = matches!(outcome, breaker::Outcome::Failure(_));
-        let permit = match call.is_probe {
-            true => self.probes.pop_front(),
+        let permit = match call.permit {
+            Some(permit) => Some(permit),
             // A call let through while the circuit was closed says nothing about one that has opened since.
-            false if self.breaker.state() == State::Closed => self.breaker.allow(now).ok(),
-            false => None,
+            None if self.breaker.state() == State::Closed => self.breaker.allow(now).ok(),
+            None => None,
         };
         if let Some(permit) = permit {
             self.breaker.record(now, permit, outcome);
@@ -393,16 +391,25 @@ impl Handler<Heed> for AdapterActor {
 }
 
 impl Handler<AskProbe> for AdapterActor {
-    type Result = bool;
+    type Result = MessageResult<AskProbe>;
 
-    fn handle(&mut self, _: AskProbe, _: &mut Context<Self>) -> bool {
+    fn handle(&mut self, _: AskProbe, context: &mut Context<Self>) -> Self::Result {
         self.take_in();
         let now = self.world.now();
         let permit = self.breaker.allow(now);
-        let is_allowed = permit.is_ok();
-        self.probes.extend(permit.ok());
         self.publish_gate(now);
-        is_allowed
+        // Where nobody waits for it any more, it comes back from here.
+        MessageResult(permit.ok().map(|permit| Pass::new(permit, context.address())))
+    }
+}
+
+impl Handler<Unused> for AdapterActor {
+    type Result = ();
+
+    fn handle(&mut self, Unused(permit): Unused, _: &mut Context<Self>) {
+        let now = self.world.now();
+        self.breaker.record(now, permit, breaker::Outcome::Neutral);
+        self.publish_gate(now);
     }
 }
 

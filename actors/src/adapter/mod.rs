@@ -5,6 +5,7 @@ mod contract;
 mod endpoint;
 mod live;
 mod name;
+mod pass;
 mod reports;
 mod room;
 mod tally;
@@ -18,6 +19,7 @@ pub use contract::{
 pub use endpoint::{Directory, Endpoint};
 pub use live::{Gate, Live, Past};
 pub use name::AdapterName;
+pub(crate) use pass::Pass;
 pub(crate) use reports::{Finished, Reports};
 pub use room::Place;
 pub(crate) use room::full;

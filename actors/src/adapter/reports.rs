@@ -7,6 +7,7 @@
 use actix::{Addr, Message};
 use atp_protocol::error::Code;
 use atp_protocol::units::{Amount, Millis};
+use atp_routing::breaker::Permit;
 use tokio::sync::mpsc;
 
 use super::AdapterActor;
@@ -19,8 +20,8 @@ pub(super) const FINISHED_MAX: usize = 256;
 pub(crate) struct Finished {
     /// When.
     pub(crate) at: Millis,
-    /// It was let through by [`AskProbe`](super::AskProbe).
-    pub(crate) is_probe: bool,
+    /// Of a call that [`AskProbe`](super::AskProbe) let through.
+    pub(crate) permit: Option<Permit>,
     /// The code of its failure.
     pub(crate) failed: Option<Code>,
     /// Time to its first chunk, or to its end if there was none.
@@ -51,7 +52,7 @@ impl Reports {
 
     /// Reports a call. A failure or the end of a probe may move the breaker and is heeded at once.
     pub(crate) fn report(&self, call: Finished) {
-        let is_urgent = call.failed.is_some() || call.is_probe;
+        let is_urgent = call.failed.is_some() || call.permit.is_some();
         let _ = self.queue.try_send(call);
         if is_urgent || self.queue.capacity() <= FINISHED_MAX / 2 {
             // A full mailbox has a message in it that does the same.

@@ -1,5 +1,6 @@
 //! One call to an adapter, from its delay to its last event.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -20,7 +21,7 @@ use tracing::{Span, warn};
 
 use super::believable::believable;
 use crate::adapter::{
-    Adapter, AskProbe, Call, Endpoint, Finished, Gate, LaneEvent, LaneFinal, LaneStream, Metered, Place,
+    Adapter, AskProbe, Call, Endpoint, Finished, Gate, LaneEvent, LaneFinal, LaneStream, Metered, Pass, Place,
     Turn, full,
 };
 use crate::spans;
@@ -77,7 +78,8 @@ pub(super) struct Running {
     turn_max_ms: u64,
     turn: Option<Turn>,
     place: Option<Place>,
-    is_probe: bool,
+    /// Leave to go through a circuit that is not closed, once it is given.
+    pass: Option<Rc<Cell<Option<Pass>>>>,
     endpoint: Arc<Endpoint>,
     adapter: Rc<dyn Adapter>,
     price: Price,
@@ -115,7 +117,7 @@ impl Running {
             turn_max_ms: to.turn_max_ms,
             turn: None,
             place: None,
-            is_probe: false,
+            pass: None,
             endpoint: Arc::clone(&to.endpoint),
             adapter,
             price: to.price,
@@ -186,12 +188,15 @@ impl Running {
 
     /// Asks the adapter's actor to be let through an open circuit.
     fn probe(&mut self, call: Call) -> Opening {
-        self.is_probe = true;
+        let pass = Rc::clone(self.pass.insert(Rc::default()));
         let (actor, adapter) = (self.endpoint.actor.clone(), Rc::clone(&self.adapter));
         Box::pin(async move {
             match actor.send(AskProbe).await {
-                Ok(true) => adapter.stream(call).await,
-                Ok(false) | Err(_) => {
+                Ok(Some(given)) => {
+                    pass.set(Some(given));
+                    adapter.stream(call).await
+                }
+                Ok(None) | Err(_) => {
                     Err(Fault::new(Code::Circuit, "the adapter's circuit is open").scoped(Scope::Lane))
                 }
             }
@@ -414,7 +419,7 @@ impl Running {
         }
         self.endpoint.reports.report(Finished {
             at: now,
-            is_probe: self.is_probe && failed != Some(Code::Circuit),
+            permit: self.pass.take().and_then(|pass| pass.take()?.used()),
             failed,
             first_chunk_ms: self.waited_ms(now),
             target_ms: self.target_ms,
