@@ -82,7 +82,7 @@ impl Handler<Admitted> for Connection {
             Ok(Opened {
                 mut events, facts, ..
             }) => {
-                let window = self.granted(&key, facts.flow);
+                let window = self.granted(&key, facts.flow, context);
                 let outputs = self.machine.accept(now, &key, window, None);
                 let (connection, named) = (context.address(), key.clone());
                 let pump = tokio::task::spawn_local(async move {

@@ -129,7 +129,12 @@ impl Connection {
     }
 
     /// The window that a stream's admission grants, remembered as told.
-    pub(super) fn granted(&mut self, key: &StreamKey, flow: Option<Arc<SessionFlow>>) -> Window {
+    pub(super) fn granted(
+        &mut self,
+        key: &StreamKey,
+        flow: Option<Arc<SessionFlow>>,
+        context: &mut Context<Self>,
+    ) -> Window {
         let Some(flow) = flow else {
             return Window::MAX;
         };
@@ -140,7 +145,9 @@ impl Connection {
             told.flow = flow;
         } else if told.len() < TOLD_MAX {
             let cadence = Cadence::granted(now, CadenceConfig::default(), window);
+            let due = cadence.due(window);
             told.insert(key.session.clone(), Told { flow, cadence });
+            self.remind(due, context);
         }
         window
     }
@@ -196,7 +203,8 @@ impl Connection {
 
     /// Only sessions with a stream here: others have nobody to tell.
     fn refresh_windows(&mut self, context: &mut Context<Self>) {
-        let open: BTreeSet<SessionId> = self.clients.keys().map(|key| key.session.clone()).collect();
+        let streams = self.clients.keys().chain(self.kept.keys());
+        let open: BTreeSet<SessionId> = streams.map(|key| key.session.clone()).collect();
         for session in open {
             let outputs = self.tell_window(&session, WindowReason::Refresh, false, context);
             let waiting = self.process(outputs, context);

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use actix::{Message, Recipient};
+use atp_protocol::connection::StreamKey;
 use atp_protocol::error::{ControlError, Fault};
 use atp_protocol::frame::Frame;
-use atp_protocol::payload::{self, Ack, ResumeAck};
+use atp_protocol::ids::SessionId;
+use atp_protocol::payload::{self, Ack, ResumeAck, WindowReason};
 use atp_protocol::units::{Amount, Tier, Window};
 
 use super::{Event, Positions, StreamState};
 use crate::history::Reader;
-use crate::session::{Facts, Opened, Output, Repeat};
+use crate::session::{Facts, Opened, Output, Repeat, SessionFlow};
 
 /// What was said when a stream was opened.
 #[derive(Debug, Clone)]
@@ -117,6 +119,8 @@ pub struct Resumed {
     pub has: Positions,
     /// Begins at the first message it does not have.
     pub reader: Reader<Event>,
+    /// The window of its session, where others may share it.
+    pub flow: Option<Arc<SessionFlow>>,
 }
 
 /// For the WebSocket that holds a stream.
@@ -125,6 +129,10 @@ pub struct Resumed {
 pub enum ToHolder {
     /// For its client alone: a window, a token.
     Frame(Arc<Frame<'static>>),
+    /// The stream was admitted to the window of its session, and granted it.
+    Granted(StreamKey, Arc<SessionFlow>),
+    /// The window of the session may have changed, or is to be told again, for this reason.
+    Window(SessionId, WindowReason),
     /// The stream was resumed elsewhere. The WebSocket has nothing more to do with it, and is closed.
     Replaced,
 }

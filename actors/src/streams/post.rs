@@ -220,6 +220,7 @@ impl KeptStream {
                     self.fail(&Fault::new(Code::Cancel, "the client reset the stream"));
                 }
                 Output::Deliver(Event::LaneFailed { fault, .. }) => self.fail(&fault),
+                Output::Deliver(Event::Congestion(_)) => self.congested(),
                 Output::Deliver(Event::Closed(_)) | Output::Close(_) => self.end(State::Closed),
                 // Hello and resume are its connections' business, and the history bounds what is sent.
                 Output::Deliver(
@@ -229,7 +230,6 @@ impl KeptStream {
                     | Event::Finished(_)
                     | Event::Full(_)
                     | Event::Credit(_)
-                    | Event::Congestion(_)
                     | Event::Resume { .. }
                     | Event::Resumed { .. }
                     | Event::PeerDead,

@@ -95,12 +95,13 @@ impl KeptStream {
                 resume_token: self.issue(),
                 expect: self.received + 1,
                 replaying,
-                window: Some(self.head.window),
+                window: Some(self.window()),
                 gap_from: gap.map(|gap| gap.0),
                 gap_to: gap.map(|gap| gap.1),
             },
             has,
             reader,
+            flow: self.flow.clone(),
         })
     }
 

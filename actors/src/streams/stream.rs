@@ -8,13 +8,14 @@ use std::time::Duration;
 use actix::{Actor, ActorContext, AsyncContext, Context, Recipient};
 use atp_protocol::connection::{self, Config, Output, StreamKey};
 use atp_protocol::error::{Code, Fault};
+use atp_protocol::flow::Signal;
 use atp_protocol::frame::{Flag, Frame};
 use atp_protocol::limits::Limits;
-use atp_protocol::payload::{Kind, Payload};
+use atp_protocol::payload::{Kind, Payload, WindowReason};
 use atp_protocol::request::Identity;
 use atp_protocol::resume::TokenTable;
 use atp_protocol::stream::{State, Stream};
-use atp_protocol::units::{Amount, Millis, UnixMillis};
+use atp_protocol::units::{Amount, Millis, UnixMillis, Window};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -22,7 +23,7 @@ use tokio::task::AbortHandle;
 use super::messages::{Admitted, Around, ToHolder};
 use super::{Event, Head, PARTED_MS, StreamSettings, WAIT_MS};
 use crate::history::History;
-use crate::session::{Facts, Repeat, Router};
+use crate::session::{Facts, Repeat, Router, SessionFlow};
 
 /// Messages waiting; their senders wait beyond.
 const MAILBOX: usize = 64;
@@ -69,6 +70,8 @@ pub struct KeptStream {
     /// Whether the request is admitted, once that is known.
     pub(super) admission: watch::Sender<Option<Result<(Facts, Repeat), Fault>>>,
     pub(super) pump: Option<AbortHandle>,
+    /// The window of its session, once it is admitted to it.
+    pub(super) flow: Option<Arc<SessionFlow>>,
     pub(super) last: Option<Value>,
     pub(super) used: Amount,
     /// Its client has finished after its last word.
@@ -104,6 +107,7 @@ impl KeptStream {
             received: 0,
             admission: watch::Sender::new(None),
             pump: None,
+            flow: None,
             last: None,
             used: Amount::ZERO,
             has_parted: false,
@@ -195,8 +199,32 @@ impl KeptStream {
     }
 
     pub(super) fn refuse(&mut self, fault: Fault) {
+        if fault.code == Code::Window {
+            self.tell_window(WindowReason::Error);
+        }
         self.admission.send_replace(Some(Err(fault.clone())));
         self.fail(&fault);
+    }
+
+    /// The window it goes by: its session's, else the client's own.
+    pub(super) fn window(&self) -> Window {
+        let flow = self.flow.as_ref();
+        flow.map_or(self.head.window, |flow| flow.window())
+    }
+
+    /// Has the WebSocket that holds the stream tell the window of its session.
+    pub(super) fn tell_window(&self, reason: WindowReason) {
+        if let Some(holder) = &self.holder {
+            holder.do_send(ToHolder::Window(self.key.session.clone(), reason));
+        }
+    }
+
+    /// A frame came marked: its client, or what lies between, is asked to slow down.
+    pub(super) fn congested(&self) {
+        if let Some(flow) = &self.flow {
+            flow.signal(&self.router.world, [Signal::Ecn]);
+            self.tell_window(WindowReason::Ecn);
+        }
     }
 
     /// Ends the stream with an error.

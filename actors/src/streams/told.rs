@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::Event;
-use super::messages::{Admitted, Happened};
+use super::messages::{Admitted, Happened, ToHolder};
 use super::stream::KeptStream;
 use crate::connection::render;
 use crate::history::History;
@@ -45,8 +45,12 @@ impl Handler<Admitted> for KeptStream {
                 // Over HTTP the token is in the answer to the request that opened the stream.
                 let ttl_ms = self.settings().ttl_ms;
                 let token = self.holder.is_some().then(|| (self.issue(), ttl_ms));
-                let outputs = self.machine.accept(now, &self.key, self.head.window, token);
+                self.flow = facts.flow.clone();
+                let outputs = self.machine.accept(now, &self.key, self.window(), token);
                 self.tell(outputs);
+                if let (Some(holder), Some(flow)) = (&self.holder, &self.flow) {
+                    holder.do_send(ToHolder::Granted(self.key.clone(), Arc::clone(flow)));
+                }
                 self.admission.send_replace(Some(Ok((facts, repeat))));
                 let pumping = pump(Arc::clone(&self.history), events, context.address());
                 self.pump = Some(tokio::task::spawn_local(pumping).abort_handle());

@@ -6,7 +6,7 @@ use actix::{Addr, Context, Handler, Message, ResponseFuture};
 use atp_protocol::connection::{Close, Output, StreamKey};
 use atp_protocol::error::Fault;
 use atp_protocol::frame::Frame;
-use atp_protocol::payload::{Kind, Payload};
+use atp_protocol::payload::{Kind, Payload, WindowReason};
 use atp_protocol::stream::fragments;
 
 use crate::connection::actor::Connection;
@@ -121,7 +121,8 @@ impl Handler<Over> for Connection {
     fn handle(&mut self, Over(key): Over, context: &mut Context<Self>) {
         self.kept.remove(&key);
         let now = self.now();
-        let outputs = self.machine.uncarry(now, &key);
+        let mut outputs = self.machine.uncarry(now, &key);
+        outputs.extend(self.tell_window(&key.session, WindowReason::Aimd, false, context));
         let waiting = self.process(outputs, context);
         self.send_later(waiting, context);
     }
@@ -133,11 +134,14 @@ impl Handler<CameBack> for Connection {
     fn handle(&mut self, back: CameBack, context: &mut Context<Self>) -> Self::Result {
         let CameBack { key, listed, result } = back;
         let outputs = match result {
-            Ok(Resumed { ack, has, reader }) => {
-                let payload = Payload::of(Kind::ResumeAck, &ack);
-                let answer = Frame::new(key.session, key.stream, 0, payload);
-                self.attach(listed, reader, has, context);
-                vec![Output::Transmit(Arc::new(answer))]
+            Ok(back) => {
+                let payload = Payload::of(Kind::ResumeAck, &back.ack);
+                let answer = Frame::new(key.session.clone(), key.stream.clone(), 0, payload);
+                self.attach(listed, back.reader, back.has, context);
+                self.granted(&key, back.flow, context);
+                let mut outputs = vec![Output::Transmit(Arc::new(answer))];
+                outputs.extend(self.tell_window(&key.session, WindowReason::Refresh, true, context));
+                outputs
             }
             Err(fault) => self.refuse(&key, &fault),
         };
@@ -152,6 +156,13 @@ impl Handler<ToHolder> for Connection {
     fn handle(&mut self, told: ToHolder, context: &mut Context<Self>) {
         let outputs = match told {
             ToHolder::Frame(frame) => vec![Output::Transmit(frame)],
+            ToHolder::Granted(key, flow) => {
+                self.granted(&key, Some(flow), context);
+                Vec::new()
+            }
+            ToHolder::Window(session, reason) => {
+                self.tell_window(&session, reason, reason == WindowReason::Error, context)
+            }
             ToHolder::Replaced => self.machine.close(Close::REPLACED),
         };
         let waiting = self.process(outputs, context);
