@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::Addr;
 use arc_swap::ArcSwap;
@@ -22,6 +23,8 @@ pub struct Endpoint {
     pub capability: ArcSwap<Capability>,
     /// Its condition.
     pub live: Arc<Live>,
+    /// It passed its compliance probe, or needs none; before, no request is sent to it.
+    pub(crate) is_compliant: AtomicBool,
     /// Builds an arbiter's instance.
     pub factory: Arc<dyn AdapterFactory>,
     /// Whether dropping a call stops what it costs.
@@ -31,6 +34,12 @@ pub struct Endpoint {
     pub(crate) series: Arc<AdapterSeries>,
     /// Where calls to it are reported.
     pub(crate) reports: Reports,
+}
+
+impl Endpoint {
+    pub(crate) fn is_compliant(&self) -> bool {
+        self.is_compliant.load(Ordering::Relaxed)
+    }
 }
 
 /// All adapters of the node. Replaced whole when one comes or goes.
@@ -45,12 +54,14 @@ struct Tables {
 }
 
 impl Directory {
-    /// The adapter that `tenant` knows by this id: one of everybody's, or its own.
+    /// The adapter that `tenant` knows by this id and may send work to: one of everybody's, or its own. Tables are a moment
+    /// behind; an adapter that joined since under the name of another is not to be had before it passed its probe.
     #[must_use]
     pub fn get(&self, tenant: &TenantId, id: &AdapterId) -> Option<Arc<Endpoint>> {
         let tables = self.0.load();
         let own = || tables.tenants.get(tenant)?.get(id);
-        tables.everybodys.get(id).or_else(own).cloned()
+        let endpoint = tables.everybodys.get(id).or_else(own)?;
+        endpoint.is_compliant().then(|| Arc::clone(endpoint))
     }
 
     /// The adapter of this name.

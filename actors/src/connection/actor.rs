@@ -20,6 +20,7 @@ use futures_util::{FutureExt, future};
 use tracing::Span;
 
 use super::agent::Pending;
+use super::declarations::Declarations;
 use super::egress::{EgressSender, Queues, Wire};
 use super::kept::{Kept, Routed};
 use super::messages::{Drain, Gone, Incoming};
@@ -70,8 +71,8 @@ pub struct Connection {
     pub(super) kept: BTreeMap<StreamKey, Kept>,
     /// The adapter that the peer declared itself to be.
     pub(super) adapter: Option<Claim>,
-    /// How often it did.
-    pub(super) declarations: u64,
+    /// How often it did, and what is to come.
+    pub(super) declarations: Declarations,
     pub(super) calls_made: u64,
     pub(super) questions: Questions,
     pub(super) limits: Limits,
@@ -133,7 +134,7 @@ impl Connection {
             calls: BTreeMap::new(),
             kept: BTreeMap::new(),
             adapter: None,
-            declarations: 0,
+            declarations: Declarations::default(),
             calls_made: 0,
             questions: Questions::default(),
             limits,

@@ -1,29 +1,22 @@
-//! An agent at the other end: what it declares, and the calls it works on.
-
-use std::sync::Arc;
+//! An agent at the other end: what it says of itself, and the calls it works on.
 
 use actix::{AsyncContext, Context, Handler, ResponseFuture};
-use atp_protocol::adapter::{Capability, UsageSource};
-use atp_protocol::connection::{Close, Output, StreamKey};
+use atp_protocol::adapter::UsageSource;
+use atp_protocol::connection::{Output, StreamKey};
 use atp_protocol::error::{Code, ControlError, Fault, Scope};
-use atp_protocol::estimate::Price;
 use atp_protocol::frame::{Frame, Meta};
-use atp_protocol::ids::{SessionId, StreamId, TenantId};
+use atp_protocol::ids::{SessionId, StreamId};
 use atp_protocol::limits::Limits;
 use atp_protocol::payload::{AdapterHealth, AgentFinal, Body, CostEst, EndStatus, Kind, Payload, Status};
-use atp_protocol::request::{Demand, TaskMeta};
+use atp_protocol::request::TaskMeta;
 use atp_protocol::units::Window;
 use atp_protocol::value;
 
 use super::actor::Connection;
-use super::dialled::{self, Dialled, Guard};
+use super::dialled::Guard;
 use super::events::Events;
-use super::messages::{Abandon, Declared, Dispatch, Superseded};
+use super::messages::{Abandon, Dispatch};
 use crate::adapter::{Call, LaneEvent, LaneFinal, Metered, Partial, Question, Said};
-use crate::registry::{AdapterSpec, Attachment, PriceList};
-
-/// Calls of an agent that does not say how many it takes.
-const WINDOW: u32 = 64;
 
 /// A call the agent works on.
 pub(super) struct Pending {
@@ -39,7 +32,7 @@ impl Connection {
         context: &mut Context<Self>,
     ) -> Vec<Output> {
         let told = match Body::read(&frame.payload) {
-            Ok(Body::Capability(capability)) => self.declare(*capability, context),
+            Ok(Body::Capability(capability)) => self.declare(capability, context),
             Ok(Body::Health(said)) => self.report(said),
             Ok(Body::Status(status)) => {
                 self.say(&status);
@@ -67,84 +60,6 @@ impl Connection {
                 let now = self.now();
                 self.machine.fail(now, key, &fault)
             }
-        }
-    }
-
-    fn declare(&mut self, mut capability: Capability, context: &mut Context<Self>) -> Result<(), Fault> {
-        let owner = self.owner()?;
-        match &self.adapter {
-            Some(claim) if claim.name.id != capability.adapter_id => {
-                let detail = format!(
-                    "this connection is adapter {}; connect again to be another",
-                    claim.name.id
-                );
-                return Err(Fault::new(Code::BadInput, detail));
-            }
-            _ => {}
-        }
-        // `agent.request` has no word for it.
-        if !capability.lacks.contains(&Demand::Choices) {
-            capability.lacks.push(Demand::Choices);
-        }
-        let capability = Arc::new(capability);
-        self.declarations += 1;
-        let factory = Dialled::new(Arc::clone(&capability), context.address(), self.declarations);
-        let spec = AdapterSpec {
-            prices: self.prices(&capability),
-            window: capability.max_parallel.unwrap_or(WINDOW),
-            factory: Arc::new(factory),
-            capability,
-            owner,
-            attachment: Attachment::Dialled,
-            region: Arc::clone(&self.router.settings.region),
-            cancel_stops_billing: true,
-        };
-        self.adapter = Some(spec.claim());
-        self.machine.keep_when_idle();
-        let router = std::rc::Rc::clone(&self.router);
-        let connection = context.address();
-        tokio::task::spawn_local(async move {
-            let declared = match router.registry.register(spec.clone()).await {
-                Ok(()) => dialled::probe(&router, &spec)
-                    .await
-                    .map_err(|fault| fault.scoped(Scope::Message)),
-                Err(fault) => {
-                    tracing::warn!(adapter = %spec.capability.adapter_id, %fault, "adapter refused");
-                    // The name or a place is not to be had: the connection is of no use.
-                    Err(fault.scoped(Scope::Connection))
-                }
-            };
-            connection.do_send(Declared(declared));
-        });
-        Ok(())
-    }
-
-    /// Whom an agent of this connection works for: the tenant of its credential, or everybody when it is the operator's.
-    ///
-    /// # Errors
-    /// `ESEC` for a credential without the right.
-    fn owner(&self) -> Result<Option<TenantId>, Fault> {
-        match (self.identity.is_admin, self.identity.may_declare_agents) {
-            (true, _) => Ok(None),
-            (false, true) => Ok(Some(self.identity.tenant.clone())),
-            (false, false) => {
-                let detail = "this key may not declare agents; the operator makes one that may";
-                Err(Fault::new(Code::Sec, detail))
-            }
-        }
-    }
-
-    /// The operator's prices go before the agent's own.
-    fn prices(&self, capability: &Capability) -> PriceList {
-        let listed = &self.router.settings.prices;
-        let own = capability.cost_per_token_micros.map(Price::per_token);
-        PriceList {
-            models: capability
-                .models
-                .iter()
-                .filter_map(|model| Some((model.clone(), *listed.get(model)?)))
-                .collect(),
-            other: listed.get(capability.adapter_id.as_str()).copied().or(own),
         }
     }
 
@@ -348,33 +263,6 @@ fn metered(cost: CostEst) -> Metered {
         out_tokens: cost.out_tokens,
         usd_micros: Some(cost.usd_micros),
         source: UsageSource::Reported,
-    }
-}
-
-impl Handler<Declared> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, Declared(result): Declared, context: &mut Context<Self>) {
-        let Err(fault) = result else { return };
-        self.router.world.meter.error(fault.code, fault.scope);
-        let now = self.now();
-        let outputs = self.machine.reject(now, &fault);
-        let waiting = self.process(outputs, context);
-        self.send_later(waiting, context);
-    }
-}
-
-impl Handler<Superseded> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, Superseded(declaration): Superseded, context: &mut Context<Self>) {
-        if declaration != self.declarations {
-            // It was this connection that declared itself anew.
-            return;
-        }
-        let outputs = self.machine.close(Close::SUPERSEDED);
-        let waiting = self.process(outputs, context);
-        self.send_later(waiting, context);
     }
 }
 

@@ -4,30 +4,20 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use actix::Addr;
 use atp_protocol::adapter::{Capability, Health};
 use atp_protocol::connection::StreamKey;
 use atp_protocol::error::{Code, Fault, Scope};
 use atp_protocol::estimate::Estimate;
-use atp_protocol::ids::{AccountId, LaneId, SessionId, StreamId, TenantId};
-use atp_protocol::request::{AgentRequest, Content, Identity, TaskMeta};
-use atp_protocol::units::{Amount, Tier};
 use futures_util::future::LocalBoxFuture;
 use futures_util::{Stream, StreamExt};
 use tokio::sync::oneshot;
-use tracing::{info, warn};
 
 use super::actor::Connection;
 use super::events::{Unread, events};
 use super::messages::{Abandon, AskEstimate, Dispatch, Superseded};
-use crate::adapter::{Adapter, AdapterFactory, Call, Form, LaneEvent, LaneStream};
-use crate::registry::AdapterSpec;
-use crate::session::Router;
-
-/// How long each part of the compliance probe may take (routing.md 3.2).
-const PROBE: Duration = Duration::from_secs(5);
+use crate::adapter::{Adapter, AdapterFactory, Call, LaneEvent, LaneStream};
 
 /// The agent of a connection.
 #[derive(Clone)]
@@ -133,93 +123,5 @@ impl Stream for Events {
             self.guard.key = None;
         }
         Poll::Ready(event)
-    }
-}
-
-/// Tries an agent with one tiny call before real work is sent to it (routing.md 3.2): it must accept it, answer with
-/// well-formed events and end with a final, in time.
-///
-/// # Errors
-/// What it did instead.
-pub(super) async fn probe(router: &Rc<Router>, spec: &AdapterSpec) -> Result<(), Fault> {
-    let adapter = spec.factory.build();
-    let id = &spec.capability.adapter_id;
-    let verdict = match tokio::time::timeout(PROBE, answer(&*adapter, probe_call(router, spec))).await {
-        Ok(verdict) => verdict,
-        Err(_) => Err(Fault::new(
-            Code::Timeout,
-            format!("no final within {} s", PROBE.as_secs()),
-        )),
-    };
-    match &verdict {
-        Ok(()) => info!(adapter = %id, "adapter passed its compliance probe"),
-        Err(fault) => warn!(adapter = %id, %fault, "adapter failed its compliance probe; it gets no work"),
-    }
-    router.registry.report_compliance(spec.claim(), verdict.is_ok());
-    verdict
-}
-
-async fn answer(adapter: &dyn Adapter, call: Call) -> Result<(), Fault> {
-    let mut events = adapter.stream(call).await?;
-    while let Some(event) = events.next().await {
-        if let LaneEvent::Final(_) = event? {
-            return Ok(());
-        }
-    }
-    Err(Fault::new(Code::Adapter, "the stream ended without a final"))
-}
-
-fn probe_call(router: &Router, spec: &AdapterSpec) -> Call {
-    let id = router.world.request_id();
-    let tenant = TenantId::new("router").expect("a valid name");
-    let mut content = Content::prompt("ping");
-    content.max_tokens = Some(1);
-    let request = AgentRequest {
-        identity: Identity {
-            tenant,
-            account: None::<AccountId>,
-            tier_max: Tier::Gold,
-            data_scopes: None,
-            is_admin: false,
-            may_declare_agents: false,
-        },
-        session: SessionId::new(id.as_str()).expect("a request id is a valid session id"),
-        stream: StreamId::new(id.as_str()).expect("a request id is a valid stream id"),
-        tier: Tier::Bronze,
-        window: None,
-        meta: TaskMeta {
-            task_type: Some("compliance_probe".to_owned()),
-            ..TaskMeta::default()
-        },
-        content: Arc::new(content),
-        native: None,
-        wants_stream: true,
-        choices: 1,
-        max_cost_usd_micros: None,
-        deadline_ms: 5_000,
-        latency_slo_ms: 5_000,
-        correlation_id: id.as_str().into(),
-        id: id.clone(),
-    };
-    Call {
-        request: Arc::new(request),
-        lane: LaneId::default(),
-        model: spec
-            .capability
-            .models
-            .first()
-            .map_or("default", String::as_str)
-            .into(),
-        persona_prompt: None,
-        form: Form::Read,
-        deadline_ms: 5_000,
-        budget: Amount {
-            tokens: 64,
-            usd_micros: 0,
-        },
-        max_output_tokens: Some(1),
-        idempotency_key: id.as_str().into(),
-        traceparent: None,
-        diversity_seed: None,
     }
 }

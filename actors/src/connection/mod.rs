@@ -14,6 +14,7 @@ mod agent;
 pub(crate) mod asked;
 mod client;
 mod counting;
+mod declarations;
 mod dialled;
 mod egress;
 mod events;
@@ -21,6 +22,7 @@ mod hello;
 mod kept;
 mod messages;
 mod pacing;
+mod probe;
 mod questions;
 pub(crate) mod render;
 

@@ -67,6 +67,8 @@ pub struct Adapters {
     pub non_compliant: Gauge,
     /// Reports of an adapter's health.
     pub health_updates: Counter,
+    /// Tables made.
+    pub rebuilds: Counter,
     /// Breakers open or half open.
     pub circuits_open: Gauge,
     /// Agents' words on their window that narrowed it.
@@ -85,6 +87,7 @@ impl Adapters {
             registered: register.gauge("adapters_registered", &[]),
             non_compliant: register.gauge("non_compliant_adapters", &[]),
             health_updates: register.counter("adapter_health_updates", &[]),
+            rebuilds: register.counter("fib_rebuilds_total", &[]),
             circuits_open: register.gauge("circuits_open", &[]),
             overrides: register.counter("window_overrides_applied", &[]),
             pauses_honored: register.counter("pauses_honored_total", &[]),

@@ -47,6 +47,7 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "fsm_ignored_events_total" Counter "inputs that a state machine had no place for, by fsm and event";
     "request_latency_ms" Histogram "request accepted to final, by qos and outcome";
     "time_to_first_chunk_ms" Histogram "request accepted to first chunk, by qos and adapter";
+    "fib_rebuilds_total" Counter "times the tables of candidates were made anew";
     "decision_us" Histogram "time to plan a request, in microseconds";
     "atp_router_requests_total" Counter "requests accepted";
     "atp_router_active_connections" Gauge "client connections open";

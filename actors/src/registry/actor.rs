@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler};
 use atp_protocol::adapter::Capability;
 use atp_protocol::error::{Code, Fault};
+use atp_protocol::units::Millis;
 use atp_routing::fib::Liveness;
 use atp_routing::policy::{Loaded, PolicyStore};
 use tracing::info;
@@ -28,6 +30,9 @@ pub const TENANT_MAX: usize = 256;
 /// Changes within this time make one table (routing.md 3.2); it is also how often silence is noticed.
 const COALESCE: Duration = Duration::from_millis(100);
 
+/// After tables were made no others are for so many times as long, so that they take a fifth of the thread at most.
+const REST: u64 = 4;
+
 /// A dialled-in adapter that said nothing for so long has gone (atp.md 7.3), in milliseconds.
 const STALE_MS: u64 = 300_000;
 
@@ -42,6 +47,8 @@ pub struct Registry {
     personas: Arc<Roster>,
     world: World,
     stale: Stale,
+    /// When tables may be made again.
+    rested: Millis,
 }
 
 impl Registry {
@@ -65,12 +72,14 @@ impl Registry {
             watch,
             world,
             stale: Stale::default(),
+            rested: Millis(0),
         };
         RegistryHandle::new(registry.start(), snapshots, directory, personas)
     }
 
     /// Publishes what changed.
     fn rebuild(&mut self) {
+        let began = self.world.now();
         let stale = std::mem::take(&mut self.stale);
         let policy = PolicyInForce {
             set: Arc::clone(self.policy.current()),
@@ -81,6 +90,20 @@ impl Registry {
         self.personas
             .assign(tables::personas(&policy.set, &self.adapters, &fibs));
         self.snapshots.publish(policy, fibs, routable);
+        self.list();
+        let meter = &self.world.meter.adapters;
+        meter.rebuilds.increment(1);
+        let failing = self
+            .adapters
+            .values()
+            .filter(|entry| !entry.endpoint.is_compliant());
+        meter.non_compliant.set(failing.count() as f64);
+        let now = self.world.now();
+        self.rested = now.plus(now.since(began) * REST);
+    }
+
+    /// Publishes who is there: at once, because it is cheap beside a table and the adapter's own reports need it.
+    fn list(&self) {
         let endpoints = self.adapters.values().map(|entry| Arc::clone(&entry.endpoint));
         self.directory.replace(endpoints);
         self.world
@@ -88,8 +111,6 @@ impl Registry {
             .adapters
             .registered
             .set(self.adapters.len() as f64);
-        let failing = self.adapters.values().filter(|entry| !entry.is_compliant).count();
-        self.world.meter.adapters.non_compliant.set(failing as f64);
     }
 
     fn tick(&mut self) {
@@ -103,7 +124,7 @@ impl Registry {
             }
             is_there
         });
-        if !self.stale.is_empty() {
+        if !self.stale.is_empty() && now >= self.rested {
             self.rebuild();
         }
     }
@@ -186,6 +207,8 @@ impl Handler<Register> for Registry {
             registration: self.registrations,
             capability: arc_swap::ArcSwap::new(Arc::clone(&spec.capability)),
             live,
+            // What the operator configured needs no probe.
+            is_compliant: AtomicBool::new(!is_dialled),
             factory: Arc::clone(&spec.factory),
             cancel_stops_billing: spec.cancel_stops_billing,
             actor,
@@ -196,7 +219,11 @@ impl Handler<Register> for Registry {
         self.stale.add(name.owner.as_ref());
         self.adapters
             .insert(name, Entry::new(self.world.now(), spec, endpoint));
-        self.rebuild();
+        match is_dialled {
+            // It has candidates once it passed its probe: the next tick is early enough, for as many as come.
+            true => self.list(),
+            false => self.rebuild(),
+        }
         Ok(())
     }
 }
@@ -210,7 +237,8 @@ impl Handler<Withdraw> for Registry {
             self.adapters.remove(name);
             info!(adapter = %name.id, owner = name.owner.as_ref().map(tracing::field::display), "adapter withdrawn");
             self.stale.add(name.owner.as_ref());
-            self.rebuild();
+            // Nobody finds it from here on; the tables follow with the next tick.
+            self.list();
         }
     }
 }
@@ -225,6 +253,9 @@ impl Handler<Report> for Registry {
             return;
         };
         entry.last_seen = now;
+        if report.health.is_none() && report.models.is_none() && report.is_compliant.is_none() {
+            return;
+        }
         if let Some(health) = report.health {
             self.world.meter.adapters.health_updates.increment(1);
             entry.liveness = Liveness::Reported { health, at: now };
@@ -241,7 +272,7 @@ impl Handler<Report> for Registry {
             }
         }
         if let Some(is_compliant) = report.is_compliant {
-            entry.is_compliant = is_compliant;
+            entry.endpoint.is_compliant.store(is_compliant, Ordering::Relaxed);
         }
         self.stale.add(report.claim.name.owner.as_ref());
     }

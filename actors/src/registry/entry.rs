@@ -15,7 +15,6 @@ pub(super) struct Entry {
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) liveness: Liveness,
     pub(super) last_seen: Millis,
-    pub(super) is_compliant: bool,
 }
 
 impl Entry {
@@ -27,8 +26,6 @@ impl Entry {
                 false => Liveness::Local,
             },
             last_seen: now,
-            // What the operator configured needs no probe.
-            is_compliant: !is_dialled,
             spec,
             endpoint,
         }
@@ -42,30 +39,34 @@ impl Entry {
     /// One registration per model, because each has a price of its own.
     pub(super) fn registered(&self) -> Vec<Registered> {
         let capability = self.endpoint.capability.load_full();
+        let is_compliant = self.endpoint.is_compliant();
         let one = |capability: Arc<Capability>, model: &str| Registered {
             price: self.spec.prices.of(model),
             capability,
             region: Arc::clone(&self.spec.region),
             liveness: self.liveness,
-            is_compliant: self.is_compliant,
+            is_compliant,
         };
         match capability.models.as_slice() {
             [] | [_] => {
                 let model = capability.models.first().map_or_else(String::new, Clone::clone);
                 vec![one(capability, &model)]
             }
-            models => models
-                .iter()
-                .map(|model| {
-                    one(
-                        Arc::new(Capability {
-                            models: vec![model.clone()],
-                            ..Capability::clone(&capability)
-                        }),
-                        model,
-                    )
-                })
-                .collect(),
+            models => {
+                // Without the list, which each of its models would copy.
+                let common = Capability {
+                    models: Vec::new(),
+                    ..Capability::clone(&capability)
+                };
+                let of = |model: &String| Capability {
+                    models: vec![model.clone()],
+                    ..common.clone()
+                };
+                models
+                    .iter()
+                    .map(|model| one(Arc::new(of(model)), model))
+                    .collect()
+            }
         }
     }
 
@@ -91,7 +92,7 @@ impl Entry {
             error_rate: live.error_rate(),
             in_flight: live.in_flight(),
             window: live.window(),
-            is_compliant: self.is_compliant,
+            is_compliant: self.endpoint.is_compliant(),
             unroutable,
         }
     }

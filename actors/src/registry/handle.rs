@@ -54,6 +54,16 @@ impl RegistryHandle {
         let _ = self.addr.send(Withdraw(claim)).await;
     }
 
+    /// An adapter said something that changes nothing: it is there.
+    pub(crate) fn report_alive(&self, claim: Claim) {
+        let _ = self.addr.try_send(Report {
+            claim,
+            health: None,
+            models: None,
+            is_compliant: None,
+        });
+    }
+
     /// Takes an adapter's own health report. A full registry hears the next one.
     pub(crate) fn report_health(&self, claim: Claim, health: Health) {
         let _ = self.addr.try_send(Report {

@@ -20,3 +20,6 @@ pub use messages::AdapterView;
 pub(crate) use messages::{Claim, Report};
 pub use snapshots::{Fibs, PolicyInForce, Snapshots};
 pub use spec::{AdapterSpec, Attachment, PriceList};
+
+#[cfg(test)]
+mod tests;
