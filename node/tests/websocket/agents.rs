@@ -7,7 +7,7 @@ use std::time::Duration;
 use atp_protocol::adapter::HealthStatus;
 use serde_json::json;
 
-use crate::fixture::{ADMIN, Agent, Manners, client, on_node, on_node_with, request};
+use crate::fixture::{ADMIN, Agent, Manners, Setup, client, on_node, on_node_with, request};
 
 #[test]
 fn an_agent_gets_no_work_before_it_passed_its_probe() {
@@ -79,9 +79,7 @@ fn a_declaration_that_cannot_be_meant_is_refused_by_member_and_the_one_before_st
             assert!(detail.contains(member), "{member}: {detail}");
         }
         assert!(setup.is_routable("echo"));
-        let mut peer = client(&setup).await;
-        peer.send(request("a", "echo", "still the same")).await;
-        let asked = agent.asked().await;
+        let (mut peer, asked) = agent.employed(&setup, "still the same").await;
         agent.echo(&asked).await;
         peer.answer().await;
     });
@@ -110,9 +108,7 @@ fn the_name_of_a_configured_adapter_is_refused_and_that_adapter_stays() {
 fn a_disconnect_withdraws_at_once_and_fails_what_ran() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "echo").await;
-        let mut peer = client(&setup).await;
-        peer.send(request("a", "echo", "hello")).await;
-        let asked = agent.asked().await;
+        let (mut peer, asked) = agent.employed(&setup, "hello").await;
         agent.partial(&asked, "hel").await;
         peer.of_type("agent.result.partial").await;
         drop(agent);
@@ -155,9 +151,8 @@ fn declaring_again_replaces_what_was_declared() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "echo").await;
         agent.declare(json!({ "models": ["echo", "echo-large"] })).await;
-        let probe = agent.asked().await;
-        agent.echo(&probe).await;
-        setup.routable("echo").await;
+        agent.pass(&setup).await;
+        setup.offered("echo-large").await;
         let mut peer = client(&setup).await;
         peer.send(request("a", "echo-large", "hello")).await;
         let asked = agent.asked().await;
@@ -168,12 +163,40 @@ fn declaring_again_replaces_what_was_declared() {
 }
 
 #[test]
+fn of_declarations_that_come_while_one_is_probed_only_the_latest_follows() {
+    on_node(async |setup| {
+        let mut agent = Agent::dial(&setup, "echo").await;
+        let made = setup.figure("fib_rebuilds_total").expect("a count");
+        for round in 0..100 {
+            agent
+                .declare(json!({ "models": [format!("echo-{round}")] }))
+                .await;
+        }
+        for model in ["echo-0", "echo-99"] {
+            let probe = agent.asked().await;
+            assert_eq!(probe.content["model"], model);
+            agent.echo(&probe).await;
+        }
+        setup.offered("echo-99").await;
+        // Said again it changes nothing, and is not probed: the next thing the agent is asked is work.
+        agent.declare(json!({ "models": ["echo-99"] })).await;
+        agent.peer.is_heard().await;
+        let rebuilds = setup.figure("fib_rebuilds_total").expect("a count") - made;
+        assert!(rebuilds <= 4.0, "two registered and two passed, not {rebuilds}");
+        let mut peer = client(&setup).await;
+        peer.send(request("a", "echo-99", "work")).await;
+        let asked = agent.asked().await;
+        assert!(!asked.is_probe());
+        agent.echo(&asked).await;
+        peer.answer().await;
+    });
+}
+
+#[test]
 fn a_draining_agent_finishes_what_it_has_and_gets_no_more() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "echo").await;
-        let mut peer = client(&setup).await;
-        peer.send(request("a", "echo", "first")).await;
-        let asked = agent.asked().await;
+        let (mut peer, asked) = agent.employed(&setup, "first").await;
         agent.status("DRAINING").await;
         agent.peer.is_heard().await;
         peer.send(request("b", "echo", "second")).await;
@@ -366,9 +389,7 @@ fn an_agent_that_lies_about_usage_cannot_make_the_account_overspend() {
 fn chunks_after_the_final_are_dropped_and_the_agent_goes_on() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "echo").await;
-        let mut peer = client(&setup).await;
-        peer.send(request("a", "echo", "once")).await;
-        let asked = agent.asked().await;
+        let (mut peer, asked) = agent.employed(&setup, "once").await;
         agent.echo(&asked).await;
         agent.partial(&asked, "and again").await;
         agent.partial(&asked, "and again").await;
@@ -394,6 +415,14 @@ fn an_agent_that_stalls_is_cut_at_the_deadline() {
     });
 }
 
+/// The circuit of the agent `echo`.
+async fn circuit(setup: &Setup) -> String {
+    let (_, all) = setup.get("/v1/admin/adapters", ADMIN).await;
+    let mut all = all.as_array().expect("a list").iter();
+    let echo = all.find(|of| of["id"] == "echo").expect("it is there");
+    echo["circuit"].as_str().expect("a word").to_owned()
+}
+
 #[test]
 fn a_circuit_opens_and_closes_as_configured() {
     on_node_with(
@@ -403,31 +432,50 @@ fn a_circuit_opens_and_closes_as_configured() {
             config.breaker.reset_timeout_ms = 400;
         },
         async |setup| {
-            let circuit = async || setup.get("/v1/admin/adapters", ADMIN).await.1;
-            let circuit = async || {
-                let all = circuit().await;
-                let mut all = all.as_array().expect("a list").iter();
-                let echo = all.find(|of| of["id"] == "echo").expect("it is there");
-                echo["circuit"].as_str().expect("a word").to_owned()
-            };
             let mut agent = Agent::ready(&setup, "echo").await;
-            let mut peer = client(&setup).await;
-            peer.send(request("a", "echo", "fail")).await;
-            let asked = agent.asked().await;
+            let (mut peer, asked) = agent.employed(&setup, "fail").await;
             let error = json!({ "error": "out of memory" });
             agent.say(&asked, "agent.result.error", error).await;
             peer.error().await;
-            assert_eq!(circuit().await, "open");
-            while circuit().await == "open" {
+            assert_eq!(circuit(&setup).await, "open");
+            while circuit(&setup).await == "open" {
                 tokio::task::yield_now().await;
             }
             peer.send(request("b", "echo", "again")).await;
             let asked = agent.asked().await;
             agent.echo(&asked).await;
             peer.answer().await;
-            while circuit().await != "closed" {
+            while circuit(&setup).await != "closed" {
                 tokio::task::yield_now().await;
             }
+        },
+    );
+}
+
+#[test]
+fn a_probe_of_an_open_circuit_that_is_called_off_leaves_its_place_to_another() {
+    on_node_with(
+        |config| {
+            config.breaker.fail_threshold = 1;
+            config.breaker.half_open_successes = 1;
+            config.breaker.reset_timeout_ms = 2_000;
+        },
+        async |setup| {
+            let mut agent = Agent::ready(&setup, "echo").await;
+            let (mut peer, asked) = agent.employed(&setup, "fail").await;
+            let error = json!({ "error": "out of memory" });
+            agent.say(&asked, "agent.result.error", error).await;
+            peer.error().await;
+            assert_eq!(circuit(&setup).await, "open");
+            while circuit(&setup).await == "open" {
+                tokio::task::yield_now().await;
+            }
+            let (leaving, _) = agent.employed(&setup, "let me through").await;
+            drop(leaving);
+            assert_eq!(agent.peer.error().await, "ECANCEL");
+            let (mut peer, asked) = agent.employed(&setup, "and me").await;
+            agent.echo(&asked).await;
+            peer.answer().await;
         },
     );
 }
@@ -436,9 +484,7 @@ fn a_circuit_opens_and_closes_as_configured() {
 fn a_client_that_reads_late_gets_the_whole_answer() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "fast").await;
-        let mut late = client(&setup).await;
-        late.send(request("a", "fast", "everything")).await;
-        let asked = agent.asked().await;
+        let (mut late, asked) = agent.employed(&setup, "everything").await;
         let lines = Rc::new(Cell::new(0));
         let said = Rc::clone(&lines);
         let talking = tokio::task::spawn_local(async move {

@@ -8,9 +8,13 @@ use crate::fixture::{ADMIN, Agent, Asked, Setup, client, on_node, on_node_with, 
 async fn estimator(setup: &Setup) -> Agent {
     let mut agent = Agent::dial(setup, "echo").await;
     agent.declare(json!({ "estimate": true })).await;
-    let probe = agent.asked().await;
-    agent.echo(&probe).await;
-    setup.routable("echo").await;
+    let question = answer(
+        &mut agent,
+        json!({ "in_tokens": 1, "out_tokens": 1, "usd_micros": 0 }),
+    )
+    .await;
+    assert_eq!(question["content"]["max_tokens"], 1, "it is part of the probe");
+    agent.pass(setup).await;
     agent
 }
 
@@ -98,6 +102,24 @@ fn a_negative_estimate_is_refused_and_nobody_waits_any_longer() {
             peer.answer().await;
         },
     );
+}
+
+#[test]
+fn an_agent_whose_estimate_cannot_be_meant_fails_its_probe() {
+    on_node(async |setup| {
+        let mut agent = Agent::dial(&setup, "echo").await;
+        agent.declare(json!({ "estimate": true })).await;
+        answer(
+            &mut agent,
+            json!({ "in_tokens": -1, "out_tokens": 1, "usd_micros": 0 }),
+        )
+        .await;
+        for _ in 0..2 {
+            // One for the answer, one for the declaration.
+            assert_eq!(agent.peer.error().await, "EBAD_INPUT");
+        }
+        assert!(!setup.is_routable("echo"));
+    });
 }
 
 #[test]

@@ -85,9 +85,7 @@ fn a_draining_node_finishes_streams_refuses_others_and_closes_with_1001() {
         let mut agent = Agent::ready(&setup, "slow").await;
         let mut idle = client(&setup).await;
         idle.is_heard().await;
-        let mut peer = client(&setup).await;
-        peer.send(request("a", "slow", "wait for me")).await;
-        let asked = agent.asked().await;
+        let (mut peer, asked) = agent.employed(&setup, "wait for me").await;
         setup.node.meta.drain();
         assert_eq!(
             idle.of_type("control.status").await["payload"]["content"]["status"],
@@ -113,9 +111,7 @@ fn a_client_that_takes_nothing_is_let_go_after_the_write_stall() {
         |config| config.limits.write_stall_ms = 300,
         async |setup| {
             let mut agent = Agent::ready(&setup, "flood").await;
-            let mut deaf = client(&setup).await;
-            deaf.send(request("a", "flood", "everything")).await;
-            let asked = agent.asked().await;
+            let (mut deaf, asked) = agent.employed(&setup, "everything").await;
             agent.flood(&asked).await;
             assert_eq!(agent.peer.error().await, "ECANCEL");
             setup.settled().await;
@@ -152,9 +148,7 @@ fn a_client_that_leaves_the_queue_takes_its_hold_and_its_place_along() {
         },
         async |setup| {
             let mut agent = Agent::ready(&setup, "slow").await;
-            let mut runs = client(&setup).await;
-            runs.send(request("a", "slow", "first")).await;
-            let asked = agent.asked().await;
+            let (mut runs, asked) = agent.employed(&setup, "first").await;
             let mut waits = client(&setup).await;
             waits.send(request("b", "slow", "second")).await;
             setup.in_flight(2).await;
@@ -190,9 +184,7 @@ fn a_first_under_a_key_that_leaves_the_queue_does_not_take_its_repeats_along() {
                 asked
             };
             let mut agent = Agent::ready(&setup, "slow").await;
-            let mut runs = client(&setup).await;
-            runs.send(request("a", "slow", "first")).await;
-            let asked = agent.asked().await;
+            let (mut runs, asked) = agent.employed(&setup, "first").await;
             let mut leaves = client(&setup).await;
             leaves.send(keyed("b")).await;
             setup.in_flight(2).await;
@@ -215,9 +207,7 @@ fn a_request_whose_agent_left_while_it_queued_is_refused_and_charged_nothing() {
     on_node_with(one_at_a_time, async |setup| {
         let mut slow = Agent::ready(&setup, "slow").await;
         let gone = Agent::ready(&setup, "gone").await;
-        let mut runs = client(&setup).await;
-        runs.send(request("a", "slow", "first")).await;
-        let asked = slow.asked().await;
+        let (mut runs, asked) = slow.employed(&setup, "first").await;
         let mut waits = client(&setup).await;
         waits.send(request("b", "gone", "second")).await;
         setup.in_flight(2).await;
@@ -242,25 +232,13 @@ policies: [{ id: default }]
 fn guards_leave(leaving: &'static [&'static str], then: impl AsyncFnOnce(crate::fixture::Peer)) {
     on_node_with(one_at_a_time, async |setup| {
         setup.policy(GUARDED).await;
-        let mut slow = Agent::dial(&setup, "slow").await;
-        slow.declare(json!({ "safety_domains": ["phi"] })).await;
-        let probe = slow.asked().await;
-        slow.echo(&probe).await;
-        setup.routable("slow").await;
+        let mut slow = Agent::ready_with(&setup, "slow", json!({ "safety_domains": ["phi"] })).await;
         let mut guards = Vec::new();
         for (id, cost) in [("guard.a", 1), ("guard.b", 2)] {
-            let mut guard = Agent::dial(&setup, id).await;
-            guard
-                .declare(json!({ "safety_domains": ["phi"], "cost_per_token_micros": cost }))
-                .await;
-            let probe = guard.asked().await;
-            guard.echo(&probe).await;
-            setup.routable(id).await;
-            guards.push((id, guard));
+            let members = json!({ "safety_domains": ["phi"], "cost_per_token_micros": cost });
+            guards.push((id, Agent::ready_with(&setup, id, members).await));
         }
-        let mut runs = client(&setup).await;
-        runs.send(request("a", "slow", "first")).await;
-        let asked = slow.asked().await;
+        let (mut runs, asked) = slow.employed(&setup, "first").await;
         let mut waits = client(&setup).await;
         let mut guarded = request("b", "auto", "second");
         guarded["meta"] = json!({

@@ -3,7 +3,7 @@
 use atp_node::config::Config;
 use serde_json::{Value, json};
 
-use crate::fixture::{Agent, Peer, Setup, client, on_node, on_node_with, request};
+use crate::fixture::{Agent, Peer, Setup, client, frame, on_node, on_node_with, request};
 
 /// A request on a session whose client takes so many calls at once.
 fn narrow(stream: &str, max_parallel: u32) -> Value {
@@ -127,6 +127,56 @@ fn failures_narrow_the_window_that_the_next_stream_is_granted() {
         );
         peer.send(request("b", "echo", "hello")).await;
         assert_eq!(granted(&mut peer).await, Some(2));
+    });
+}
+
+#[test]
+fn streams_that_are_kept_are_told_the_window_of_their_session_too() {
+    on_node(async |setup| {
+        let mut agent = Agent::ready(&setup, "echo").await;
+        let mut peer = greeted(&setup, json!({ "resume": true, "ecn": true })).await;
+        peer.send(request("a", "echo", "hello")).await;
+        let granted = peer.of_type("control.window_update").await["payload"]["content"].clone();
+        assert_eq!(
+            (&granted["reason"], &granted["max_parallel"]),
+            (&json!("grant"), &json!(4))
+        );
+        let asked = agent.asked().await;
+        // A mark of the client.
+        let fin = json!({ "type": "agent.event", "content": { "event": "marked" } });
+        peer.send(frame("a", 2, &["ECN"], fin)).await;
+        let told = update(&mut peer).await;
+        assert_eq!(
+            (&told["max_parallel"], &told["reason"]),
+            (&json!(2), &json!("ecn")),
+            "{told}"
+        );
+        // The same stream over another connection: told at once.
+        let mut other = greeted(&setup, json!({ "resume": true })).await;
+        let content = json!({ "resume_token": granted["resume_token"], "lanes": [], "sent_cum": 1 });
+        let payload = json!({ "type": "control.resume", "content": content });
+        other
+            .send(frame("a", 0, &["SYN", "RESUME", "CTRL"], payload))
+            .await;
+        let back = other.of_type("control.resume_ack").await["payload"]["content"].clone();
+        assert_eq!(back["window"]["max_parallel"], 2, "{back}");
+        let told = update(&mut other).await;
+        assert_eq!(
+            (&told["max_parallel"], &told["reason"]),
+            (&json!(2), &json!("refresh")),
+            "{told}"
+        );
+        // Its failure narrows the window further.
+        agent
+            .say(&asked, "agent.result.error", json!({ "error": "out of memory" }))
+            .await;
+        other.error().await;
+        let told = update(&mut other).await;
+        assert_eq!(
+            (&told["max_parallel"], &told["reason"]),
+            (&json!(1), &json!("aimd")),
+            "{told}"
+        );
     });
 }
 

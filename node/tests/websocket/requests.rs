@@ -89,9 +89,7 @@ fn several_streams_of_one_connection_are_answered_each() {
 fn a_reset_stops_the_agent_and_settles() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "slow").await;
-        let mut peer = client(&setup).await;
-        peer.send(request("a", "slow", "count to ten")).await;
-        let asked = agent.asked().await;
+        let (mut peer, asked) = agent.employed(&setup, "count to ten").await;
         agent.partial(&asked, "one ").await;
         peer.of_type("agent.result.partial").await;
         let cancel = json!({ "code": "ECANCEL", "error": "cancelled", "message": "no", "retryable": false, "scope": "stream" });
@@ -113,9 +111,7 @@ fn a_reset_stops_the_agent_and_settles() {
 fn a_client_that_goes_away_settles() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "slow").await;
-        let mut peer = client(&setup).await;
-        peer.send(request("a", "slow", "count to ten")).await;
-        let asked = agent.asked().await;
+        let (mut peer, asked) = agent.employed(&setup, "count to ten").await;
         agent.partial(&asked, "one ").await;
         peer.of_type("agent.result.partial").await;
         drop(peer);
@@ -143,9 +139,7 @@ fn an_agent_that_floods_a_client_that_does_not_read_is_stopped_and_costs_nobody_
         |config| config.limits.write_stall_ms = 300,
         async |setup| {
             let mut agent = Agent::ready(&setup, "flood").await;
-            let mut deaf = client(&setup).await;
-            deaf.send(request("a", "flood", "everything")).await;
-            let asked = agent.asked().await;
+            let (deaf, asked) = agent.employed(&setup, "everything").await;
             agent.flood(&asked).await;
             assert_eq!(agent.peer.error().await, "ECANCEL");
             let mut other = client(&setup).await;

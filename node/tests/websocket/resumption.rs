@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Agent, Manners, Peer, Setup, client, client_of, frame, on_node, on_node_with, request};
+use crate::fixture::{
+    Agent, Asked, Manners, Peer, Setup, client, client_of, frame, on_node, on_node_with, request,
+};
 
 /// A client that asked for `resume`.
 async fn returning(setup: &Setup) -> Peer {
@@ -31,6 +33,14 @@ async fn resumed(peer: &mut Peer) -> Value {
     ack["payload"]["content"].clone()
 }
 
+/// A client that may come back asks the agent on stream `a`; the client, its token, and the call the agent is given.
+async fn kept(setup: &Setup, agent: &mut Agent) -> (Peer, Value, Asked) {
+    let mut peer = returning(setup).await;
+    peer.send(request("a", "slow", "tell me")).await;
+    let token = token(&mut peer).await;
+    (peer, token, agent.asked().await)
+}
+
 /// Number and text of the next partial.
 async fn partial(peer: &mut Peer) -> (u64, String) {
     let said = peer.of_type("agent.result.partial").await;
@@ -45,10 +55,7 @@ async fn partial(peer: &mut Peer) -> (u64, String) {
 fn a_stream_goes_on_without_its_connection_and_is_read_on_over_another() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "slow").await;
-        let mut peer = returning(&setup).await;
-        peer.send(request("a", "slow", "tell me")).await;
-        let token = token(&mut peer).await;
-        let asked = agent.asked().await;
+        let (mut peer, token, asked) = kept(&setup, &mut agent).await;
         agent.partial(&asked, "one ").await;
         assert_eq!(partial(&mut peer).await, (1, "one ".to_owned()));
         drop(peer);
@@ -80,10 +87,7 @@ fn a_stream_goes_on_without_its_connection_and_is_read_on_over_another() {
 fn a_final_that_was_not_read_is_not_lost() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "slow").await;
-        let mut peer = returning(&setup).await;
-        peer.send(request("a", "slow", "tell me")).await;
-        let token = token(&mut peer).await;
-        let asked = agent.asked().await;
+        let (peer, token, asked) = kept(&setup, &mut agent).await;
         drop(peer);
         agent.partial(&asked, "all of it").await;
         agent.last(&asked, 3).await;
@@ -128,10 +132,7 @@ fn a_request_that_acknowledges_opens_no_stream() {
 fn the_newest_connection_wins() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "slow").await;
-        let mut first = returning(&setup).await;
-        first.send(request("a", "slow", "tell me")).await;
-        let token = token(&mut first).await;
-        let asked = agent.asked().await;
+        let (mut first, token, asked) = kept(&setup, &mut agent).await;
         let mut second = returning(&setup).await;
         second.send(resume("a", &token, 0)).await;
         resumed(&mut second).await;
@@ -147,10 +148,7 @@ fn the_newest_connection_wins() {
 fn a_stream_comes_back_only_to_its_tenant_with_its_token_where_resume_was_agreed() {
     on_node(async |setup| {
         let mut agent = Agent::ready(&setup, "slow").await;
-        let mut peer = returning(&setup).await;
-        peer.send(request("a", "slow", "tell me")).await;
-        let token = token(&mut peer).await;
-        agent.asked().await;
+        let (_peer, token, _) = kept(&setup, &mut agent).await;
         let stranger = setup.tenant("stranger", false).await;
         let mut other = client_of(&setup, &stranger).await;
         other.greet(json!({ "features": ["resume"] })).await;
@@ -238,10 +236,7 @@ fn a_stream_that_nobody_comes_back_to_is_given_up() {
         },
         async |setup| {
             let mut agent = Agent::ready(&setup, "slow").await;
-            let mut peer = returning(&setup).await;
-            peer.send(request("a", "slow", "tell me")).await;
-            let token = token(&mut peer).await;
-            agent.asked().await;
+            let (peer, token, _) = kept(&setup, &mut agent).await;
             drop(peer);
             assert_eq!(agent.peer.error().await, "ECANCEL");
             setup.settled().await;
@@ -305,10 +300,7 @@ fn a_token_has_a_successor_at_half_its_time() {
         |config| config.resume.ttl_ms = 1_000,
         async |setup| {
             let mut agent = Agent::ready(&setup, "slow").await;
-            let mut peer = returning(&setup).await;
-            peer.send(request("a", "slow", "tell me")).await;
-            let first = token(&mut peer).await;
-            agent.asked().await;
+            let (mut peer, first, _) = kept(&setup, &mut agent).await;
             let renewed = peer.of_type("control.window_update").await["payload"]["content"].clone();
             assert_eq!(
                 (&renewed["reason"], &renewed["resume_ttl_ms"]),
@@ -329,10 +321,7 @@ fn what_is_no_longer_kept_is_told_as_a_gap() {
         |config| config.resume.buffer_bytes = 64 << 10,
         async |setup| {
             let mut agent = Agent::ready(&setup, "slow").await;
-            let mut peer = returning(&setup).await;
-            peer.send(request("a", "slow", "tell me")).await;
-            let token = token(&mut peer).await;
-            let asked = agent.asked().await;
+            let (mut peer, token, asked) = kept(&setup, &mut agent).await;
             for seq in 1..=20 {
                 agent.partial(&asked, &"word ".repeat(1_500)).await;
                 assert_eq!(partial(&mut peer).await.0, seq);
