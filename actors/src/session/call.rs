@@ -21,8 +21,8 @@ use tracing::{Span, warn};
 
 use super::believable::believable;
 use crate::adapter::{
-    Adapter, AskProbe, Call, Endpoint, Finished, Gate, LaneEvent, LaneFinal, LaneStream, Metered, Pass, Place,
-    Turn, full,
+    Adapter, AskProbe, Call, Endpoint, Finished, Gate, LaneEvent, LaneFinal, LaneStream, Metered, Pass,
+    Place, Turn, full,
 };
 use crate::spans;
 

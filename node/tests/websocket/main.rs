@@ -1,6 +1,7 @@
 //! ATP over WebSocket, as a client and as an agent see it: a node in this process, plain sockets at the other end.
 
 mod agents;
+mod declarations;
 mod dialects;
 mod encodings;
 mod estimates;
