@@ -222,7 +222,7 @@ fn overflows_context(facts: &Facts<'_>) -> bool {
 
 fn exceeds_window(facts: &Facts<'_>) -> bool {
     let left = facts.input.window.narrowed(facts.policy.window);
-    exceeds(facts, left.narrowed(facts.condition.window))
+    facts.condition.turn_ms > facts.input.turn_max_ms || exceeds(facts, left.narrowed(facts.condition.window))
 }
 
 /// Whether the policy's window alone is too small, whatever ends meanwhile.
@@ -235,5 +235,4 @@ const fn exceeds(facts: &Facts<'_>, window: Window) -> bool {
     window.max_parallel == 0
         || effective.tokens > window.max_tokens
         || effective.usd_micros > window.max_usd_micros
-        || facts.condition.turn_ms > facts.input.turn_max_ms
 }

@@ -220,7 +220,9 @@ fn an_agent_whose_turn_has_to_be_waited_for_goes_behind_the_others_and_out_where
     let other = plan(world(1, &["b"])).unwrap();
     assert_eq!((names(&other), spares(&other.fallbacks)), (vec!["b"], vec!["a"]));
     assert_eq!(names(&plan(world(2_000, &[])).unwrap()), ["a"]);
-    assert_eq!(plan(world(2_001, &[])).unwrap_err().code, Code::Window);
+    let refusal = plan(world(2_001, &[])).unwrap_err();
+    assert_eq!(refusal.code, Code::Window);
+    assert!(refusal.fault().retry().is_retryable(), "its turn comes");
     assert_eq!(names(&plan(world(2_001, &["b"])).unwrap()), ["b"]);
 }
 
