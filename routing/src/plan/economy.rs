@@ -32,10 +32,11 @@ pub struct Prospect {
 }
 
 impl Stakes {
-    /// `value`: the policy's, in micro-dollars; ten ceilings where it names none. `ceiling`: most the request may cost.
+    /// `value`: the policy's, in micro-dollars; ten ceilings where it names none. `ceiling`: most the request may cost; 0 says
+    /// that only what is free may be asked, not that its answer is worth nothing.
     #[must_use]
     pub fn new(value: Option<u64>, ceiling: Option<u64>, slo_ms: f64) -> Self {
-        let ceiling = ceiling.unwrap_or(CEILING_USD_MICROS) as f64;
+        let ceiling = ceiling.filter(|most| *most > 0).unwrap_or(CEILING_USD_MICROS) as f64;
         Self {
             value: value.map_or(VALUE_CEILINGS * ceiling, |value| value as f64),
             per_ms: OBJECTIVE_SHARE * ceiling / slo_ms.max(1.0),
@@ -86,6 +87,12 @@ mod tests {
         let valued = Stakes::new(Some(100_000), Some(1_000), 2_000.0);
         assert!(valued.are_worth(0.5, &asked(0.75, 24_000, None), 1));
         assert!(!valued.are_worth(0.75, &asked(0.75, 0, Some(0.0)), 1), "no gain");
+    }
+
+    #[test]
+    fn who_may_cost_nothing_is_worth_asking_for_nothing() {
+        let stakes = Stakes::new(None, Some(0), 2_000.0);
+        assert!(stakes.are_worth(0.5, &asked(0.7, 0, None), 60_000));
     }
 
     #[test]
