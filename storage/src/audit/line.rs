@@ -114,7 +114,8 @@ impl<'a> Line<'a> {
         let (rest, synced) = rest.rsplit_once(r#","synced":"#)?;
         let (record, seq) = rest.rsplit_once(r#","seq":"#)?;
         let head = Head {
-            seq: seq.parse().ok().filter(|seq| *seq > 0)?,
+            // a line after it has a number too
+            seq: seq.parse().ok().filter(|seq| (1..u64::MAX).contains(seq))?,
             hash,
         };
         Some(Self {
@@ -149,6 +150,21 @@ mod tests {
             )
         );
         assert_eq!((head.seq, head.hash.to_string().as_str()), (1, hash));
+    }
+
+    #[test]
+    fn a_number_that_none_can_follow_is_no_line() {
+        let read = |before: u64| {
+            let mut out = String::new();
+            let head = Head {
+                seq: before,
+                hash: Hash::default(),
+            };
+            Line::push(&mut out, head, 0, "{}");
+            Line::parse(out.as_bytes()).map(|line| line.head.seq)
+        };
+        assert_eq!(read(u64::MAX - 2), Ok(u64::MAX - 1));
+        assert_eq!(read(u64::MAX - 1), Err(Flaw::Malformed));
     }
 
     #[test]

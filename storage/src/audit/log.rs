@@ -152,11 +152,19 @@ impl AuditLog {
             }
         }
         (self.head, self.synced, self.len) = (head, head.seq, text.len() as u64);
-        for old in self.files.drain(..surplus) {
-            // one that stays is looked at by nobody, and harms nothing but its room
-            let _ = self.disk.remove(&name(old));
-        }
+        self.remove_oldest(surplus);
         Ok(())
+    }
+
+    /// Removes the oldest `surplus` files. One that cannot be removed stays with all that follow it until the next file is
+    /// begun, because a gap between files is what somebody else would leave.
+    fn remove_oldest(&mut self, surplus: usize) {
+        let is_gone = |old: &&u64| match self.disk.remove(&name(**old)) {
+            Ok(()) => true,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        let gone = self.files[..surplus].iter().take_while(is_gone).count();
+        self.files.drain(..gone);
     }
 }
 

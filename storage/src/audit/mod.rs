@@ -17,7 +17,7 @@
 //! line says was durable is a torn tail, which opening cuts; anything else keeps the log from being opened.
 //!
 //! At the bounds: a file past [`Options::file_bytes`] is followed by another; of more than [`Options::files_max`] the oldest
-//! is removed, which the header of the file that follows has announced. A write that fails is undone and may be repeated; one
+//! is removed, which the header of the file that follows has announced, or tried again with the next file. A write that fails is undone and may be repeated; one
 //! that cannot be undone, or a failed sync, ends the log until it is opened anew.
 
 mod error;

@@ -106,6 +106,26 @@ fn rotation_keeps_the_newest_files_and_the_log_stays_whole() {
 }
 
 #[test]
+fn a_file_that_could_not_be_removed_leaves_no_gap_and_goes_later() {
+    let disk = MemoryDisk::new();
+    let mut log = open(&disk, SMALL);
+    let oldest = |disk: &MemoryDisk| files(disk)[0].0.clone();
+    append(&mut log, 0, 40);
+    let kept = oldest(&disk);
+    disk.fail_removals(1);
+    for n in 40.. {
+        append(&mut log, n, 1);
+        let files = files(&disk);
+        assert_eq!(flaw(&files, Some(log.head())), None, "{n}");
+        assert!(files.len() <= 4, "{n}");
+        if oldest(&disk) != kept {
+            assert_eq!(files.len(), 3);
+            break;
+        }
+    }
+}
+
+#[test]
 fn a_file_removed_by_somebody_else_is_missed() {
     let (disk, head) = written(40, SMALL);
     for at in 0..3 {

@@ -43,6 +43,7 @@ struct State {
     capacity: Option<usize>,
     failing_syncs: usize,
     failing_appends: usize,
+    failing_removals: usize,
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +87,11 @@ impl MemoryDisk {
     /// Makes the next `count` appends fail half way with an I/O error.
     pub fn fail_appends(&self, count: usize) {
         self.state().failing_appends = count;
+    }
+
+    /// Makes the next `count` removals fail.
+    pub fn fail_removals(&self, count: usize) {
+        self.state().failing_removals = count;
     }
 
     /// Inverts the bits of one byte, if the file has it.
@@ -196,6 +202,7 @@ impl Disk for MemoryDisk {
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.state();
         state.inode(name)?;
+        State::take_failure(&mut state.failing_removals)?;
         state.names.remove(name);
         Ok(())
     }
