@@ -46,14 +46,11 @@ impl Capability {
             ("tools", &self.tools),
             ("safety_domains", &self.safety_domains),
         ] {
-            names(member, list, |at, text| name(at, text, NAME_MAX))?;
+            each_once(member, list, |at, text| name(at, text, NAME_MAX))?;
         }
-        names("personas", &self.personas, persona)?;
-        names(
-            "qos",
-            &self.qos.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            |_, _| Ok(()),
-        )?;
+        each_once("personas", &self.personas, |at, text| persona(at, text))?;
+        each_once("qos", &self.qos, |_, _| Ok(()))?;
+        each_once("lacks", &self.lacks, |_, _| Ok(()))?;
         for (member, text, max) in [
             ("version", &self.version, NAME_MAX),
             ("health_endpoint", &self.health_endpoint, URL_MAX),
@@ -91,11 +88,11 @@ fn wrong(member: &str, why: impl Into<String>) -> Misdeclared {
     }
 }
 
-/// A list of names, none of them twice.
-fn names(
+/// A list of members, none of them twice.
+fn each_once<T: Ord>(
     member: &str,
-    list: &[String],
-    check: impl Fn(&str, &str) -> Result<(), Misdeclared>,
+    list: &[T],
+    check: impl Fn(&str, &T) -> Result<(), Misdeclared>,
 ) -> Result<(), Misdeclared> {
     if list.len() > LIST_MAX {
         let why = format!(
@@ -105,10 +102,10 @@ fn names(
         return Err(wrong(member, why));
     }
     let mut seen = BTreeSet::new();
-    for (place, text) in list.iter().enumerate() {
+    for (place, listed) in list.iter().enumerate() {
         let at = format!("{member}[{place}]");
-        check(&at, text)?;
-        if !seen.insert(text) {
+        check(&at, listed)?;
+        if !seen.insert(listed) {
             return Err(wrong(&at, "is listed before; name each once"));
         }
     }
@@ -193,6 +190,7 @@ mod tests {
             (json!({ "safety_domains": [""] }), "safety_domains[0]"),
             (json!({ "personas": ["a:b"] }), "personas[0]"),
             (json!({ "qos": ["gold", "gold"] }), "qos[1]"),
+            (json!({ "lacks": ["choices", "choices"] }), "lacks[1]"),
             (json!({ "version": "a\nb" }), "version"),
             (json!({ "max_tokens": 0 }), "max_tokens"),
             (json!({ "max_tokens": 10_000_001 }), "max_tokens"),
