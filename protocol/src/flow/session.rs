@@ -99,7 +99,9 @@ impl SessionWindow {
     /// When it exceeds the whole window, or too many wait.
     pub fn ask(&mut self, ask: Ask) -> Result<Admission, Refusal> {
         let refusal = match self.reserve(ask) {
-            Ok(()) if self.waiting.is_empty() => return Ok(Admission::Admitted),
+            Ok(()) if self.waiting.iter().all(|&(_, other)| self.never_fits(other)) => {
+                return Ok(Admission::Admitted);
+            }
             Ok(()) => {
                 // It would fit, but others were first.
                 release_all(&mut [&mut self.level], ask.calls, ask.need);
@@ -158,16 +160,27 @@ impl SessionWindow {
         Ok(())
     }
 
-    /// First come, first served: who waits at the head holds up those behind it.
+    /// First come, first served: who waits at the head holds up those behind it, unless the client has since named a window
+    /// that is too small for it; it then waits for another, and for its time to be up.
     fn admit_waiting(&mut self) -> Vec<Ticket> {
         let mut admitted = Vec::new();
-        while let Some(&(ticket, ask)) = self.waiting.front()
-            && self.reserve(ask).is_ok()
-        {
-            self.waiting.pop_front();
-            admitted.push(ticket);
+        let mut at = 0;
+        while let Some(&(ticket, ask)) = self.waiting.get(at) {
+            if self.never_fits(ask) {
+                at += 1;
+            } else if self.reserve(ask).is_ok() {
+                self.waiting.remove(at);
+                admitted.push(ticket);
+            } else {
+                break;
+            }
         }
         admitted
+    }
+
+    /// Whether it is too large for the window in force with nothing outstanding.
+    fn never_fits(&self, ask: Ask) -> bool {
+        reserve_all(&mut [&mut Level::new(self.window(ask.cap))], ask.calls, ask.need).is_err()
     }
 }
 
@@ -247,6 +260,23 @@ mod tests {
         };
         session.said(Some(window(3, 100)));
         assert_eq!(session.leave(wide), [narrow]);
+    }
+
+    #[test]
+    fn who_became_too_large_for_the_window_while_it_waited_holds_up_nobody() {
+        let mut session = session(window(16, 100));
+        assert_eq!(session.ask(ask(1, 50)), Ok(Admission::Admitted));
+        let Ok(Admission::Queued(large, _)) = session.ask(ask(1, 80)) else {
+            panic!("it waits for the first");
+        };
+        let Ok(Admission::Queued(behind, _)) = session.ask(ask(1, 20)) else {
+            panic!("it waits behind the large one");
+        };
+        assert_eq!(session.said(Some(window(16, 75))), [behind]);
+        assert_eq!(session.ask(ask(1, 5)), Ok(Admission::Admitted));
+        session.release(ask(1, 50));
+        session.release(ask(1, 20));
+        assert_eq!(session.said(Some(window(16, 100))), [large]);
     }
 
     #[test]
