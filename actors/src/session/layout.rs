@@ -252,7 +252,7 @@ fn params(
     params.provisional.expiry_ms = policy.provisional.expiry_ms;
     params.escalation = EscalationPlan {
         on: policy.escalation.on.clone(),
-        max: u8::try_from(escalation.len()).unwrap_or(u8::MAX),
+        max: u8::try_from(policy.escalation.depth_max.min(escalation.len())).unwrap_or(u8::MAX),
         to: escalation,
         thresholds: plan.thresholds,
         stakes: plan.stakes,

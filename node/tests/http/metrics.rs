@@ -180,10 +180,10 @@ fn answers_of_several_lanes_are_measured() {
 }
 
 #[test]
-fn escalations_are_counted_by_reason() {
+fn escalations_are_counted_by_reason_and_go_no_deeper_than_the_policy_says() {
     on_node(async |node| {
         let more = "strategy: consensus\n    \
-            escalation: { on: [disagreement, low_conf], to: [reviewer.local], max_depth: 1 }";
+            escalation: { on: [disagreement, low_conf], to: [reviewer.local, \"*\"], max_depth: 1 }";
         two_lanes(&node, more).await;
         node.ask("POST", "/v1/ask")
             .json(&json!({ "prompt": TEXT }))

@@ -26,7 +26,7 @@ pub struct Plan {
     pub primary: usize,
     /// Who replaces a lane that fails, best first.
     pub fallbacks: Vec<Spare>,
-    /// Who is asked next when a trigger fires, in this order.
+    /// Who is asked next when a trigger fires, in this order and as many as the policy allows.
     pub escalation: SmallVec<[Spare; 2]>,
     /// How the lanes become one answer.
     pub strategy: Strategy,

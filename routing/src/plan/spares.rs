@@ -16,6 +16,9 @@ use crate::policy::Policy;
 /// Candidates kept of the score's order, lanes included (routing.md section 7).
 const SHORTLIST: usize = 8;
 
+/// Targets of an escalation kept, of which a request asks as many as its policy allows.
+const TARGETS_MAX: usize = 4;
+
 /// The rest of the shortlist by score, then one candidate of the fallback stage where the policy chooses.
 pub(super) fn fallbacks(asked: &Asked<'_>, choice: &Choice<'_>, field: &Field, fib: &Fib) -> Vec<Spare> {
     let is_lane = |slot: Slot| choice.lanes.iter().any(|lane| lane.survivor.slot == slot);
@@ -46,6 +49,8 @@ pub(super) fn fallbacks(asked: &Asked<'_>, choice: &Choice<'_>, field: &Field, f
 }
 
 /// The best candidate of each target in turn, each at most once and none that is a lane already.
+///
+/// More than may be asked, because who is not worth it when it comes to that is passed over.
 pub(super) fn escalation(
     policy: &Policy,
     choice: &Choice<'_>,
@@ -54,9 +59,12 @@ pub(super) fn escalation(
     tier: Tier,
 ) -> SmallVec<[Spare; 2]> {
     let mut steps: SmallVec<[Survivor<'_>; 2]> = SmallVec::new();
-    let room = CALLS_MAX.saturating_sub(choice.lanes.len());
+    let most = match policy.escalation.depth_max {
+        0 => 0,
+        _ => TARGETS_MAX.min(CALLS_MAX.saturating_sub(choice.lanes.len())),
+    };
     for target in &policy.escalation.to {
-        if steps.len() >= policy.escalation.depth_max.min(room) {
+        if steps.len() >= most {
             break;
         }
         let best = fib
