@@ -18,7 +18,8 @@ use crate::wire::field::{members, object, optional, parse, required, wrong};
 /// `EPROTO` for what is not a JSON object, `EBAD_INPUT` for a member of another type than the protocol's, named.
 pub fn parse_chat(bytes: Bytes) -> Result<Parsed, Fault> {
     let body = object(&bytes)?;
-    let options: Option<StreamOptions> = optional(&body, "stream_options")?;
+    let options: Option<&RawValue> = optional(&body, "stream_options")?;
+    let options = options.map(|raw| members::<StreamOptions>(raw.get().as_bytes(), "stream_options"));
     let content = Content {
         messages: messages(required(&body, "messages")?)?,
         model: optional(&body, "model")?,
@@ -37,7 +38,10 @@ pub fn parse_chat(bytes: Bytes) -> Result<Parsed, Fault> {
     Ok(Parsed {
         content: Arc::new(content),
         wants_stream: optional(&body, "stream")?.unwrap_or(false),
-        wants_usage: options.and_then(|options| options.include_usage).unwrap_or(false),
+        wants_usage: options
+            .transpose()?
+            .and_then(|options| options.include_usage)
+            .unwrap_or(false),
         choices: match optional(&body, "n")? {
             Some(0) => return Err(wrong("n", "must be at least 1")),
             choices => choices.unwrap_or(1),

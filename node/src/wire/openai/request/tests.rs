@@ -133,6 +133,11 @@ fn errors_name_the_member_at_fault() {
         ),
         (format!(r#"{{{hi},"stream":"yes"}}"#), Code::BadInput, "stream"),
         (
+            format!(r#"{{{hi},"stream_options":[true]}}"#),
+            Code::BadInput,
+            "stream_options: expected an object",
+        ),
+        (
             format!(r#"{{{hi},"stop":5}}"#),
             Code::BadInput,
             "stop: expected a string or an array",
