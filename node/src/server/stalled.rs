@@ -16,13 +16,17 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::Version;
 use bytes::Bytes;
-use futures_util::future::{FutureExt, LocalBoxFuture};
+use futures_util::future::{Either, FutureExt, LocalBoxFuture};
 use tokio::task::AbortHandle;
 
-/// Passes requests on; a reply over HTTP/2 of which nothing is taken for `patience`, or up to twice that, is cut.
+/// What becomes of a request.
+type Answer = Result<ServiceResponse, Error>;
+
+/// Passes requests on, those over HTTP/1 as they are; a reply over HTTP/2 of which nothing is taken for `patience`, or up to
+/// twice that, is cut.
 pub(super) fn cut<S>(
     patience: Duration,
-) -> impl Fn(ServiceRequest, &S) -> LocalBoxFuture<'static, Result<ServiceResponse, Error>> + Clone
+) -> impl Fn(ServiceRequest, &S) -> Either<S::Future, LocalBoxFuture<'static, Answer>> + Clone
 where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
     S::Future: 'static,
@@ -30,14 +34,14 @@ where
     move |request, service| {
         let is_http2 = request.version() == Version::HTTP_2;
         let answered = service.call(request);
-        async move {
-            let response = answered.await?;
-            Ok(match is_http2 {
-                true => response.map_body(|_, body| BoxBody::new(Watched::new(body, patience))),
-                false => response,
-            })
+        if !is_http2 {
+            return Either::Left(answered);
         }
-        .boxed_local()
+        let cutting = async move {
+            let response = answered.await?;
+            Ok(response.map_body(|_, body| BoxBody::new(Watched::new(body, patience))))
+        };
+        Either::Right(cutting.boxed_local())
     }
 }
 
