@@ -1,6 +1,6 @@
 //! `GET /v1/usage` and `GET /v1/cost`: what the credential's account has spent and may still spend.
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse};
 use atp_actors::ledger::AccountView;
 use atp_protocol::error::Fault;
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use super::Surface;
 use super::caller::{correlation_id, identify};
-use super::endpoint::at;
+use super::endpoint::{at, look};
 use super::reply;
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
-        .service(at("/v1/usage", "GET").route(web::get().to(usage)))
-        .service(at("/v1/cost", "GET").route(web::get().to(cost)));
+        .service(at("/v1/usage", "GET, HEAD").route(look().to(usage)))
+        .service(at("/v1/cost", "GET, HEAD").route(look().to(cost)));
 }
 
 async fn usage(request: HttpRequest) -> HttpResponse {

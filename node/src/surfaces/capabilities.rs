@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::ServiceConfig;
 use atp_protocol::limits::Limits;
 use atp_protocol::payload::Kind;
 use atp_protocol::units::Tier;
@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 use super::Surface;
 use super::caller::{correlation_id, identify};
-use super::endpoint::at;
+use super::endpoint::{at, look};
 use super::reply;
 
 pub(super) fn routes(config: &mut ServiceConfig) {
-    config.service(at("/v1/capabilities", "GET").route(web::get().to(get)));
+    config.service(at("/v1/capabilities", "GET, HEAD").route(look().to(get)));
 }
 
 async fn get(request: HttpRequest) -> HttpResponse {

@@ -3,7 +3,7 @@
 use actix_web::error::{InternalError, QueryPayloadError};
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::web;
-use actix_web::{HttpRequest, HttpResponse, Resource};
+use actix_web::{HttpRequest, HttpResponse, Resource, Route, guard};
 use atp_protocol::error::{Code, Fault, Row};
 
 use super::Surface;
@@ -39,6 +39,12 @@ pub(super) fn at(path: &str, allow: &'static str) -> Resource {
             .insert(ALLOW, HeaderValue::from_static(allow));
         response
     }))
+}
+
+/// What is looked at without changing it. `HEAD`, which some clients and load balancers ask first, gets the same status and header
+/// without the body.
+pub(super) fn look() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 /// The answer to a path nobody serves.

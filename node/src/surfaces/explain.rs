@@ -1,7 +1,7 @@
 //! `GET /v1/explain/{request-id}`: how a request was decided and what became of it. `GET /v1/admin/explain/{request-id}`
 //! shows the operator everybody's.
 
-use actix_web::web::{self, Path, ServiceConfig};
+use actix_web::web::{Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use atp_actors::session::Explained;
 use atp_protocol::error::Fault;
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use super::Surface;
 use super::caller::{correlation_id, identify, identify_admin};
-use super::endpoint::at;
+use super::endpoint::{at, look};
 use super::reply;
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
-        .service(at("/v1/explain/{id}", "GET").route(web::get().to(own)))
-        .service(at("/v1/admin/explain/{id}", "GET").route(web::get().to(any)));
+        .service(at("/v1/explain/{id}", "GET, HEAD").route(look().to(own)))
+        .service(at("/v1/admin/explain/{id}", "GET, HEAD").route(look().to(any)));
 }
 
 async fn own(request: HttpRequest, path: Path<String>) -> HttpResponse {

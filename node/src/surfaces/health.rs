@@ -1,26 +1,21 @@
 //! Liveness, readiness, figures.
 
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Route, guard};
+use actix_web::web::ServiceConfig;
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::Surface;
 use super::caller::{correlation_id, identify_admin};
-use super::endpoint::at;
+use super::endpoint::{at, look};
 use super::reply::{self, Shape};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
-        .service(at("/healthz", "GET, HEAD").route(probe().to(alive)))
-        .service(at("/readyz", "GET, HEAD").route(probe().to(ready)))
-        .service(at("/metrics", "GET").route(web::get().to(metrics)))
-        .service(at("/v1/metrics", "GET").route(web::get().to(metrics)));
-}
-
-/// What load balancers ask, some of them with `HEAD`: the same status and header without the body.
-fn probe() -> Route {
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+        .service(at("/healthz", "GET, HEAD").route(look().to(alive)))
+        .service(at("/readyz", "GET, HEAD").route(look().to(ready)))
+        .service(at("/metrics", "GET, HEAD").route(look().to(metrics)))
+        .service(at("/v1/metrics", "GET, HEAD").route(look().to(metrics)));
 }
 
 /// 200 while the process serves.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::caller::{correlation_id, identify};
 use super::completion::{Reply, Writer};
-use super::endpoint::at;
+use super::endpoint::{at, look};
 use super::reply::{self, Shape};
 use super::{Surface, body, request};
 use crate::wire::openai::{self, Model};
@@ -17,8 +17,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .service(at("/v1/chat/completions", "POST").route(web::post().to(chat)))
         .service(at("/v1/embeddings", "POST").route(web::post().to(embeddings)))
-        .service(at("/v1/models", "GET").route(web::get().to(models)))
-        .service(at("/v1/models/{id:.+}", "GET").route(web::get().to(model)));
+        .service(at("/v1/models", "GET, HEAD").route(look().to(models)))
+        .service(at("/v1/models/{id:.+}", "GET, HEAD").route(look().to(model)));
 }
 
 struct ChatWriter(openai::Stream);

@@ -1,6 +1,6 @@
 //! Who does the work: `GET /v1/providers` for clients, `GET /adapters/health` for those who watch.
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse};
 use atp_actors::registry::AdapterView;
 use atp_protocol::adapter::{AgentStatus, HealthStatus};
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use super::Surface;
 use super::caller::{correlation_id, identify};
-use super::endpoint::at;
+use super::endpoint::{at, look};
 use super::reply;
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
-        .service(at("/v1/providers", "GET").route(web::get().to(providers)))
-        .service(at("/adapters/health", "GET").route(web::get().to(health)));
+        .service(at("/v1/providers", "GET, HEAD").route(look().to(providers)))
+        .service(at("/adapters/health", "GET, HEAD").route(look().to(health)));
 }
 
 async fn providers(request: HttpRequest) -> HttpResponse {

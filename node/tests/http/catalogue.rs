@@ -88,7 +88,7 @@ fn what_is_not_served_is_told_in_the_words_of_whose_path_it_is() {
         for (method, path, allow) in [
             ("GET", "/v1/ask", "POST"),
             ("POST", "/ws", "GET"),
-            ("PATCH", "/v1/admin/accounts/dev", "DELETE, GET, PUT"),
+            ("PATCH", "/v1/admin/accounts/dev", "DELETE, GET, HEAD, PUT"),
             ("POST", "/healthz", "GET, HEAD"),
         ] {
             let wrong = node.ask(method, path).send().await;
@@ -98,7 +98,7 @@ fn what_is_not_served_is_told_in_the_words_of_whose_path_it_is() {
         }
         for (method, path, allow) in [
             ("DELETE", "/v1/chat/completions", "POST"),
-            ("POST", "/v1/models/x", "GET"),
+            ("POST", "/v1/models/x", "GET, HEAD"),
             ("GET", "/v1/messages", "POST"),
         ] {
             let wrong = node.ask(method, path).send().await;
@@ -154,11 +154,18 @@ fn every_reply_names_the_request_as_its_client_does() {
 }
 
 #[test]
-fn probes_may_ask_for_the_head_alone() {
+fn what_can_be_looked_at_may_be_asked_for_its_head_alone() {
     on_node(async |node| {
-        for path in ["/healthz", "/readyz"] {
-            let whole = Ask::new(node.node.api, "GET", path).send().await;
-            let head = Ask::new(node.node.api, "HEAD", path).send().await;
+        for path in [
+            "/healthz",
+            "/readyz",
+            "/v1/models",
+            "/v1/models/summarizer.local",
+            "/v1/capabilities",
+            "/v1/usage",
+        ] {
+            let whole = node.ask("GET", path).send().await;
+            let head = node.ask("HEAD", path).send().await;
             assert_eq!((whole.status(), head.status()), (200, 200), "{path}");
             assert_eq!(
                 head.header("content-length"),

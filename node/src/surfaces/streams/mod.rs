@@ -18,11 +18,11 @@ use atp_protocol::ids::StreamId;
 use atp_protocol::request::Identity;
 
 use super::Surface;
-use super::endpoint::at;
+use super::endpoint::{at, look};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
-    let one = at("/v1/streams/{id}", "GET, DELETE")
-        .route(web::get().to(state::get))
+    let one = at("/v1/streams/{id}", "DELETE, GET, HEAD")
+        .route(look().to(state::get))
         .route(web::delete().to(state::cancel));
     config
         .service(at("/v1/streams", "POST").route(web::post().to(create::open)))
