@@ -41,6 +41,8 @@ pub(super) struct Pacing {
 struct Told {
     flow: Arc<SessionFlow>,
     cadence: Cadence,
+    /// The `update_id` it was last told with here; its grant has 0.
+    update_id: u64,
 }
 
 impl Default for Pacing {
@@ -146,7 +148,12 @@ impl Connection {
         } else if told.len() < TOLD_MAX {
             let cadence = Cadence::granted(now, CadenceConfig::default(), window);
             let due = cadence.due(window);
-            told.insert(key.session.clone(), Told { flow, cadence });
+            let first = Told {
+                flow,
+                cadence,
+                update_id: 0,
+            };
+            told.insert(key.session.clone(), first);
             self.remind(due, context);
         }
         window
@@ -165,12 +172,15 @@ impl Connection {
             return Vec::new();
         };
         let window = told.flow.window();
-        let update_id = told.cadence.poll(now, window, is_forced);
-        let due = told.cadence.due(window);
+        let is_due = told.cadence.poll(now, window, is_forced);
+        if is_due {
+            told.update_id = told.flow.next_update(told.update_id);
+        }
+        let (due, update_id) = (told.cadence.due(window), told.update_id);
         self.remind(due, context);
-        let Some(update_id) = update_id else {
+        if !is_due {
             return Vec::new();
-        };
+        }
         self.router.world.meter.flow.told(reason);
         let window = PartialWindow {
             max_parallel: Some(window.max_parallel),

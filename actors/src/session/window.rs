@@ -39,6 +39,8 @@ pub struct SessionFlow {
 
 struct State {
     window: SessionWindow,
+    /// The `update_id` it was last told with, on whichever connection.
+    updates: u64,
     waiting: BTreeMap<Ticket, oneshot::Sender<()>>,
     /// Made with the first settlement that cost something.
     money: Option<Box<Money>>,
@@ -66,6 +68,7 @@ impl SessionFlow {
         Arc::new(Self {
             state: Mutex::new(State {
                 window,
+                updates: 0,
                 waiting: BTreeMap::new(),
                 money: None,
             }),
@@ -84,6 +87,14 @@ impl SessionFlow {
     #[must_use]
     pub fn window(&self) -> Window {
         self.state().window()
+    }
+
+    /// The `update_id` to tell it with next. They increase strictly over all connections of the session, and go on above `last`
+    /// where a connection has heard of a window before this one.
+    pub(crate) fn next_update(&self, last: u64) -> u64 {
+        let mut state = self.state();
+        state.updates = state.updates.max(last) + 1;
+        state.updates
     }
 
     /// Takes room for a stream, waiting at most `wait_ms` for it. `client`: the window it named last.
@@ -378,6 +389,14 @@ mod tests {
         };
         let refused = flow.admit(large, client(4), 100).await.err().unwrap();
         assert!(!refused.retry().is_retryable());
+    }
+
+    #[test]
+    fn updates_are_numbered_over_all_connections_and_windows_of_a_session() {
+        let (world, _) = world();
+        let (first, second) = (flow(&world), flow(&world));
+        assert_eq!((first.next_update(0), first.next_update(0)), (1, 2));
+        assert_eq!((second.next_update(2), second.next_update(0)), (3, 4));
     }
 
     #[test]

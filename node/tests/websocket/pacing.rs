@@ -151,6 +151,7 @@ fn streams_that_are_kept_are_told_the_window_of_their_session_too() {
             (&json!(2), &json!("ecn")),
             "{told}"
         );
+        let last = told["update_id"].as_u64();
         // The same stream over another connection: told at once.
         let mut other = greeted(&setup, json!({ "resume": true })).await;
         let content = json!({ "resume_token": granted["resume_token"], "lanes": [], "sent_cum": 1 });
@@ -165,6 +166,10 @@ fn streams_that_are_kept_are_told_the_window_of_their_session_too() {
             (&told["max_parallel"], &told["reason"]),
             (&json!(2), &json!("refresh")),
             "{told}"
+        );
+        assert!(
+            told["update_id"].as_u64() > last,
+            "what comes later is no older: {told}"
         );
         // Its failure narrows the window further.
         agent

@@ -34,32 +34,29 @@ pub struct Cadence {
     config: CadenceConfig,
     advertised: Window,
     at: Millis,
-    last_id: u64,
 }
 
 impl Cadence {
-    /// A scope whose first window was granted at `now`, with the SYN-ACK; the grant has `update_id` 0.
+    /// A scope whose first window was granted at `now`, with the SYN-ACK.
     #[must_use]
     pub const fn granted(now: Millis, config: CadenceConfig, window: Window) -> Self {
         Self {
             config,
             advertised: window,
             at: now,
-            last_id: 0,
         }
     }
 
-    /// The `update_id` of an update to be sent now, if one is due. Ids increase strictly.
+    /// Whether an update is to be sent now; it counts as sent.
     ///
     /// `is_forced`: after an `EWINDOW`, a budget update or a resume.
-    pub fn poll(&mut self, now: Millis, window: Window, is_forced: bool) -> Option<u64> {
+    pub fn poll(&mut self, now: Millis, window: Window, is_forced: bool) -> bool {
         if !is_forced && now < self.due(window) {
-            return None;
+            return false;
         }
         self.advertised = window;
         self.at = now;
-        self.last_id += 1;
-        Some(self.last_id)
+        true
     }
 
     /// When `window` is to be told: in the past if at once.
@@ -122,7 +119,7 @@ mod tests {
                 ..GRANT
             },
         ] {
-            assert_eq!(granted().poll(Millis(1), window, false), Some(1), "{window:?}");
+            assert!(granted().poll(Millis(1), window, false), "{window:?}");
         }
     }
 
@@ -130,18 +127,18 @@ mod tests {
     fn small_changes_wait_and_add_up() {
         let mut cadence = granted();
         let at = |max_tokens| Window { max_tokens, ..GRANT };
-        assert_eq!(cadence.poll(Millis(499), at(801), false), None);
-        assert_eq!(cadence.poll(Millis(499), at(800), false), Some(1));
-        assert_eq!(cadence.poll(Millis(998), at(799), false), None);
-        assert_eq!(cadence.poll(Millis(999), at(799), false), Some(2));
+        assert!(!cadence.poll(Millis(499), at(801), false));
+        assert!(cadence.poll(Millis(499), at(800), false));
+        assert!(!cadence.poll(Millis(998), at(799), false));
+        assert!(cadence.poll(Millis(999), at(799), false));
     }
 
     #[test]
     fn an_unchanged_window_is_refreshed_or_told_when_asked() {
         let mut cadence = granted();
-        assert_eq!(cadence.poll(Millis(29_999), GRANT, false), None);
+        assert!(!cadence.poll(Millis(29_999), GRANT, false));
         assert_eq!(cadence.due(GRANT), Millis(30_000));
-        assert_eq!(cadence.poll(Millis(30_000), GRANT, false), Some(1));
-        assert_eq!(cadence.poll(Millis(30_001), GRANT, true), Some(2));
+        assert!(cadence.poll(Millis(30_000), GRANT, false));
+        assert!(cadence.poll(Millis(30_001), GRANT, true));
     }
 }
