@@ -346,6 +346,20 @@ impl Connection {
         }
     }
 
+    /// Ends the connection of an agent whose credential is none any more, before it is told anything of a client's work.
+    ///
+    /// # Errors
+    /// `EAGENTDOWN`, of the lane: another may do it.
+    pub(super) fn check_agent(&mut self, context: &mut Context<Self>) -> Result<(), Fault> {
+        let Err(fault) = self.settings.access.check() else {
+            return Ok(());
+        };
+        let waiting = self.turn_away(&fault, context);
+        self.send_later(waiting, context);
+        let detail = "the agent's key was revoked; ask for another adapter";
+        Err(Fault::new(Code::AgentDown, detail).scoped(Scope::Lane))
+    }
+
     /// The credential is none any more, so the connection ends.
     fn turn_away(&mut self, fault: &Fault, context: &mut Context<Self>) -> Vec<Wire> {
         let fault = fault.clone().scoped(Scope::Connection);

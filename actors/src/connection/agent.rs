@@ -270,7 +270,8 @@ impl Handler<Dispatch> for Connection {
     type Result = ResponseFuture<Result<Guard, Fault>>;
 
     fn handle(&mut self, Dispatch { call, reply }: Dispatch, context: &mut Context<Self>) -> Self::Result {
-        match self.call(&call, reply) {
+        let allowed = self.check_agent(context);
+        match allowed.and_then(|()| self.call(&call, reply)) {
             Ok((key, outputs)) => {
                 let waiting = self.process(outputs, context);
                 let queued = self.queued(waiting);

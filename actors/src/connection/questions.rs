@@ -85,7 +85,14 @@ impl Handler<AskEstimate> for Connection {
     type Result = ();
 
     fn handle(&mut self, AskEstimate { call, reply }: AskEstimate, context: &mut Context<Self>) {
-        if let Some(question) = self.question(&call, reply) {
+        let question = match self.check_agent(context) {
+            Ok(()) => self.question(&call, reply),
+            Err(fault) => {
+                let _ = reply.send(Err(fault));
+                None
+            }
+        };
+        if let Some(question) = question {
             let outputs = vec![self.machine.send_control(question)];
             let waiting = self.process(outputs, context);
             self.send_later(waiting, context);

@@ -127,6 +127,26 @@ fn whoever_is_connected_with_a_revoked_key_is_turned_away_when_they_speak_again(
 }
 
 #[test]
+fn an_agent_whose_key_was_revoked_is_given_no_work() {
+    on_node(async |setup| {
+        let key = setup.tenant("acme", true).await;
+        let other = setup.tenant("acme", false).await;
+        let mut agent = Agent::ready_as(&setup, &key, "echo").await;
+        let id = key.split('_').nth(1).expect("an id");
+        setup.node.meta.revoke_key(id).expect("it is good until now");
+        assert_ne!(asked(&setup, &other, "echo").await, "\"whose are you?\"");
+        loop {
+            let frame = agent.peer.frame().await;
+            match frame["payload"]["type"].as_str() {
+                Some("control.error") => break assert_eq!(frame["payload"]["content"]["code"], "EAUTH"),
+                kind => assert_ne!(kind, Some("agent.request")),
+            }
+        }
+        assert_eq!(agent.peer.closed().await, Some(4401));
+    });
+}
+
+#[test]
 fn the_newest_of_one_tenant_has_the_name_and_the_older_is_closed_with_4409() {
     on_node(async |setup| {
         let mut first = Agent::ready(&setup, "echo").await;
