@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::ids::{AccountId, PersonaId, RequestId, SessionId, StreamId, TenantId};
-use crate::units::{Tier, Window};
+use crate::units::{Amount, Tier, Window};
 
 pub use demand::Demand;
 
@@ -97,6 +97,8 @@ pub struct AgentRequest {
     pub choices: u64,
     /// Most the request may cost in micro-dollars, if the client said so.
     pub max_cost_usd_micros: Option<u64>,
+    /// Most it may use in all, what is added while it runs included; no policy lets it give way.
+    pub budget: Amount,
     /// Time left for the whole request in milliseconds.
     pub deadline_ms: u64,
     /// Latency the client hopes for, in milliseconds.
@@ -124,6 +126,7 @@ impl AgentRequest {
             wants_stream: false,
             choices: 1,
             max_cost_usd_micros: None,
+            budget: Amount::UNLIMITED,
             deadline_ms: DEADLINE_MS,
             latency_slo_ms: LATENCY_SLO_MS,
             correlation_id: id.as_str().into(),

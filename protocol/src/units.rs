@@ -44,6 +44,12 @@ impl Amount {
         usd_micros: 0,
     };
 
+    /// No limit.
+    pub const UNLIMITED: Self = Self {
+        tokens: u64::MAX,
+        usd_micros: u64::MAX,
+    };
+
     /// Both components, saturating.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {

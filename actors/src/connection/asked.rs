@@ -6,6 +6,7 @@ use atp_protocol::error::{Code, Fault};
 use atp_protocol::frame::{Frame, Meta};
 use atp_protocol::payload::{Body, Request};
 use atp_protocol::request::{AgentRequest, Identity};
+use atp_protocol::units::Amount;
 
 use crate::environment::World;
 
@@ -52,6 +53,7 @@ pub(crate) fn request(
         wants_stream: asked.stream.unwrap_or(true),
         choices: 1,
         max_cost_usd_micros: asked.max_cost_usd_micros,
+        budget: Amount::UNLIMITED,
         deadline_ms: meta.and_then(Meta::deadline_ms).unwrap_or(request_ms),
         latency_slo_ms: asked.latency_slo_ms,
         correlation_id: world.mint("cor_").into(),

@@ -133,6 +133,7 @@ fn call(id: RequestId, capability: &Capability) -> Call {
         wants_stream: true,
         choices: 1,
         max_cost_usd_micros: None,
+        budget: Amount::UNLIMITED,
         deadline_ms: 5_000,
         latency_slo_ms: 5_000,
         correlation_id: id.as_str().into(),

@@ -20,12 +20,6 @@ use crate::environment::World;
 /// Messages waiting; each is small and answered within microseconds, and senders wait beyond.
 const MAILBOX: usize = 4_096;
 
-/// What an account without limits has left.
-const UNLIMITED: Amount = Amount {
-    tokens: u64::MAX,
-    usd_micros: u64::MAX,
-};
-
 /// How often expired holds are looked for, and how many end at a time.
 const TICK: Duration = Duration::from_millis(250);
 const EXPIRED_MAX: usize = 1_024;
@@ -234,7 +228,7 @@ impl Handler<Hold> for Ledger {
         let is_limited = self
             .ledger
             .remaining(&ask.account)
-            .is_some_and(|room| room != UNLIMITED);
+            .is_some_and(|room| room != Amount::UNLIMITED);
         let hold = budget::Hold::request(ask.account, ask.amount, expires_at);
         let record = self
             .ledger

@@ -367,6 +367,6 @@ async fn hold(
         .hold(request.id.clone(), account.clone(), wanted)
         .await;
     check.record("budget.ok", held.is_ok());
-    held.map(Spend::held_by)
+    held.map(|hold| Spend::held_by(hold, request.budget))
         .inspect_err(|fault| spans::request::budget_denied(span, request, wanted, fault))
 }

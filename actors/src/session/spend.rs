@@ -1,7 +1,7 @@
 //! The money side of one request: one hold over all lanes, topped up while it runs, settled once.
 
 use atp_protocol::adapter::{Usage, UsageSource};
-use atp_protocol::error::Fault;
+use atp_protocol::error::{Code, Fault};
 use atp_protocol::request::AgentRequest;
 use atp_protocol::units::{Amount, Millis};
 
@@ -32,6 +32,8 @@ const COMPONENTS: [fn(Amount) -> Amount; 2] = [
 /// A request's hold, or nothing where nothing is accounted for.
 pub(super) struct Spend {
     hold: Option<HeldBudget>,
+    /// Most that may be held: what the client said.
+    most: Amount,
     settled: Usage,
     /// The part of `settled` that is a guess.
     unknown: Amount,
@@ -51,15 +53,18 @@ impl Spend {
     pub(super) const fn unaccounted() -> Self {
         Self {
             hold: None,
+            most: Amount::UNLIMITED,
             settled: NO_USAGE,
             unknown: Amount::ZERO,
             short_since: [None; 2],
         }
     }
 
-    pub(super) const fn held_by(hold: HeldBudget) -> Self {
+    /// `most` that may be held, what is added included.
+    pub(super) const fn held_by(hold: HeldBudget, most: Amount) -> Self {
         Self {
             hold: Some(hold),
+            most,
             settled: NO_USAGE,
             unknown: Amount::ZERO,
             short_since: [None; 2],
@@ -71,19 +76,27 @@ impl Spend {
         self.hold.as_ref().map_or(Amount::ZERO, HeldBudget::amount)
     }
 
-    /// Whether the account can run out.
+    /// Whether there may be nothing to add.
     pub(super) fn is_limited(&self) -> bool {
-        self.hold.as_ref().is_some_and(HeldBudget::is_limited)
+        let hold = self.hold.as_ref();
+        hold.is_some_and(|hold| hold.is_limited() || self.most != Amount::UNLIMITED)
     }
 
     /// Adds to the hold for another lane.
     pub(super) async fn add(&mut self, need: Amount) -> Result<(), Fault> {
-        if let Some(hold) = &mut self.hold {
-            hold.extend(need).await?;
-            // There is room again.
-            self.short_since = [None; 2];
-        }
+        self.extend(need).await?;
+        // There is room again.
+        self.short_since = [None; 2];
         Ok(())
+    }
+
+    async fn extend(&mut self, by: Amount) -> Result<(), Fault> {
+        let Some(hold) = &mut self.hold else { return Ok(()) };
+        if !hold.amount().plus(by).fits(self.most) {
+            let detail = "the budget of the request is spent; ask again with a larger one";
+            return Err(Fault::new(Code::Budget, detail));
+        }
+        hold.extend(by).await
     }
 
     /// Holds enough for a call that needs `need`, beside what was counted and what running calls are `committed` to.
@@ -119,9 +132,8 @@ impl Spend {
 
     /// Adds `by`, or the largest part of it that is tried and fits.
     async fn extend_or_part(&mut self, mut by: Amount) -> bool {
-        let Some(hold) = &mut self.hold else { return true };
         for _ in 0..TOP_UP_ATTEMPTS {
-            if hold.extend(by).await.is_ok() {
+            if self.extend(by).await.is_ok() {
                 return true;
             }
             // Rounded up: what is needed never shrinks to nothing, which would be granted for ever.

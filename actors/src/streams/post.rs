@@ -257,10 +257,7 @@ impl KeptStream {
             request.correlation_id = Arc::clone(id);
         }
         if let Some(budget) = head.budget {
-            let most = request.max_cost_usd_micros.unwrap_or(u64::MAX);
-            request.max_cost_usd_micros = Some(most.min(budget.usd_micros)).filter(|most| *most < u64::MAX);
-            head.window.max_tokens = head.window.max_tokens.min(budget.tokens);
-            request.window = Some(head.window);
+            request.budget = budget;
         }
         Ok(request)
     }

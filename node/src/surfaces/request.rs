@@ -9,7 +9,7 @@ use atp_protocol::payload;
 use atp_protocol::request::{
     AgentRequest, Dialect, Identity, LATENCY_SLO_MS, NativeBody, PersonaRequest, Quality, TaskMeta,
 };
-use atp_protocol::units::Tier;
+use atp_protocol::units::{Amount, Tier};
 use bytes::Bytes;
 use serde::Deserialize;
 
@@ -70,6 +70,7 @@ pub(super) fn build(
         wants_stream: parsed.wants_stream,
         choices: parsed.choices,
         max_cost_usd_micros: parsed.max_cost_usd_micros,
+        budget: Amount::UNLIMITED,
         deadline_ms,
         latency_slo_ms: LATENCY_SLO_MS,
         correlation_id,

@@ -201,11 +201,11 @@ fn a_budget_holds_for_work_that_comes_later() {
         assert_eq!(posting.send().await.json()["accepted"], 1);
         let last = events(&node, &stream).await.pop().unwrap();
         let code = &last.data["payload"]["content"]["code"];
-        assert_eq!((last.name.as_str(), code.as_str()), ("error", Some("EWINDOW")));
+        assert_eq!((last.name.as_str(), code.as_str()), ("error", Some("EBUDGET")));
     });
 }
 
-/// Refused at once, not to be tried again, and told by how much it is too large.
+/// Refused at once, not to be tried again, and told why.
 fn is_refused_for_good(answer: &Reply, status: u16, code: &str) -> String {
     answer.is_problem(status, code);
     let problem = answer.json();
@@ -221,21 +221,21 @@ fn what_can_never_fit_is_refused_at_once_and_for_good() {
     on_node_with(configure, async |node| {
         let task = json!({ "content": TEXT, "model": "summarizer.local" });
         let none = json!({ "max_parallel": 0, "max_tokens": 0, "max_usd_micros": 0 });
-        let cases = [
-            (
-                json!({ "task": task, "window": none }),
-                "max_parallel of the window in force is 0, 1 wanted: 1 too few",
-            ),
-            (
-                json!({ "task": task, "budget": { "tokens": 0 } }),
-                "max_tokens of the window in force is 0, ",
-            ),
-        ];
-        for (body, says) in cases {
-            let opened = node.ask("POST", "/v1/streams").json(&body).send().await;
-            let detail = is_refused_for_good(&opened, 429, "EWINDOW");
-            assert!(detail.contains(says), "{detail}");
-        }
+        let opened = node
+            .ask("POST", "/v1/streams")
+            .json(&json!({ "task": task, "window": none }))
+            .send()
+            .await;
+        let detail = is_refused_for_good(&opened, 429, "EWINDOW");
+        let says = "max_parallel of the window in force is 0, 1 wanted: 1 too few";
+        assert!(detail.contains(says), "{detail}");
+        let opened = node
+            .ask("POST", "/v1/streams")
+            .json(&json!({ "task": task, "budget": { "tokens": 0 } }))
+            .send()
+            .await;
+        let detail = is_refused_for_good(&opened, 402, "EBUDGET");
+        assert!(detail.contains("raise the budget or ask for less"), "{detail}");
         let limits = json!({ "limit_tokens": 10 });
         node.admin("PUT", "/v1/admin/accounts/dev")
             .json(&limits)
@@ -251,6 +251,26 @@ fn what_can_never_fit_is_refused_at_once_and_for_good() {
             detail.contains("account dev has limit_tokens 10 and 10 of it unspent, "),
             "{detail}"
         );
+    });
+}
+
+#[test]
+fn no_policy_lets_the_budget_of_a_stream_give_way() {
+    let price = |config: &mut Config| {
+        let price = config.prices.get_mut("summarizer.local").expect("a price");
+        price.out_usd_micros_per_million = 1_000_000;
+    };
+    on_node_with(price, async |node| {
+        let lenient = "policies: [{ id: default, fanout: [\"*\"], relax: [cost_ceiling] }]";
+        let applied = node.admin("PUT", "/v1/admin/policy").body(lenient).send().await;
+        assert_eq!(applied.status(), 200, "{}", applied.text());
+        let task = json!({ "content": TEXT, "model": "summarizer.local" });
+        let open = |usd: f64| {
+            let body = json!({ "task": task, "budget": { "usd": usd } });
+            node.ask("POST", "/v1/streams").json(&body).send()
+        };
+        is_refused_for_good(&open(0.0).await, 402, "EBUDGET");
+        assert_eq!(open(1.0).await.status(), 201);
     });
 }
 

@@ -26,7 +26,7 @@ pub struct Input<'a> {
     pub required: &'a [&'a str],
     /// What is left of the caller's effective window.
     pub window: Window,
-    /// What is left in the account and its ancestors, as far as this node knows.
+    /// What the request may use, and what is left in the account and its ancestors, as far as this node knows.
     pub available: Amount,
     /// What the tenant may pay at most for one request when a policy lets the ceiling give way, in micro-dollars.
     pub tenant_max_usd_micros: u64,
@@ -37,7 +37,7 @@ pub struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    /// A request with nothing else known: no limits but those of the policy.
+    /// A request with nothing else known: no limits but its own and those of the policy.
     #[must_use]
     pub const fn new(now: Millis, region: &'a str, request: &'a AgentRequest) -> Self {
         Self {
@@ -47,10 +47,7 @@ impl<'a> Input<'a> {
             policy_version: 0,
             required: &[],
             window: Window::MAX,
-            available: Amount {
-                tokens: u64::MAX,
-                usd_micros: u64::MAX,
-            },
+            available: request.budget,
             tenant_max_usd_micros: REQUEST_MAX_USD_MICROS,
             lanes_max: usize::MAX,
             turn_max_ms: u64::MAX,

@@ -108,20 +108,16 @@ pub(super) fn read_thresholds(node: &Node<'_>, lints: &mut Lints) -> Thresholds 
 
 /// Most a request may spend; a component left out is not limited here.
 pub(super) fn read_budget(node: &Node<'_>, what: &str, lints: &mut Lints) -> Amount {
-    let unlimited = Amount {
-        tokens: u64::MAX,
-        usd_micros: u64::MAX,
-    };
     let Some(fields) = Fields::open(node, what, &["usd", "tokens"], lints) else {
-        return unlimited;
+        return Amount::UNLIMITED;
     };
     Amount {
         tokens: fields
             .whole("tokens", 0..=u64::MAX, lints)
-            .unwrap_or(unlimited.tokens),
+            .unwrap_or(Amount::UNLIMITED.tokens),
         usd_micros: fields
             .usd("usd", BUDGET_USD_MAX, lints)
-            .unwrap_or(unlimited.usd_micros),
+            .unwrap_or(Amount::UNLIMITED.usd_micros),
     }
 }
 

@@ -177,13 +177,9 @@ pub(super) fn read(node: &Node<'_>, schema: &Schema, weights: Weights, lints: &m
             .map_or_else(Escalation::default, |node| blocks::read_escalation(node, lints)),
         thresholds: block("thresholds")
             .map_or_else(Thresholds::default, |node| blocks::read_thresholds(node, lints)),
-        budget: block("budget").map_or(
-            Amount {
-                tokens: u64::MAX,
-                usd_micros: u64::MAX,
-            },
-            |node| blocks::read_budget(node, "budget", lints),
-        ),
+        budget: block("budget").map_or(Amount::UNLIMITED, |node| {
+            blocks::read_budget(node, "budget", lints)
+        }),
         constraints: block("constraints")
             .map_or_else(Constraints::default, |node| constraints::read(node, lints)),
         relax: fields

@@ -32,7 +32,7 @@ fn all_answers_together_stay_within_what_is_paid_for() {
 async fn a_call_in_place_of_another_has_its_own_need_held() {
     local(async {
         let ledger = ledger(world().0, tokens(500)).await;
-        let mut spend = Spend::held_by(hold(&ledger, "r1", tokens(100)).await);
+        let mut spend = Spend::held_by(hold(&ledger, "r1", tokens(100)).await, Amount::UNLIMITED);
         // The first call refused, and billed nothing: what was held for it does for one that needs no more.
         spend.reserve(tokens(0), tokens(80)).await.unwrap();
         assert_eq!(spend.held(), tokens(100));
@@ -54,7 +54,7 @@ async fn a_call_in_place_of_another_has_its_own_need_held() {
 async fn what_is_known_is_charged_beside_what_is_not() {
     local(async {
         let ledger = ledger(world().0, tokens(500)).await;
-        let mut spend = Spend::held_by(hold(&ledger, "r1", tokens(100)).await);
+        let mut spend = Spend::held_by(hold(&ledger, "r1", tokens(100)).await, Amount::UNLIMITED);
         spend.count(used(250));
         spend.count(Usage {
             source: UsageSource::Unknown,
@@ -81,7 +81,7 @@ async fn tokens_are_topped_up_where_money_is_all_held() {
             ..all_the_money
         };
         let ledger = ledger(world().0, limit).await;
-        let mut spend = Spend::held_by(hold(&ledger, "r1", all_the_money).await);
+        let mut spend = Spend::held_by(hold(&ledger, "r1", all_the_money).await, Amount::UNLIMITED);
         // Both are nearly used up, and of money there is no more.
         let used = Amount {
             tokens: 95,
@@ -99,7 +99,7 @@ async fn tokens_are_topped_up_where_money_is_all_held() {
 async fn an_account_that_has_room_again_is_asked_again() {
     local(async {
         let ledger = ledger(world().0, tokens(100)).await;
-        let mut spend = Spend::held_by(hold(&ledger, "r1", tokens(100)).await);
+        let mut spend = Spend::held_by(hold(&ledger, "r1", tokens(100)).await, Amount::UNLIMITED);
         spend.top_up(tokens(105), Millis(0)).await;
         assert!(!spend.is_exhausted(tokens(110)));
         assert!(spend.is_exhausted(tokens(111)));
@@ -108,6 +108,22 @@ async fn an_account_that_has_room_again_is_asked_again() {
         assert_eq!(spend.held(), tokens(100));
         spend.top_up(tokens(105), Millis(ASK_AGAIN_MS)).await;
         assert!(!spend.is_exhausted(tokens(150)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_added_stays_within_what_the_client_said() {
+    local(async {
+        let ledger = ledger(world().0, tokens(10_000)).await;
+        let mut spend = Spend::held_by(hold(&ledger, "r1", tokens(100)).await, tokens(120));
+        assert!(spend.is_limited());
+        assert_eq!(spend.add(tokens(21)).await.unwrap_err().code, Code::Budget);
+        spend.top_up(tokens(95), Millis(0)).await;
+        let held = spend.held().tokens;
+        assert!((101..=120).contains(&held), "{held}");
+        spend.top_up(tokens(120), Millis(0)).await;
+        assert!(spend.is_exhausted(tokens(133)));
     })
     .await;
 }
