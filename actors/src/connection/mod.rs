@@ -25,6 +25,7 @@ mod pacing;
 mod probe;
 mod questions;
 pub(crate) mod render;
+mod revoked;
 
 pub use actor::{Connection, ConnectionSettings};
 pub use egress::{Egress, Wire, egress};
