@@ -175,8 +175,10 @@ impl Sessions {
         entry.streams.push(view);
         let is_shared = request.session.as_str() != request.id.as_str();
         let flow = is_shared.then(|| {
-            let subject = Subject::session(tenant, Some(&request.session));
-            let new = || SessionFlow::new(&self.pace, world, subject);
+            let new = || {
+                let subject = Subject::session(tenant, Some(&request.session));
+                SessionFlow::new(&self.pace, world, subject)
+            };
             Arc::clone(entry.flow.get_or_insert_with(new))
         });
         let place = (idle_since, request.session.clone());
