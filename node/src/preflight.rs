@@ -8,9 +8,9 @@ use std::path::Path;
 
 use atp_routing::policy::PolicySet;
 
+use crate::adapters;
 use crate::auth::FrameCheck;
-use crate::builtin::Recording;
-use crate::config::{Config, ProviderKind, SecretRef};
+use crate::config::{Config, SecretRef};
 use crate::secret::Secret;
 use crate::server::server_config;
 
@@ -26,7 +26,7 @@ pub fn problems(config: &Config, env: &dyn Fn(&str) -> Option<String>) -> Vec<St
         problems.push(format!("tls: {}", chain(&error)));
     }
     policy(config, &mut problems);
-    recordings(config, &mut problems);
+    problems.extend(adapters::problems(config, env));
     if let Err(error) = writable(&config.node.data_dir) {
         let dir = config.node.data_dir.display();
         problems.push(format!(
@@ -49,11 +49,6 @@ fn secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>, problems: &mut
     for (at, key) in config.auth.keys.iter().enumerate() {
         resolve(format!("auth.keys[{at}] of {}", key.account), &key.key);
     }
-    for provider in &config.providers {
-        if let Some(key) = &provider.key {
-            resolve(format!("providers.{}", provider.id), key);
-        }
-    }
     let frame_key = config.auth.frame_key.as_ref();
     let frame_key = frame_key.and_then(|key| resolve("auth.frame_key".to_owned(), key));
     if let Err(weak) = FrameCheck::new(config.compat.verify_frame, frame_key.as_ref()) {
@@ -72,19 +67,6 @@ fn policy(config: &Config, problems: &mut Vec<String>) {
                     .iter()
                     .map(|lint| format!("policy.file: {}:{lint}", path.display())),
             );
-        }
-    }
-}
-
-fn recordings(config: &Config, problems: &mut Vec<String>) {
-    let replays = config
-        .providers
-        .iter()
-        .filter(|provider| provider.kind == ProviderKind::Replay);
-    for provider in replays {
-        let read = fs::read_to_string(&provider.url).map_err(|error| error.to_string());
-        if let Err(why) = read.and_then(|text| Recording::read(&text).map_err(|error| error.to_string())) {
-            problems.push(format!("providers.{}: {}: {why}", provider.id, provider.url));
         }
     }
 }
@@ -157,10 +139,10 @@ mod tests {
         let told = problems(&config, &env);
         let begins = [
             "auth.admin_key: env:ADMIN: the variable is not set",
-            "providers.up: file:",
             "auth.frame_key: ",
             "tls: cannot read ",
             "policy.file: ",
+            "providers.up: file:",
             "providers.tape: ",
             "node.data_dir: cannot write to ",
         ];
@@ -171,6 +153,31 @@ mod tests {
                 "{problem} does not begin with {begin}"
             );
         }
+    }
+
+    #[test]
+    fn a_provider_that_could_not_be_attached_is_a_problem() {
+        let problems = |url: &str, key: &str| {
+            let config = parse(&format!(
+                r#"
+                [[providers]]
+                id = "up"
+                kind = "openai"
+                url = "{url}"
+                key = "env:KEY"
+                [prices.up]
+                in_usd_micros_per_million = 0
+                out_usd_micros_per_million = 0
+                "#
+            ));
+            super::problems(&config, &|_| Some(key.to_owned())).join("; ")
+        };
+        assert_eq!(problems("http://127.0.0.1:1/v1", "sk-1"), "");
+        let told = problems("ftp://127.0.0.1/v1", "sk-1");
+        assert!(told.contains("is not http:// or https://"), "{told}");
+        let told = problems("http://127.0.0.1:1/v1", "sk-1\nsk-2");
+        assert!(told.contains("check for line breaks"), "{told}");
+        assert!(!told.contains("sk-2"), "{told}");
     }
 
     #[test]

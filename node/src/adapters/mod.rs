@@ -100,7 +100,7 @@ fn provider_spec(
     let capability = Arc::new(capability(provider));
     let clock = Arc::clone(&world.clock);
     let unix = Arc::new(move || clock.unix());
-    let settings = || settings(config, provider, &capability);
+    let settings = || settings(config, provider, &capability, &process_env);
     let unusable = |error: SettingsError| fail(provider, &error);
     let factory: Arc<dyn AdapterFactory> = match provider.kind {
         ProviderKind::Openai => Arc::new(OpenAi::new(settings()?, Arc::clone(dial), unix).map_err(unusable)?),
@@ -109,10 +109,8 @@ fn provider_spec(
         }
         ProviderKind::Grpc => Arc::new(Grpc::new(settings()?).map_err(unusable)?),
         ProviderKind::Replay => {
-            let text = std::fs::read_to_string(&provider.url).map_err(|error| fail(provider, &error))?;
-            let recording = Recording::read(&text).map_err(|error| fail(provider, &error))?;
-            let capability = Arc::clone(&capability);
-            Arc::new(Replay::of_recording(capability, Arc::new(recording), sleep()))
+            let recording = Arc::new(recording(provider)?);
+            Arc::new(Replay::of_recording(Arc::clone(&capability), recording, sleep()))
         }
     };
     Ok(AdapterSpec {
@@ -127,6 +125,37 @@ fn provider_spec(
     })
 }
 
+/// What would keep the configured providers from being attached; connects to nothing.
+pub(crate) fn problems(config: &Config, env: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let of = |provider: &ProviderConfig| {
+        let told = match check(config, provider, env).err()? {
+            StartError::Adapter { message, .. } => message,
+            other => other.to_string(),
+        };
+        Some(format!("providers.{}: {told}", provider.id))
+    };
+    let roots = dial(&config.providers).err().map(|error| error.to_string());
+    config.providers.iter().filter_map(of).chain(roots).collect()
+}
+
+fn check(
+    config: &Config,
+    provider: &ProviderConfig,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), StartError> {
+    if provider.kind == ProviderKind::Replay {
+        return recording(provider).map(drop);
+    }
+    let settings = settings(config, provider, &Arc::new(capability(provider)), env)?;
+    let usable = settings.check().and_then(|()| settings.auth.header());
+    usable.map(drop).map_err(|error| fail(provider, &error))
+}
+
+fn recording(provider: &ProviderConfig) -> Result<Recording, StartError> {
+    let text = std::fs::read_to_string(&provider.url).map_err(|error| fail(provider, &error))?;
+    Recording::read(&text).map_err(|error| fail(provider, &error))
+}
+
 fn fail(provider: &ProviderConfig, why: &dyn std::fmt::Display) -> StartError {
     StartError::Adapter {
         id: provider.id.clone(),
@@ -138,6 +167,7 @@ fn settings(
     config: &Config,
     provider: &ProviderConfig,
     capability: &Arc<Capability>,
+    env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Settings, StartError> {
     let base_url: http::Uri = provider
         .url
@@ -146,7 +176,7 @@ fn settings(
     Ok(Settings {
         capability: Arc::clone(capability),
         base_url,
-        auth: auth(provider)?,
+        auth: auth(provider, env)?,
         headers: http::HeaderMap::new(),
         api_version: provider.api_version.clone(),
         limit_member: None,
@@ -163,11 +193,11 @@ fn settings(
     })
 }
 
-fn auth(provider: &ProviderConfig) -> Result<Auth, StartError> {
+fn auth(provider: &ProviderConfig, env: &dyn Fn(&str) -> Option<String>) -> Result<Auth, StartError> {
     let Some(reference) = &provider.key else {
         return Ok(Auth::None);
     };
-    let key = reference.resolve(&process_env)?;
+    let key = reference.resolve(env)?;
     let style = provider.auth.unwrap_or(match provider.kind {
         ProviderKind::Anthropic => AuthStyle::XApiKey,
         ProviderKind::Openai | ProviderKind::Grpc | ProviderKind::Replay => AuthStyle::Bearer,
