@@ -86,7 +86,12 @@ fn main() -> ExitCode {
                 cause.is::<ConfigError>()
                     || matches!(
                         cause.downcast_ref(),
-                        Some(StartError::Config(_) | StartError::Policy(_))
+                        Some(
+                            StartError::Config(_)
+                                | StartError::Policy(_)
+                                | StartError::Tls(_)
+                                | StartError::Adapter { .. }
+                        )
                     )
             };
             match error.chain().any(is_config) {

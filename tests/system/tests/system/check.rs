@@ -3,12 +3,16 @@
 use std::process::{Command, Output};
 
 fn check(text: &str) -> Output {
+    run(text, &["run", "--check", "--config"])
+}
+
+fn run(text: &str, args: &[&str]) -> Output {
     let dir = tempfile::tempdir().expect("temporary files can be written");
     let config = dir.path().join("node.toml");
     let text = text.replace("HERE", &dir.path().display().to_string());
     std::fs::write(&config, text).expect("temporary files can be written");
     Command::new(env!("CARGO_BIN_EXE_node-under-test"))
-        .args(["run", "--check", "--config"])
+        .args(args)
         .arg(&config)
         .env_clear()
         .output()
@@ -28,4 +32,19 @@ fn problems_are_told_one_a_line_with_exit_code_2() {
     assert!(lines[0].contains("auth.admin_key: env:NOT_SET"), "{told}");
     assert!(lines[1].contains("policy.file: cannot read"), "{told}");
     assert_eq!(check("[node]\nlisten_on = 1\n").status.code(), Some(2));
+}
+
+#[test]
+fn a_start_on_a_bad_configuration_ends_with_64() {
+    let node = "[node]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"HERE/data\"\n";
+    let free = "in_usd_micros_per_million = 0\nout_usd_micros_per_million = 0\n";
+    for bad in [
+        "[tls]\ncert = \"HERE/none.pem\"\nkey = \"HERE/none.pem\"\n".to_owned(),
+        format!(
+            "[[providers]]\nid = \"up\"\nkind = \"openai\"\nurl = \"ftp://127.0.0.1/v1\"\n[prices.up]\n{free}"
+        ),
+    ] {
+        let ended = run(&format!("{node}{bad}"), &["run", "--config"]);
+        assert_eq!(ended.status.code(), Some(64), "{bad}: {ended:?}");
+    }
 }
