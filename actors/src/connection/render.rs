@@ -1,8 +1,8 @@
 //! From what a session says to the payload a client is sent.
 
 use atp_protocol::payload::{
-    Agreement, CostEst, Event, Final, Kind, Log, LogLevel, Partial, Payload, Provisional, ProvisionalStatus,
-    Reconciled, Telemetry,
+    Agreement, CostEst, Event, Final, Kind, Log, LogLevel, Partial, Payload, Provisional, Reconciled,
+    Telemetry,
 };
 
 use crate::session::{Answer, Output};
@@ -24,10 +24,10 @@ pub(crate) fn payload(output: Output) -> Option<Payload<'static>> {
             };
             Payload::of(Kind::AgentPartial, &partial).in_lane(&lane)
         }
-        Output::Event { name, data } => event(name, data),
+        Output::Event { name, data } => event(name, *data),
         Output::Restart => event("restart", serde_json::Value::Null),
         Output::Log { level, text } => {
-            let level = match level.as_str() {
+            let level = match &*level {
                 "debug" => LogLevel::Debug,
                 "warn" => LogLevel::Warn,
                 "error" => LogLevel::Error,
@@ -37,7 +37,7 @@ pub(crate) fn payload(output: Output) -> Option<Payload<'static>> {
                 Kind::AgentLog,
                 &Log {
                     level,
-                    text,
+                    text: text.into(),
                     fields: None,
                 },
             )
@@ -49,11 +49,6 @@ pub(crate) fn payload(output: Output) -> Option<Payload<'static>> {
             is_incremental,
             expiry_ms,
         } => {
-            let status = match status {
-                "UPGRADED" => ProvisionalStatus::Upgraded,
-                "DOWNGRADED" => ProvisionalStatus::Downgraded,
-                _ => ProvisionalStatus::Provisional,
-            };
             let confidence = answer.confidence;
             let provisional = Provisional {
                 result: result(*answer),

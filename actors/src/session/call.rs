@@ -47,7 +47,7 @@ pub(super) enum Signal {
     Accepted,
     Refused(Fault),
     Chunk(Chunk),
-    Log { level: String, text: String },
+    Log { level: Box<str>, text: Box<str> },
     Status(AgentStatus),
     Congested,
     Ended(Box<LaneEnd>),
@@ -276,7 +276,10 @@ impl Running {
                     partial.confidence,
                 )
             }
-            LaneEvent::Log { level, text } => Signal::Log { level, text },
+            LaneEvent::Log { level, text } => Signal::Log {
+                level: level.into(),
+                text: text.into(),
+            },
             LaneEvent::Status(status) => Signal::Status(status),
             LaneEvent::Congested => Signal::Congested,
             // Nobody can answer it over this surface: the adapter's own timeout decides.

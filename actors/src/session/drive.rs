@@ -72,11 +72,11 @@ impl Drive {
         let _counted = Held::by(&router.world.meter.requests.parallel_sessions);
         let cut = router.shared.load.is_cut().boxed_local().fuse();
         let drive = Box::new(Self {
-            calls: Vec::with_capacity(launched.first_lanes),
+            calls: Vec::with_capacity(lanes),
             router,
             launched,
             drains: Vec::new(),
-            pending: VecDeque::new(),
+            pending: VecDeque::with_capacity(1 + lanes),
             out,
             timer: Box::pin(sleep(Duration::ZERO)),
             timer_at: None,
@@ -261,19 +261,16 @@ impl Drive {
                 lane,
                 piece: Piece::Read { text, .. },
             } => {
-                let lane = self.launched.lanes[lane.0].clone();
+                let lane = Box::new(self.launched.lanes[lane.0].clone());
                 self.emit(Output::Lane { lane, text }).await;
             }
             // Bytes of a provider are forwarded on one lane only.
             Step::EmitLanePartial { .. } => {}
             Step::EmitEvent { event, lane, reason } => {
                 let persona = lane.and_then(|lane| self.launched.lanes[lane.0].persona.clone());
-                let data = serde_json::json!({ "reason": reason, "persona_id": persona });
-                self.emit(Output::Event {
-                    name: finish::event_name(event),
-                    data,
-                })
-                .await;
+                let data = serde_json::json!({ "reason": reason, "persona_id": persona }).into();
+                let name = finish::event_name(event);
+                self.emit(Output::Event { name, data }).await;
             }
             Step::EmitProvisional(provisional) => {
                 if provisional.is_incremental && !std::mem::replace(&mut self.was_shown_early, true) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use atp_protocol::error::Code;
+use atp_protocol::payload::ProvisionalStatus;
 use atp_routing::agreement::Mode;
 use atp_routing::audit::Event;
 use atp_routing::reconcile::{self, Sample};
@@ -164,9 +165,9 @@ pub(super) fn provisional(drive: &Drive, shown: Provisional) -> Output {
         answer: Box::new(answer),
         revision: shown.revision,
         status: match shown.status {
-            Status::Provisional => "PROVISIONAL",
-            Status::Upgraded => "UPGRADED",
-            Status::Downgraded => "DOWNGRADED",
+            Status::Provisional => ProvisionalStatus::Provisional,
+            Status::Upgraded => ProvisionalStatus::Upgraded,
+            Status::Downgraded => ProvisionalStatus::Downgraded,
         },
         is_incremental: shown.is_incremental,
         expiry_ms: shown.expiry_ms,

@@ -6,6 +6,7 @@ use atp_protocol::adapter::UsageSource;
 use atp_protocol::error::Fault;
 use atp_protocol::finding::Finding;
 use atp_protocol::ids::{LaneId, RequestId};
+use atp_protocol::payload::ProvisionalStatus;
 use atp_protocol::resume::Place;
 use atp_protocol::units::Amount;
 use bytes::Bytes;
@@ -56,7 +57,7 @@ pub struct Facts {
     pub flow: Option<Arc<SessionFlow>>,
 }
 
-/// What happens on a stream.
+/// What happens on a stream. Small, as each open stream has room for several: what comes seldom is boxed.
 #[derive(Debug, Clone)]
 pub enum Output {
     /// The provider's own bytes, for a client of the same protocol.
@@ -68,7 +69,7 @@ pub enum Output {
     /// A piece of one lane, for clients that want lanes.
     Lane {
         /// Which lane.
-        lane: LaneId,
+        lane: Box<LaneId>,
         /// Text of it.
         text: String,
     },
@@ -77,14 +78,14 @@ pub enum Output {
         /// Its name: `plan`, `escalate`, `lane_failed`, …
         name: &'static str,
         /// What about it.
-        data: Value,
+        data: Box<Value>,
     },
     /// A line of an adapter's log.
     Log {
         /// `debug`, `info`, `warn` or `error`.
-        level: String,
+        level: Box<str>,
         /// The line.
-        text: String,
+        text: Box<str>,
     },
     /// What comes next came with a mark of congestion: the frame that carries it on is marked too.
     Congested,
@@ -94,8 +95,8 @@ pub enum Output {
         answer: Box<Answer>,
         /// From 1.
         revision: u32,
-        /// `PROVISIONAL`, `UPGRADED` or `DOWNGRADED`.
-        status: &'static str,
+        /// How it follows the one before.
+        status: ProvisionalStatus,
         /// Made from lanes that have not ended.
         is_incremental: bool,
         /// How long it holds, in milliseconds.
@@ -217,4 +218,14 @@ pub struct Telemetry {
     pub escalations: u32,
     /// The figures of an earlier request under the same idempotency key; nothing was charged for this one.
     pub is_replay: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_every_open_stream_has_room_for_is_small() {
+        assert!(size_of::<Output>() <= 40, "{}", size_of::<Output>());
+    }
 }

@@ -66,7 +66,8 @@ pub(super) fn streamed(feed: Feed, max_event: usize, listener: Listener, refusal
         splitter: Splitter::new(max_event),
         listener,
         refusal,
-        ready: VecDeque::new(),
+        // A piece is one event, as a rule.
+        ready: VecDeque::with_capacity(1),
         phase: Phase::Running,
     };
     Box::pin(futures_util::stream::unfold(run, |mut run| async move {

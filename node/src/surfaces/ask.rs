@@ -209,7 +209,7 @@ impl Records {
                 let mut record = shown(&answer);
                 record["type"] = "provisional".into();
                 record["revision"] = revision.into();
-                record["status"] = status.into();
+                record["status"] = json!(status);
                 record["incremental"] = is_incremental.into();
                 record["expiry_ms"] = expiry_ms.into();
                 record

@@ -77,7 +77,8 @@ pub(super) fn size(output: &Output) -> usize {
     const BASE: usize = 256;
     BASE + match output {
         Output::Forward(bytes) => bytes.len(),
-        Output::Text(text) | Output::Lane { text, .. } | Output::Log { text, .. } => text.len(),
+        Output::Text(text) | Output::Lane { text, .. } => text.len(),
+        Output::Log { text, .. } => text.len(),
         Output::Event { data, .. } => data.to_string().len(),
         Output::Restart | Output::Congested => 0,
         Output::Provisional { answer, .. } | Output::Final(answer) => answer.size(),

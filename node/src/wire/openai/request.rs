@@ -129,8 +129,12 @@ fn messages(turns: Vec<&RawValue>) -> Result<Vec<Message>, Fault> {
     if turns.is_empty() {
         return Err(wrong("messages", "must hold at least one message"));
     }
-    let read = |(at, turn): (usize, &&RawValue)| message(turn.get().as_bytes(), &format!("messages[{at}]"));
-    turns.iter().enumerate().map(read).collect()
+    // Kept as long as the request: no room for turns that do not come.
+    let mut messages = Vec::with_capacity(turns.len());
+    for (at, turn) in turns.iter().enumerate() {
+        messages.push(message(turn.get().as_bytes(), &format!("messages[{at}]"))?);
+    }
+    Ok(messages)
 }
 
 fn message(text: &[u8], name: &str) -> Result<Message, Fault> {

@@ -14,6 +14,8 @@ const MAX_TOKEN_BYTES: u64 = 16;
 #[derive(Debug, Clone)]
 pub(in crate::session) struct Reorder<T> {
     next: u64,
+    /// Chunk `next`, if it came in its turn: most lanes never hold anything else.
+    in_turn: Option<(T, u64)>,
     held: BTreeMap<u64, (T, u64)>,
     held_tokens: u64,
     capacity: u64,
@@ -39,6 +41,7 @@ impl<T> Reorder<T> {
     pub(in crate::session) fn new(capacity: u64) -> Self {
         Self {
             next: 1,
+            in_turn: None,
             held: BTreeMap::new(),
             held_tokens: 0,
             capacity: capacity.max(1),
@@ -52,6 +55,7 @@ impl<T> Reorder<T> {
     /// Forgets what is held and begins anew; the figures stay.
     pub(in crate::session) fn restart(&mut self) {
         self.next = 1;
+        self.in_turn = None;
         self.held.clear();
         self.held_tokens = 0;
         self.hole_since = None;
@@ -59,13 +63,16 @@ impl<T> Reorder<T> {
 
     /// Takes chunk `seq`; a duplicate or late one is dropped.
     pub(in crate::session) fn push(&mut self, now: Millis, seq: u64, chunk: T, tokens: u64) {
-        if seq < self.next || self.held.contains_key(&seq) {
+        let is_next = seq == self.next;
+        if seq < self.next || self.held.contains_key(&seq) || (is_next && self.in_turn.is_some()) {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        self.held.insert(seq, (chunk, tokens));
         self.held_tokens = self.held_tokens.saturating_add(tokens);
-        if seq > self.next {
+        if is_next {
+            self.in_turn = Some((chunk, tokens));
+        } else {
+            self.held.insert(seq, (chunk, tokens));
             self.hole_since.get_or_insert(now);
         }
     }
@@ -75,7 +82,10 @@ impl<T> Reorder<T> {
         if self.held.len() > 1 && self.held_tokens > self.capacity.saturating_mul(2) {
             self.skip(now);
         }
-        let (chunk, tokens) = self.held.remove(&self.next)?;
+        let (chunk, tokens) = match self.in_turn.take() {
+            Some(chunk) => chunk,
+            None => self.held.remove(&self.next)?,
+        };
         self.next += 1;
         self.held_tokens -= tokens;
         // The wait for a hole ends here; if another one follows, its wait begins.
@@ -88,7 +98,8 @@ impl<T> Reorder<T> {
 
     /// Gives up the hole and goes on with what is held; [`Self::pop`] follows.
     pub(in crate::session) fn skip(&mut self, now: Millis) {
-        if let Some((&first, _)) = self.held.first_key_value()
+        if self.in_turn.is_none()
+            && let Some((&first, _)) = self.held.first_key_value()
             && first > self.next
         {
             self.longest_wait_ms = self
@@ -101,7 +112,7 @@ impl<T> Reorder<T> {
 
     /// Gives up chunks up to `last` that never came, when nothing is held beyond them.
     pub(in crate::session) fn skip_tail(&mut self, last: u64) {
-        if self.held.is_empty() && self.next <= last {
+        if self.is_empty() && self.next <= last {
             self.gaps = self.gaps.saturating_add(1);
             self.next = last.saturating_add(1);
             self.hole_since = None;
@@ -115,7 +126,11 @@ impl<T> Reorder<T> {
 
     /// Whether all up to `last` were popped or given up; without `last`, whether nothing is held back.
     pub(in crate::session) fn is_complete(&self, last: Option<u64>) -> bool {
-        self.held.is_empty() && last.is_none_or(|last| self.next > last)
+        self.is_empty() && last.is_none_or(|last| self.next > last)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.in_turn.is_none() && self.held.is_empty()
     }
 
     /// Whether the lane is to be paused.
