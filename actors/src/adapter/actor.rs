@@ -10,7 +10,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, MessageResult, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult,
+    WrapFuture,
+};
 use atp_protocol::adapter::{AgentStatus, Health, HealthStatus};
 use atp_protocol::error::Code;
 use atp_protocol::estimate::{Accuracy, Observed};
@@ -21,6 +24,7 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::pass::{Pass, Unused};
+use super::polls::Polls;
 use super::reports::{FINISHED_MAX, Finished, Heed, Reports};
 use super::tally::Tally;
 use super::{Adapter, Burst, Gate, Live, Past};
@@ -63,7 +67,7 @@ pub(crate) struct Said {
 /// How adapters are watched, from the configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch {
-    /// Between two polls of a configured adapter's health.
+    /// Between two polls of a configured adapter's health, at most: after one that failed the next comes sooner.
     pub health_poll: Duration,
     /// When their circuits open and close.
     pub breaker: breaker::Settings,
@@ -100,8 +104,8 @@ pub(crate) struct AdapterActor {
     registry: Addr<Registry>,
     finished: mpsc::Receiver<Finished>,
     world: World,
-    /// Time between polls; `None` for one that is not polled.
-    poll: Option<Duration>,
+    /// When it is polled; `None` for one that is not.
+    polls: Option<Polls>,
     breaker: Breaker,
     window: Aimd,
     status: StatusTracker,
@@ -136,7 +140,7 @@ impl AdapterActor {
             registry,
             finished,
             world,
-            poll: (spec.attachment == Attachment::Configured).then_some(watch.health_poll),
+            polls: (spec.attachment == Attachment::Configured).then(|| Polls::new(watch.health_poll)),
             breaker: Breaker::new(watch.breaker),
             window: Aimd::new(window),
             status: StatusTracker::new(StatusConfig::default()),
@@ -319,10 +323,16 @@ impl AdapterActor {
                 models: Some(models),
                 is_compliant: None,
             };
-            // A registry that is behind polls again soon enough.
+            // A registry that is behind hears of the next poll soon enough.
             let _ = registry.try_send(report);
+            health.status != HealthStatus::Unhealthy
         };
-        context.spawn(polling.into_actor(self));
+        let again = polling.into_actor(self).map(|is_up, actor, context| {
+            if let Some(polls) = &mut actor.polls {
+                context.run_later(polls.next(is_up), |actor, context| actor.poll(context));
+            }
+        });
+        context.spawn(again);
     }
 }
 
@@ -369,9 +379,8 @@ impl Actor for AdapterActor {
                 false => context.stop(),
             }
         });
-        if let Some(every) = self.poll {
+        if self.polls.is_some() {
             self.poll(context);
-            context.run_interval(every, |actor, context| actor.poll(context));
         }
     }
 

@@ -6,6 +6,7 @@ mod endpoint;
 mod live;
 mod name;
 mod pass;
+mod polls;
 mod reports;
 mod room;
 mod tally;
