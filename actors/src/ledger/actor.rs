@@ -1,5 +1,6 @@
 //! The shell around [`budget::Ledger`](atp_routing::budget::Ledger).
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
@@ -74,6 +75,8 @@ pub struct Ledger {
     failed: bool,
     /// The last attempt found the disk full.
     is_full: bool,
+    /// Ends of holds that found the disk full, in the order they came; at most one for each hold.
+    deferred: VecDeque<Record>,
     tenants: Tenants,
 }
 
@@ -97,6 +100,7 @@ impl Ledger {
             applied,
             failed: false,
             is_full: false,
+            deferred: VecDeque::new(),
             tenants: Tenants::default(),
         }
     }
@@ -126,6 +130,25 @@ impl Ledger {
         Ok(())
     }
 
+    /// Commits what ends a hold. A full disk puts it off: the hold stands until there is space, and a process that ends before
+    /// leaves it to expire.
+    fn conclude(&mut self, record: Record) -> Result<(), Fault> {
+        let committed = self.commit(std::slice::from_ref(&record));
+        if committed.is_err() && self.is_full && !self.failed {
+            self.deferred.push_back(record);
+            return Ok(());
+        }
+        committed
+    }
+
+    fn catch_up(&mut self) {
+        while let Some(record) = self.deferred.pop_front() {
+            if self.commit(std::slice::from_ref(&record)).is_err() {
+                return self.deferred.push_front(record);
+            }
+        }
+    }
+
     /// When a hold that is made or extended at this moment expires.
     fn expires_at(&self) -> UnixMillis {
         UnixMillis(self.world.clock.unix().0.saturating_add(self.hold_ttl_ms))
@@ -136,6 +159,8 @@ impl Ledger {
             // Readiness sees it go.
             return context.stop();
         }
+        // Before anything expires: what is known of a hold goes before what is not.
+        self.catch_up();
         let expires_at = self.expires_at();
         let expired = self
             .ledger
@@ -271,7 +296,7 @@ impl Handler<Settle> for Ledger {
             self.world.meter.money.lost_settlements.increment(1);
             return Ok(());
         };
-        self.commit(&[record])?;
+        self.conclude(record)?;
         self.world.meter.money.settled(ask.source);
         Ok(())
     }
@@ -283,7 +308,7 @@ impl Handler<Release> for Ledger {
     fn handle(&mut self, ask: Release, _: &mut Context<Self>) -> Self::Result {
         self.holders.remove(&ask.id);
         match self.ledger.propose_release(&ask.id) {
-            Ok(record) => self.commit(&[record]),
+            Ok(record) => self.conclude(record),
             Err(_) => Ok(()),
         }
     }
@@ -352,74 +377,4 @@ impl Handler<Checkpoint> for Ledger {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::task::LocalSet;
-
-    use super::*;
-    use crate::environment::testing::world;
-    use crate::ledger::testing::{hold, ledger_over, put};
-
-    const AMOUNT: Amount = Amount {
-        tokens: 1,
-        usd_micros: 1,
-    };
-
-    /// Fails as told, once; takes everything else.
-    struct Failing(Option<LogFailed>);
-
-    impl LedgerLog for Failing {
-        fn append(&mut self, _: &[Record]) -> Result<(), LogFailed> {
-            self.0.take().map_or(Ok(()), Err)
-        }
-
-        fn keep_durable(&mut self) -> Result<(), LogFailed> {
-            Ok(())
-        }
-
-        fn wants_checkpoint(&self) -> bool {
-            false
-        }
-
-        fn checkpoint(&mut self, _: &[Record]) -> Result<(), LogFailed> {
-            Ok(())
-        }
-    }
-
-    async fn refused(ledger: &crate::ledger::LedgerHandle) -> Fault {
-        let id = AccountId::new("t").unwrap();
-        let made = ledger.put(id, None, budget::Limits::default()).await;
-        made.expect_err("the journal takes nothing")
-    }
-
-    #[tokio::test]
-    async fn a_full_disk_refuses_what_may_be_tried_again_and_the_ledger_goes_on() {
-        LocalSet::new()
-            .run_until(async {
-                let ledger = ledger_over(Box::new(Failing(Some(LogFailed::Full))), world().0);
-                assert!(refused(&ledger).await.retry().is_retryable());
-                put(&ledger, AMOUNT).await;
-                drop(hold(&ledger, "h", AMOUNT).await);
-                assert!(ledger.is_alive());
-            })
-            .await;
-    }
-
-    #[tokio::test]
-    async fn a_journal_that_failed_ends_the_ledger() {
-        LocalSet::new()
-            .run_until(async {
-                let ended = LogFailed::Ended("no such device".to_owned());
-                let ledger = ledger_over(Box::new(Failing(Some(ended))), world().0);
-                assert!(!refused(&ledger).await.retry().is_retryable());
-                refused(&ledger).await;
-                let ending = async {
-                    while ledger.is_alive() {
-                        tokio::time::sleep(TICK).await;
-                    }
-                };
-                let over = tokio::time::timeout(TICK * 20, ending).await;
-                over.expect("readiness sees the end");
-            })
-            .await;
-    }
-}
+mod tests;

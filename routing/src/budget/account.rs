@@ -95,11 +95,14 @@ impl Account {
         component.of(self.limits.parallel(), self.limits.amount())
     }
 
-    /// What would be left of one component if every live hold were released.
+    /// What would be left of one component if every live hold were released, and the overrun charged.
     pub(super) fn remaining_at_best(&self, component: Component) -> u64 {
         component.of(
             self.limits.parallel(),
-            self.limits.amount().minus(self.balance.settled),
+            self.limits
+                .amount()
+                .minus(self.balance.settled)
+                .minus(self.balance.overrun),
         )
     }
 
@@ -119,18 +122,32 @@ impl Account {
     }
 
     pub(super) fn free(&mut self, amount: Amount, calls: u32) {
+        self.unhold(amount, calls);
+        self.collect();
+    }
+
+    fn unhold(&mut self, amount: Amount, calls: u32) {
         self.balance.held = self.balance.held.minus(amount);
         self.balance.in_flight = self.balance.in_flight.saturating_sub(calls);
     }
 
-    /// Turns a reservation into spending: within the room it leaves, the rest is overrun. Returns the overrun.
+    /// Charges what was used beyond the room there was, as soon as there is some: nobody else may spend it first.
+    pub(super) fn collect(&mut self) {
+        let due = self.balance.overrun.min(self.room());
+        self.balance.settled = self.balance.settled.plus(due);
+        self.balance.overrun = self.balance.overrun.minus(due);
+    }
+
+    /// Turns a reservation into spending: within the room it leaves, the rest is overrun until there is room. Returns the
+    /// overrun.
     pub(super) fn charge(&mut self, charge: Charge) -> Amount {
-        self.free(charge.freed, charge.calls);
+        self.unhold(charge.freed, charge.calls);
         let settled = charge.actual.min(self.room());
         let overrun = charge.actual.minus(settled);
         self.balance.settled = self.balance.settled.plus(settled);
         self.balance.overrun = self.balance.overrun.plus(overrun);
         self.balance.unknown = self.balance.unknown.plus(charge.unknown.min(settled));
+        self.collect();
         overrun
     }
 }

@@ -106,6 +106,7 @@ impl Ledger {
     fn put(&mut self, id: &AccountId, parent: Option<&AccountId>, limits: Limits) -> Applied {
         if let Some(account) = self.accounts.get_mut(id) {
             account.limits = limits;
+            account.collect();
             return Applied::CHANGED;
         }
         if let Some(parent) = parent {

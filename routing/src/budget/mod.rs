@@ -6,7 +6,7 @@
 //! journal between the two, or after both, as its durability needs.
 //!
 //! At every instant and every level `settled + held ≤ limit`. What a call used beyond its hold is settled as far as there
-//! is room and counted as overrun beyond that.
+//! is room and counted as overrun beyond that, which is charged before anybody else is given room that comes.
 //!
 //! A [`Slice`] is a part of an account that one thread or node spends from without asking. [`Spending`] judges a call that
 //! is still running, [`ToolCaps`] the tools it uses; [`BurnRate`] and [`SpikeGuard`] watch how fast money goes.

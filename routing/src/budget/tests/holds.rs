@@ -119,6 +119,12 @@ fn room_that_others_hold_is_not_taken() {
         (amount(150, 150), amount(150, 150))
     );
     assert_eq!(balance(&ledger, "p").settled, amount(150, 150));
+
+    // what could not be charged then is charged before the room can be spent again
+    let released = ledger.propose_release(&hold_id("r2")).unwrap();
+    let _ = ledger.apply(&released);
+    let Balance { settled, overrun, .. } = balance(&ledger, "p");
+    assert_eq!((settled, overrun), (amount(300, 300), Amount::ZERO));
 }
 
 #[test]

@@ -150,7 +150,8 @@ proptest! {
         let ask = |ledger: &Ledger| ledger.preflight(&id, amount(tokens, usd_micros), calls);
         let exceeds_a_limit = std::iter::successors(Some(account), |&at| TREE[at].1).any(|at| {
             let account = ledger.account(&account_id(TREE[at].0)).unwrap();
-            let unspent = account.limits().amount().minus(account.balance().settled);
+            let Balance { settled, overrun, .. } = account.balance();
+            let unspent = account.limits().amount().minus(settled.plus(overrun));
             tokens > unspent.tokens || usd_micros > unspent.usd_micros || calls > account.limits().parallel()
         });
         let refused = ask(&ledger);

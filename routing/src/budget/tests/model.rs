@@ -179,8 +179,19 @@ impl Model {
         Some(self.live.swap_remove(at))
     }
 
-    /// Whether the operation is accepted; if so it is done.
+    /// Whether the operation is accepted; if so it is done, and what was overrun takes the room there is.
     pub(super) fn run(&mut self, op: &Op) -> bool {
+        let is_accepted = self.attempt(op);
+        for at in 0..self.spent.len() {
+            let due = self.spent[at].overrun.min(self.room(at));
+            let spent = &mut self.spent[at];
+            spent.settled = spent.settled.plus(due);
+            spent.overrun = spent.overrun.minus(due);
+        }
+        is_accepted
+    }
+
+    fn attempt(&mut self, op: &Op) -> bool {
         match *op {
             Op::Limits { account, limits } => {
                 let balance = self.balance(account);
