@@ -22,6 +22,16 @@ const TOO_LARGE: Row = Row {
     ..*Code::TooBig.row()
 };
 
+/// How a body is told that comes too slowly: the code's own words speak of an upstream, and here the client was slow.
+const TOO_SLOW: Row = Row {
+    status: 408,
+    error: "request_timeout",
+    slug: "request-timeout",
+    message: "the request did not arrive in time",
+    hint: "send the whole body at once",
+    ..*Code::Timeout.row()
+};
+
 /// Reads a body with work in it.
 ///
 /// # Errors
@@ -33,7 +43,7 @@ pub(super) async fn work(surface: &Surface, request: &HttpRequest, payload: Payl
 /// Reads a body that holds no work.
 ///
 /// # Errors
-/// `EUNSUPPORTED` for a content encoding, `ETOOBIG` beyond `max_bytes`, `ETIMEOUT` when it does not arrive in time, `EPROTO`
+/// `EUNSUPPORTED` for a content encoding, `ETOOBIG` beyond `max_bytes`, `ETIMEOUT` with 408 when it does not arrive in time, `EPROTO`
 /// when the client breaks it off.
 pub(super) async fn read(
     surface: &Surface,
@@ -84,7 +94,10 @@ async fn whole(
     };
     match tokio::time::timeout(surface.settings.read_timeout, reading).await {
         Ok(body) => body,
-        Err(_) => Err(Fault::new(Code::Timeout, "the request body did not arrive in time").terminal()),
+        Err(_) => {
+            let detail = "the request body did not arrive in time";
+            Err(Fault::new(Code::Timeout, detail).terminal().told(&TOO_SLOW))
+        }
     }
 }
 
