@@ -1,5 +1,7 @@
 //! Log lines on standard error: one JSON object each, or text for people.
 
+use std::io::{self, IsTerminal as _};
+
 use atp_actors::spans::TARGET;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -28,11 +30,13 @@ pub fn init(config: &TelemetryConfig, tracing: &Tracing) -> Result<(), ConfigErr
         .add_directive(no_spans)
         .add_directive(NO_PARSE_ERRORS.parse().expect("a directive"));
     let logs = match config.log_format {
-        LogFormat::Json => fmt::layer()
-            .event_format(Lines)
-            .with_writer(std::io::stderr)
+        LogFormat::Json => fmt::layer().event_format(Lines).with_writer(io::stderr).boxed(),
+        LogFormat::Text => fmt::layer()
+            .compact()
+            // Colours are for eyes: a file or a pipe gets none.
+            .with_ansi(io::stderr().is_terminal())
+            .with_writer(io::stderr)
             .boxed(),
-        LogFormat::Text => fmt::layer().compact().with_writer(std::io::stderr).boxed(),
     };
     Registry::default()
         .with(logs.with_filter(filter))
