@@ -41,8 +41,16 @@ pub(super) fn lint(screen: &mut Screen, files: &[std::path::PathBuf]) -> Result<
     match errors {
         0 => Ok(()),
         count => Err(Failure::Verdict(format!(
-            "{count} errors; the document would be rejected"
+            "{}; the document would be rejected",
+            counted(count)
         ))),
+    }
+}
+
+fn counted(errors: usize) -> String {
+    match errors {
+        1 => "1 error".to_owned(),
+        many => format!("{many} errors"),
     }
 }
 
@@ -133,4 +141,14 @@ pub(super) fn read(file: &Path) -> Result<String, Failure> {
         what: file.display().to_string(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn one_error_is_no_plural() {
+        assert_eq!([1, 2].map(counted), ["1 error", "2 errors"]);
+    }
 }
