@@ -72,7 +72,7 @@ fn an_array_is_no_object_however_its_elements_are_ordered() {
         let told = node.ask("POST", "/v1/streams").json(&window).send().await;
         told.is_problem(422, "EBAD_INPUT");
         assert!(
-            told.text().contains("window: expected an object"),
+            told.text().contains("window: must be an object"),
             "{}",
             told.text()
         );

@@ -12,7 +12,7 @@ pub(super) fn micros(usd_micros: Option<u64>, usd: Option<f64>) -> Result<Option
         (Some(micros), _) => Ok(Some(micros)),
         (None, Some(usd)) => match usd_to_micros(usd) {
             Some(micros) => Ok(Some(micros)),
-            None => Err(format!("{usd} is no amount of dollars")),
+            None => Err(format!("{usd:?} is no amount of dollars")),
         },
         (None, None) => Ok(None),
     }
@@ -175,5 +175,11 @@ mod tests {
         assert_eq!(read("{}").unwrap(), PartialWindow::default());
         assert!(read(r#"{"max_parallel":1001}"#).is_err());
         assert!(read(r#"{"max_usd":10001}"#).is_err());
+    }
+
+    #[test]
+    fn an_absurd_amount_is_not_repeated_digit_by_digit() {
+        let told = micros(None, Some(1e300)).unwrap_err();
+        assert_eq!(told, "1e300 is no amount of dollars");
     }
 }

@@ -93,7 +93,7 @@ struct WireMessage {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a text or a list of texts")]
 enum Stop {
     One(String),
     Many(Vec<String>),

@@ -10,7 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer, SeqDeserializer};
-use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor};
+use serde::de::{
+    self, DeserializeSeed, Deserializer, Expected, IntoDeserializer, MapAccess, Unexpected, Visitor,
+};
 use serde::forward_to_deserialize_any;
 
 use super::{Object, Value};
@@ -41,6 +43,35 @@ impl de::Error for ReadError {
             what: what.to_string(),
         }
     }
+
+    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(must_be(expected))
+    }
+
+    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(must_be(expected))
+    }
+}
+
+/// What was expected in the words of JSON: serde names the types of this program. What was there instead is not repeated,
+/// for its writer knows it and it may be long.
+fn must_be(expected: &dyn Expected) -> String {
+    let expected = expected.to_string();
+    let wanted = match expected.as_str() {
+        "a boolean" => "true or false",
+        "a string" | "a borrowed string" | "a character" => "a text",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "f32" | "f64" => "a number",
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "u128" | "usize" => "a whole number of 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
+        members if members.starts_with("struct ") => "an object",
+        other => other,
+    };
+    format!("must be {wanted}")
 }
 
 impl Value<'_> {
@@ -110,14 +141,14 @@ impl<'v> Deserializer<'v> for &'v Value<'_> {
     ) -> Result<V::Value, ReadError> {
         match self {
             // serde's own derive would take the elements for members, in the order they are declared in.
-            Value::Array(_) => Err(de::Error::custom("expected an object, not an array")),
+            Value::Array(_) => Err(de::Error::custom("must be an object")),
             _ => self.deserialize_any(visitor),
         }
     }
 
     fn deserialize_enum<V: Visitor<'v>>(
         self,
-        name: &'static str,
+        _: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
@@ -125,7 +156,8 @@ impl<'v> Deserializer<'v> for &'v Value<'_> {
             Value::Text(text) => visitor.visit_enum(BorrowedStrDeserializer::new(text)),
             Value::Object(object) => visitor.visit_enum(MapAccessDeserializer::new(Members::new(object))),
             _ => Err(de::Error::custom(format_args!(
-                "expected {name}, one of {variants:?}"
+                "must be one of {}",
+                variants.join(", ")
             ))),
         }
     }
