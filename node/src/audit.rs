@@ -163,7 +163,13 @@ impl Writer {
                     Message::Stop => is_stopping = true,
                 }
             }
-            self.write(&entries);
+            // A line says what before it is durable. The last one says so of all others, or they could be altered and taken for a
+            // torn tail; what was lost goes behind what was not, so then they are written together.
+            let is_whole = self.queue.lost.load(Ordering::Relaxed) == 0;
+            let apart = usize::from(is_stopping && is_whole).min(entries.len());
+            let (others, last) = entries.split_at(entries.len() - apart);
+            self.write(others);
+            self.write(last);
         }
         tell_head(&self.log, "the audit log is closed");
     }
