@@ -1,4 +1,4 @@
-//! A ledger for tests: one account, and a journal that takes everything.
+//! A ledger for tests: one account, and a journal that does as it is told.
 
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ use crate::environment::World;
 /// How long a hold lives whose holder is gone.
 pub(crate) const HOLD_TTL_MS: u64 = 10_000;
 
-struct Forgetful;
+/// A journal that answers each append as it is told to, and takes everything else.
+pub(crate) struct Appending<F>(pub(crate) F);
 
-impl LedgerLog for Forgetful {
+impl<F: FnMut() -> Result<(), LogFailed> + Send> LedgerLog for Appending<F> {
     fn append(&mut self, _: &[Record]) -> Result<(), LogFailed> {
-        Ok(())
+        (self.0)()
     }
 
     fn keep_durable(&mut self) -> Result<(), LogFailed> {
@@ -35,7 +36,7 @@ impl LedgerLog for Forgetful {
 
 /// A running ledger with the account of [`hold`], which has this limit.
 pub(crate) async fn ledger(world: World, limit: Amount) -> LedgerHandle {
-    let ledger = ledger_over(Box::new(Forgetful), world);
+    let ledger = ledger_over(Box::new(Appending(|| Ok(()))), world);
     put(&ledger, limit).await;
     ledger
 }

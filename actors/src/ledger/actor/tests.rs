@@ -6,56 +6,17 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::environment::testing::world;
-use crate::ledger::testing::{account, hold, ledger_over, put};
+use crate::ledger::testing::{Appending, account, hold, ledger_over, put};
 
 const AMOUNT: Amount = Amount {
     tokens: 1,
     usd_micros: 1,
 };
 
-/// Fails as told, once; takes everything else.
-struct Failing(Option<LogFailed>);
-
-impl LedgerLog for Failing {
-    fn append(&mut self, _: &[Record]) -> Result<(), LogFailed> {
-        self.0.take().map_or(Ok(()), Err)
-    }
-
-    fn keep_durable(&mut self) -> Result<(), LogFailed> {
-        Ok(())
-    }
-
-    fn wants_checkpoint(&self) -> bool {
-        false
-    }
-
-    fn checkpoint(&mut self, _: &[Record]) -> Result<(), LogFailed> {
-        Ok(())
-    }
-}
-
-/// Full while it is said to be.
-struct Filling(Arc<AtomicBool>);
-
-impl LedgerLog for Filling {
-    fn append(&mut self, _: &[Record]) -> Result<(), LogFailed> {
-        match self.0.load(Ordering::Relaxed) {
-            true => Err(LogFailed::Full),
-            false => Ok(()),
-        }
-    }
-
-    fn keep_durable(&mut self) -> Result<(), LogFailed> {
-        Ok(())
-    }
-
-    fn wants_checkpoint(&self) -> bool {
-        false
-    }
-
-    fn checkpoint(&mut self, _: &[Record]) -> Result<(), LogFailed> {
-        Ok(())
-    }
+/// Fails as told, once.
+fn failing(failure: LogFailed) -> Box<dyn LedgerLog> {
+    let mut failure = Some(failure);
+    Box::new(Appending(move || failure.take().map_or(Ok(()), Err)))
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,7 +24,12 @@ async fn what_a_full_disk_kept_from_being_settled_is_settled_once_there_is_space
     LocalSet::new()
         .run_until(async {
             let is_full = Arc::new(AtomicBool::new(false));
-            let ledger = ledger_over(Box::new(Filling(Arc::clone(&is_full))), world().0);
+            let told = Arc::clone(&is_full);
+            let log = Appending(move || match told.load(Ordering::Relaxed) {
+                true => Err(LogFailed::Full),
+                false => Ok(()),
+            });
+            let ledger = ledger_over(Box::new(log), world().0);
             let limit = Amount::ZERO.plus(AMOUNT).plus(AMOUNT).plus(AMOUNT);
             put(&ledger, limit).await;
             let spent = hold(&ledger, "spent", AMOUNT.plus(AMOUNT)).await;
@@ -99,7 +65,7 @@ async fn refused(ledger: &crate::ledger::LedgerHandle) -> Fault {
 async fn a_full_disk_refuses_what_may_be_tried_again_and_the_ledger_goes_on() {
     LocalSet::new()
         .run_until(async {
-            let ledger = ledger_over(Box::new(Failing(Some(LogFailed::Full))), world().0);
+            let ledger = ledger_over(failing(LogFailed::Full), world().0);
             assert!(refused(&ledger).await.retry().is_retryable());
             put(&ledger, AMOUNT).await;
             drop(hold(&ledger, "h", AMOUNT).await);
@@ -113,7 +79,7 @@ async fn a_journal_that_failed_ends_the_ledger() {
     LocalSet::new()
         .run_until(async {
             let ended = LogFailed::Ended("no such device".to_owned());
-            let ledger = ledger_over(Box::new(Failing(Some(ended))), world().0);
+            let ledger = ledger_over(failing(ended), world().0);
             assert!(!refused(&ledger).await.retry().is_retryable());
             refused(&ledger).await;
             let ending = async {
