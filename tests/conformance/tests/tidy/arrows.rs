@@ -8,10 +8,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("atp-protocol", &[]),
     ("atp-routing", &["atp-protocol"]),
     ("atp-storage", &[]),
+    ("atp-consensus", &["atp-protocol", "atp-routing", "atp-storage"]),
     ("atp-actors", &["atp-protocol", "atp-routing"]),
     (
         "atp-node",
-        &["atp-actors", "atp-protocol", "atp-routing", "atp-storage"],
+        &["atp-actors", "atp-consensus", "atp-protocol", "atp-routing", "atp-storage"],
     ),
 ];
 

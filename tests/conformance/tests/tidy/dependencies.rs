@@ -9,10 +9,14 @@ use super::workspace::{Workspace, root};
 const OWNED: &[(&str, &[&str], &str)] = &[
     (
         "tokio*",
-        &["atp-actors", "atp-node"],
+        &["atp-actors", "atp-consensus", "atp-node"],
         "pure crates take time and input as arguments",
     ),
-    ("futures*", &["atp-actors", "atp-node"], "pure crates do not wait"),
+    (
+        "futures*",
+        &["atp-actors", "atp-consensus", "atp-node"],
+        "pure crates do not wait",
+    ),
     (
         "actix*",
         &["atp-actors", "atp-node"],
@@ -40,16 +44,17 @@ const OWNED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "rand",
-        &[],
-        "randomness is the environment's, as seeds in pure code",
+        &["atp-consensus"],
+        "randomness is the environment's; openraft asks for a generator through this trait",
     ),
     (
         "reqwest",
         &[],
         "the HTTP client is hyper; a second one costs microseconds and minutes",
     ),
-    ("openraft", &[], "one node needs no consensus"),
-    ("redb", &[], "the journal is the only store"),
+    ("openraft", &["atp-consensus"], "a later release of it changes one crate"),
+    ("redb", &["atp-storage"], "what durable bytes lie in is storage's to decide"),
+    ("chitchat", &["atp-node"], "gossip gives hints to the edge, never to a decision"),
 ];
 
 /// Libraries that one file alone may name.

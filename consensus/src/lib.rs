@@ -1,0 +1,8 @@
+//! What the members of a cluster agree on.
+//!
+//! 1. [`command`] is how a change is written into a log entry, [`machine`] what carries it out: `apply(context, command)`, pure.
+//!
+//! Never here: sockets, TLS, clocks, actix. No other crate names openraft.
+
+pub mod command;
+pub mod machine;
