@@ -138,6 +138,9 @@ mod tests {
         assert_eq!(tag, Greet::TAG);
         assert_eq!(body::<Greet>(rest).unwrap(), greet);
         assert!(matches!(open(&bytes[..5]), Err(CommandError::Short(5))));
-        assert!(matches!(body::<Greet>(&rest[..2]), Err(CommandError::Malformed { .. })));
+        assert!(matches!(
+            body::<Greet>(&rest[..2]),
+            Err(CommandError::Malformed { .. })
+        ));
     }
 }

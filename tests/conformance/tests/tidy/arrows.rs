@@ -12,7 +12,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("atp-actors", &["atp-protocol", "atp-routing"]),
     (
         "atp-node",
-        &["atp-actors", "atp-consensus", "atp-protocol", "atp-routing", "atp-storage"],
+        &[
+            "atp-actors",
+            "atp-consensus",
+            "atp-protocol",
+            "atp-routing",
+            "atp-storage",
+        ],
     ),
 ];
 

@@ -52,9 +52,21 @@ const OWNED: &[(&str, &[&str], &str)] = &[
         &[],
         "the HTTP client is hyper; a second one costs microseconds and minutes",
     ),
-    ("openraft", &["atp-consensus"], "a later release of it changes one crate"),
-    ("redb", &["atp-storage"], "what durable bytes lie in is storage's to decide"),
-    ("chitchat", &["atp-node"], "gossip gives hints to the edge, never to a decision"),
+    (
+        "openraft",
+        &["atp-consensus"],
+        "a later release of it changes one crate",
+    ),
+    (
+        "redb",
+        &["atp-storage"],
+        "what durable bytes lie in is storage's to decide",
+    ),
+    (
+        "chitchat",
+        &["atp-node"],
+        "gossip gives hints to the edge, never to a decision",
+    ),
 ];
 
 /// Libraries that one file alone may name.
