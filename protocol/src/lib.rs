@@ -2,7 +2,7 @@
 //!
 //! In the order data flows through it:
 //!
-//! 1. [`limits`] bounds everything that follows; [`ids`] and [`units`] name and measure it.
+//! 1. [`limits`] bounds everything that follows; [`ids`], [`cluster`] and [`units`] name and measure it.
 //! 2. [`container`] opens a WebSocket message, [`value`] parses and canonicalises the tree inside, [`frame`] checks its
 //!    structure, [`sign`] its integrity, [`replay`] its freshness; [`dialect`] maps older clients onto native frames.
 //! 3. [`payload`] gives every payload its type, aliases and hoisting; [`hello`] agrees on what a connection may use.
@@ -16,6 +16,7 @@
 
 pub mod ack;
 pub mod adapter;
+pub mod cluster;
 pub mod connection;
 pub mod container;
 pub mod dialect;
