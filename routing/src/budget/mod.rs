@@ -19,6 +19,7 @@ mod apply;
 mod burn;
 mod ended;
 mod hold;
+pub mod home;
 mod lease;
 mod ledger;
 mod limits;

@@ -3,11 +3,12 @@
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::AccountId;
 use atp_protocol::units::UnixMillis;
+use serde::{Deserialize, Serialize};
 
 use super::{Component, HoldId};
 
-/// Why nothing was reserved.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why nothing was reserved. Goes between members: variants and fields are appended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
     /// An account on the way to the root has too little left, because others hold some of it.
     #[error("account {account} has {remaining} {component} left, {wanted} wanted; {}", advice(*.component))]
@@ -128,7 +129,7 @@ impl From<Refusal> for Fault {
 }
 
 /// Why a hold cannot be changed or ended: nothing was done.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum NotLive {
     /// It ended before; a repeat.
     #[error("hold {id} has ended already; nothing to do")]

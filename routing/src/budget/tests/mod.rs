@@ -2,6 +2,7 @@
 
 mod accounts;
 mod holds;
+mod home;
 mod law;
 mod leases;
 mod model;
