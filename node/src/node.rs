@@ -30,6 +30,7 @@ use crate::config::{Config, ConfigError};
 use crate::environment::Environment;
 use crate::journal::{LedgerJournal, StoreError};
 use crate::meta::{Meta, Recovered};
+use crate::relay::Arrival;
 use crate::secret::Secret;
 use crate::server::{Acceptor, Arbiters, HttpTimes, TlsError, serve, server_config};
 use crate::surfaces::{Settings, Surface};
@@ -225,6 +226,8 @@ impl Node {
                     exposition,
                     settings,
                     frames,
+                    relay: None,
+                    arrival: Arrival::Direct,
                 });
                 tokio::task::spawn_local(serve(surface, connections, tls, times, stop));
             })

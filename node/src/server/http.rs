@@ -9,6 +9,7 @@ use actix_http::{HttpService, KeepAlive, Protocol};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, map_config};
 use actix_web::App;
 use actix_web::dev::AppConfig;
+use actix_web::middleware::from_fn;
 use rustls::ServerConfig;
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
@@ -17,6 +18,7 @@ use tracing::debug;
 use super::patience::Patient;
 use super::{Connection, stalled, unread};
 use crate::environment::ByteStream;
+use crate::relay;
 use crate::surfaces::{self, Surface};
 
 /// How long a client may take.
@@ -40,6 +42,7 @@ pub async fn serve(
     stop: watch::Receiver<bool>,
 ) {
     let app = App::new()
+        .wrap(from_fn(relay::ingress))
         .wrap_fn(unread::close)
         .wrap_fn(stalled::cut(times.write_stall))
         .app_data(surface)

@@ -36,7 +36,7 @@ const TOO_SLOW: Row = Row {
 ///
 /// # Errors
 /// As [`read`], with the configured limit.
-pub(super) async fn work(surface: &Surface, request: &HttpRequest, payload: Payload) -> Result<Bytes, Fault> {
+pub(crate) async fn work(surface: &Surface, request: &HttpRequest, payload: Payload) -> Result<Bytes, Fault> {
     whole(surface, request, payload, surface.settings.max_body_bytes).await
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use atp_protocol::error::{Code, Fault};
+use atp_protocol::ids::TenantId;
 use atp_protocol::request::Identity;
 
 use super::Surface;
@@ -38,21 +39,29 @@ pub(super) fn identify(surface: &Surface, request: &HttpRequest) -> Result<Arc<I
 /// `EAUTH` without saying which check failed, `ERATE` for one that calls too often, `ESEC` for a hint at a tenant or
 /// project that is not the credential's.
 pub(super) fn authenticate(surface: &Surface, request: &HttpRequest) -> Result<Credential, Fault> {
-    let headers = request.headers();
-    let credential = bearer(headers)
-        .or_else(|| headers.get("x-api-key")?.to_str().ok())
-        .or_else(|| headers.get("api-key")?.to_str().ok())
-        .or_else(|| query_key(surface, request));
-    let keys = surface.meta.keys();
-    let found = keys.authenticate(credential).ok_or_else(|| {
+    let found = recognise(surface, request).ok_or_else(|| {
         Fault::new(
             Code::Auth,
             "send a valid key as `Authorization: Bearer` or `x-api-key`",
         )
     })?;
     surface.router.admit(&found.identity, &found.access)?;
-    check_hints(headers, &found.identity)?;
-    Ok(found.clone())
+    check_hints(request.headers(), &found.identity)?;
+    Ok(found)
+}
+
+/// Whose request it is, as far as that can be told without counting it against any rate.
+pub(crate) fn tenant(surface: &Surface, request: &HttpRequest) -> Option<TenantId> {
+    recognise(surface, request).map(|credential| credential.identity.tenant.clone())
+}
+
+fn recognise(surface: &Surface, request: &HttpRequest) -> Option<Credential> {
+    let headers = request.headers();
+    let credential = bearer(headers)
+        .or_else(|| headers.get("x-api-key")?.to_str().ok())
+        .or_else(|| headers.get("api-key")?.to_str().ok())
+        .or_else(|| query_key(surface, request));
+    surface.meta.keys().authenticate(credential).cloned()
 }
 
 /// Headers that name a tenant or project are never believed; those that contradict the credential are refused, because

@@ -59,7 +59,8 @@ pub(super) fn bad_query(error: QueryPayloadError, request: &HttpRequest) -> acti
     InternalError::from_response(error, refuse(request, &fault)).into()
 }
 
-fn refuse(request: &HttpRequest, fault: &Fault) -> HttpResponse {
+/// The reply to a request that is refused, in the shape of its path.
+pub(crate) fn refuse(request: &HttpRequest, fault: &Fault) -> HttpResponse {
     let surface = Surface::of(request);
     let correlation_id = correlation_id(&surface, request.headers());
     reply::fault(&surface, Shape::of(request.path()), fault, &correlation_id)

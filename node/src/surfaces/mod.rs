@@ -5,7 +5,7 @@ mod accounting;
 mod admin;
 mod anthropic;
 mod ask;
-mod body;
+pub(crate) mod body;
 mod caller;
 mod capabilities;
 mod completion;
@@ -21,6 +21,8 @@ mod streams;
 mod verify_frame;
 mod ws;
 
+pub(crate) use caller::tenant;
+pub(crate) use endpoint::refuse;
 pub use state::{Settings, Surface};
 
 use actix_web::web::{self, QueryConfig, ServiceConfig};

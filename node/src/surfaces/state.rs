@@ -10,6 +10,7 @@ use atp_actors::session::Router;
 
 use crate::auth::FrameCheck;
 use crate::meta::Meta;
+use crate::relay::{Arrival, Relay};
 use crate::telemetry::Exposition;
 
 /// Limits and habits of the surfaces, from the configuration.
@@ -42,6 +43,7 @@ pub struct Settings {
 }
 
 /// Shared by the handlers of one arbiter.
+#[derive(Clone)]
 pub struct Surface {
     /// Clock, randomness, figures.
     pub world: World,
@@ -55,11 +57,15 @@ pub struct Surface {
     pub settings: Arc<Settings>,
     /// What signed frames are verified with.
     pub frames: Arc<FrameCheck>,
+    /// The way to sessions of other owners; `None` for a node by itself.
+    pub relay: Option<Rc<Relay>>,
+    /// How requests come to this surface.
+    pub arrival: Arrival,
 }
 
 impl Surface {
     /// The surface that serves `request`.
-    pub(super) fn of(request: &HttpRequest) -> Rc<Self> {
+    pub(crate) fn of(request: &HttpRequest) -> Rc<Self> {
         Rc::clone(
             request
                 .app_data::<Rc<Self>>()

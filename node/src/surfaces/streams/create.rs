@@ -10,10 +10,12 @@ use atp_actors::streams::{Admission, Around, Cancel, Forget, Listed, Look, NewTo
 use atp_protocol::connection::StreamKey;
 use atp_protocol::error::Fault;
 use atp_protocol::ids::{SessionId, StreamId};
+use atp_protocol::request::Identity;
 use serde_json::{Value, json};
 
 use super::wanted::Wanted;
 use super::{gone, head};
+use crate::relay;
 use crate::surfaces::caller::{correlation_id, identify};
 use crate::surfaces::reply::{self, Shape};
 use crate::surfaces::{Surface, body, request};
@@ -24,10 +26,11 @@ pub(super) async fn open(http: HttpRequest, payload: Payload) -> HttpResponse {
     let surface = Surface::of(&http);
     let correlation = correlation_id(&surface, http.headers());
     match serve(&surface, &http, payload, &correlation).await {
-        Ok((mut response, shown)) => {
+        Ok(Answer::Opened(mut response, shown)) => {
             response.insert_header(("x-correlation-id", &*correlation));
             reply::json(&mut response, "application/json", &shown)
         }
+        Ok(Answer::Relayed(response)) => response,
         Err(fault) => reply::fault(&surface, Shape::Problem, &fault, &correlation),
     }
 }
@@ -37,19 +40,20 @@ async fn serve(
     http: &HttpRequest,
     payload: Payload,
     correlation: &Arc<str>,
-) -> Result<(HttpResponseBuilder, Value), Fault> {
+) -> Result<Answer, Fault> {
     let identity = identify(surface, http)?;
     request::check_draining(surface)?;
     let bytes = body::work(surface, http, payload).await?;
     let wanted = Wanted::read(&bytes)?;
+    if let (Some(relay), Some(session)) = (&surface.relay, &wanted.session_id)
+        && let Some(owner) = relay.owner_of(&identity.tenant, session.as_str()).await?
+    {
+        return relay::elsewhere(surface, relay, owner, http, bytes)
+            .await
+            .map(Answer::Relayed);
+    }
     let head = wanted.head(&identity)?;
-    let key = StreamKey {
-        session: match &wanted.session_id {
-            Some(session) => session.clone(),
-            None => SessionId::new(&surface.world.mint("s_")).expect("a minted id is valid"),
-        },
-        stream: StreamId::new(&surface.world.mint("str_")).expect("a minted id is valid"),
-    };
+    let key = names(surface, &identity, wanted.session_id.clone());
     let frame = wanted.frame(&head);
     let streams = &surface.router.shared.streams;
     let opening = Opening {
@@ -88,7 +92,33 @@ async fn serve(
     };
     let shown = shown(surface, http, &open).await?;
     response.insert_header(("location", format!("/v1/streams/{}", open.key.stream)));
-    Ok((response, shown))
+    Ok(Answer::Opened(response, shown))
+}
+
+/// What becomes of a wish for a stream.
+enum Answer {
+    Opened(HttpResponseBuilder, Value),
+    /// Its session is another node's, which answered.
+    Relayed(HttpResponse),
+}
+
+/// The stream's name and its session's: both belong to the same owner, here unless the client named another's session.
+fn names(surface: &Surface, identity: &Identity, session: Option<SessionId>) -> StreamKey {
+    let (world, tenant) = (&surface.world, &identity.tenant);
+    let owners = surface.relay.as_ref().map(|relay| &relay.owners);
+    let session = session.unwrap_or_else(|| {
+        let id = owners.map_or_else(|| world.mint("s_"), |owners| owners.mint(world, "s_", tenant));
+        SessionId::new(&id).expect("a minted id is valid")
+    });
+    let beside = session.as_str();
+    let id = owners.map_or_else(
+        || world.mint("str_"),
+        |owners| owners.mint_beside(world, "str_", tenant, beside),
+    );
+    StreamKey {
+        session,
+        stream: StreamId::new(&id).expect("a minted id is valid"),
+    }
 }
 
 /// Posts the opening frame and waits until its request is admitted.

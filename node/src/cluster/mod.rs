@@ -1,0 +1,3 @@
+//! A node as a member of its cluster.
+
+pub mod owners;

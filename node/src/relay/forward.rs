@@ -1,0 +1,148 @@
+//! Sending a request to its owner.
+
+use std::rc::Rc;
+
+use actix_web::HttpResponse;
+use atp_protocol::cluster::NodeId;
+use atp_protocol::error::{Code, Fault};
+use atp_protocol::ids::TenantId;
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+
+use super::{IDLE_MAX, OWNER, OWNER_WAIT, Relay, Sender, reply};
+use crate::cluster::owners::Owner;
+
+/// Nodes that are asked for one request: whom we take for the owner, and whom that one does.
+const TRIES: usize = 2;
+
+impl Relay {
+    /// The node that owns what `find` looks for, waiting while nobody does; `None` for this one.
+    ///
+    /// # Errors
+    /// `EINTERNAL`, to be repeated, when an election takes too long.
+    async fn owner(&self, find: impl Fn() -> Owner) -> Result<Option<NodeId>, Fault> {
+        let mut changes = self.owners.watch();
+        let found = async {
+            loop {
+                changes.mark_unchanged();
+                match find() {
+                    Owner::Nobody => {}
+                    Owner::Here => return None,
+                    Owner::At(node) => return Some(node),
+                }
+                // The sender lives in `self`.
+                let _ = changes.changed().await;
+            }
+        };
+        let waited = tokio::time::timeout(OWNER_WAIT, found).await;
+        waited.map_err(|_| {
+            Fault::new(
+                Code::Internal,
+                "the session's group has no leader: its quorum is lost; try again",
+            )
+            .retry_after(1_000)
+        })
+    }
+
+    /// As [`Self::owner`], of a session or stream.
+    ///
+    /// # Errors
+    /// As [`Self::owner`].
+    pub(crate) async fn owner_of(&self, tenant: &TenantId, id: &str) -> Result<Option<NodeId>, Fault> {
+        self.owner(|| self.owners.of(tenant, id)).await
+    }
+
+    /// Sends a request to `to`, and once to whom that one names instead. Answers with the reply as it comes.
+    ///
+    /// # Errors
+    /// `EINTERNAL`: retryable where nothing was sent; where the connection broke before the reply it is not known whether
+    /// the request was carried out.
+    pub(crate) async fn forward(
+        self: &Rc<Self>,
+        mut to: NodeId,
+        request: &Request<Bytes>,
+    ) -> Result<HttpResponse, Fault> {
+        for _ in 0..TRIES {
+            let (response, sender) = self.send(to, request).await?;
+            let named = response.headers().get(OWNER).and_then(|name| name.to_str().ok());
+            match named.and_then(|name| name.parse().ok()) {
+                Some(owner) if response.status() == http::StatusCode::MISDIRECTED_REQUEST => to = owner,
+                _ => return Ok(reply::passed_on(Rc::clone(self), to, response, sender)),
+            }
+        }
+        Err(Fault::new(Code::Internal, "the session's owner changes; try again").retry_after(500))
+    }
+
+    async fn send(
+        &self,
+        to: NodeId,
+        request: &Request<Bytes>,
+    ) -> Result<(Response<Incoming>, Sender), Fault> {
+        let mut idle = self.idle(to);
+        loop {
+            let (mut sender, was_idle) = match idle.take() {
+                Some(sender) => (sender, true),
+                None => (self.connect(to).await?, false),
+            };
+            let copy = request.clone().map(Full::new);
+            match sender.try_send_request(copy).await {
+                Ok(response) => return Ok((response, sender)),
+                Err(mut error) => {
+                    // It went while it was idle, and nothing was sent.
+                    if was_idle && error.take_message().is_some() {
+                        continue;
+                    }
+                    return Err(Fault::new(
+                        Code::Internal,
+                        format!("node {to}, which owns the session, was lost before it answered: it is not known whether it carried the request out"),
+                    )
+                    .retry_after(500));
+                }
+            }
+        }
+    }
+
+    fn idle(&self, to: NodeId) -> Option<Sender> {
+        let mut idle = self.idle.borrow_mut();
+        let kept = idle.get_mut(&to)?;
+        while let Some(sender) = kept.pop() {
+            if sender.is_ready() {
+                return Some(sender);
+            }
+        }
+        None
+    }
+
+    /// Takes a connection back whose reply has been read.
+    pub(super) fn keep(&self, to: NodeId, sender: Sender) {
+        let mut idle = self.idle.borrow_mut();
+        let kept = idle.entry(to).or_default();
+        if !sender.is_closed() && kept.len() < IDLE_MAX {
+            kept.push(sender);
+        }
+    }
+
+    async fn connect(&self, to: NodeId) -> Result<Sender, Fault> {
+        let lost = |why: &dyn std::fmt::Display| {
+            Fault::new(
+                Code::Internal,
+                format!("node {to}, which owns the session, cannot be reached: {why}"),
+            )
+            .retry_after(500)
+        };
+        let stream = self.dial.dial(to).await.map_err(|error| lost(&error))?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| lost(&error))?;
+        tokio::task::spawn_local(async move {
+            // Whoever waits for a reply is told by the reply.
+            let _ = connection.await;
+        });
+        Ok(sender)
+    }
+}
