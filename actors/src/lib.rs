@@ -27,6 +27,7 @@ pub mod history;
 pub mod ledger;
 pub mod metrics;
 pub mod nonces;
+pub mod owners;
 pub mod persona;
 pub mod registry;
 pub mod scheduler;

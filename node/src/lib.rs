@@ -9,7 +9,7 @@ mod audit;
 pub mod auth;
 pub mod builtin;
 mod chunk;
-pub mod cluster;
+
 pub mod config;
 pub mod cpu;
 pub mod ctl;

@@ -10,10 +10,12 @@ use atp_actors::adapter::{Burst, Watch};
 use atp_actors::environment::{Clock, World};
 use atp_actors::exec::{Ended, Exec};
 use atp_actors::ledger::{Ledger, LedgerHandle};
+use atp_actors::owners::Owners;
 use atp_actors::persona;
 use atp_actors::registry::Registry;
 use atp_actors::session::{RepeatSettings, Router, RouterSettings, Shared, SharedSettings};
 use atp_actors::streams::StreamSettings;
+use atp_protocol::cluster::{GroupId, NodeId};
 use atp_protocol::error::Fault;
 use atp_protocol::flow::{AimdConfig, Rate};
 use atp_protocol::ids::{AccountId, TenantId};
@@ -32,7 +34,7 @@ use crate::journal::{LedgerJournal, StoreError};
 use crate::meta::{Meta, Recovered};
 use crate::relay::Arrival;
 use crate::secret::Secret;
-use crate::server::{Acceptor, Arbiters, HttpTimes, TlsError, serve, server_config};
+use crate::server::{Acceptor, Arbiters, HttpTimes, TlsError, serve, server_config, service};
 use crate::surfaces::{Settings, Surface};
 use crate::telemetry::Exposition;
 
@@ -41,6 +43,9 @@ const HANDOVER_MAX: usize = 64;
 
 /// Decisions of recent requests kept for `explain`.
 const DECISIONS_MAX: usize = 4_096;
+
+/// Journal groups of a cluster, unless it was made with another number of them.
+const JOURNALS: u16 = 8;
 
 /// How often distributions are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -194,7 +199,12 @@ impl Node {
         let (stop, stopping) = watch::channel(false);
         let settings = Arc::new(surface_settings(&config));
         let router_settings = Arc::new(router_settings(&config, exec.len()));
-        let shared = Arc::new(Shared::new(shared_settings(&config), auditor.audit()));
+        let owners = Arc::new(alone());
+        let shared = Arc::new(Shared::new(
+            shared_settings(&config),
+            Arc::clone(&owners),
+            auditor.audit(),
+        ));
         let times = HttpTimes {
             head: Duration::from_millis(config.limits.read_timeout_ms),
             keep_alive: Duration::from_secs(75),
@@ -229,7 +239,10 @@ impl Node {
                     relay: None,
                     arrival: Arrival::Direct,
                 });
-                tokio::task::spawn_local(serve(surface, connections, tls, times, stop));
+                tokio::task::spawn_local(async move {
+                    let service = service(surface, times, stop).await;
+                    serve(service, connections, tls, times).await;
+                });
             })
             .await?;
         }
@@ -346,6 +359,14 @@ fn policy(config: &Config, applied: Option<&str>) -> Result<PolicyStore, StartEr
     Ok(PolicyStore::new(
         PolicySet::parse(&text).map_err(StartError::Policy)?,
     ))
+}
+
+/// A node by itself owns everything.
+fn alone() -> Owners {
+    let this = NodeId::new(1).expect("a number above 0");
+    let owners = Owners::new(this, JOURNALS);
+    GroupId::journals(JOURNALS).for_each(|group| owners.set(group, Some(this)));
+    owners
 }
 
 fn configured_accounts(config: &Config) -> BTreeSet<AccountId> {

@@ -109,7 +109,7 @@ impl Connection {
             .session_id
             .as_deref()
             .and_then(|id| SessionId::new(id).ok())
-            .unwrap_or_else(|| SessionId::new(&router.world.mint("s_")).expect("a minted id is valid"));
+            .unwrap_or_else(|| router.shared.owners.mint_session(&router.world, &identity.tenant));
         let limits = Limits {
             frame_bytes: settings.frame_bytes,
             ..Limits::DEFAULT

@@ -5,7 +5,6 @@ use atp_protocol::container::compressed::Algorithm;
 use atp_protocol::error::{Code, Fault, Scope};
 use atp_protocol::frame::{Frame, Nonce, Stamp};
 use atp_protocol::hello::{Greeting, Hello, HelloAck, Level, Offer, Role, negotiate};
-use atp_protocol::ids::SessionId;
 use atp_protocol::payload::Kind;
 use atp_protocol::units::{Tier, Window};
 
@@ -85,10 +84,10 @@ impl Connection {
             Ok(agreed) => agreed,
             Err(refusal) => return self.machine.refuse_hello(&refusal.into()),
         };
-        let session = self
-            .named_session
-            .take()
-            .unwrap_or_else(|| SessionId::new(&self.router.world.mint("s_")).expect("a minted id is valid"));
+        let session = self.named_session.take().unwrap_or_else(|| {
+            let owners = &self.router.shared.owners;
+            owners.mint_session(&self.router.world, &self.identity.tenant)
+        });
         let ack = agreed.ack(Greeting {
             session_id: session,
             qos_allowed: offer.qos_allowed,

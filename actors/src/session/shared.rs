@@ -13,6 +13,7 @@ use crate::access::TenantRates;
 use crate::audit::Audit;
 use crate::history::Pool;
 use crate::nonces::Nonces;
+use crate::owners::Owners;
 use crate::streams::{StreamSettings, Streams};
 
 /// How much a node remembers.
@@ -38,6 +39,8 @@ pub struct Shared {
     pub load: Arc<Load>,
     /// Decisions of recent requests.
     pub decisions: Arc<Decisions>,
+    /// Which sessions are whose node's.
+    pub owners: Arc<Owners>,
     /// Sessions and whose they are.
     pub sessions: Arc<Sessions>,
     /// Weights of the fair queue.
@@ -59,10 +62,11 @@ pub struct Shared {
 impl Shared {
     /// Nothing running; sessions are put on record in `audit`.
     #[must_use]
-    pub fn new(settings: SharedSettings, audit: Arc<dyn Audit>) -> Self {
+    pub fn new(settings: SharedSettings, owners: Arc<Owners>, audit: Arc<dyn Audit>) -> Self {
         let pool = Pool::new(settings.history_bytes);
         Self {
             load: Arc::default(),
+            owners,
             decisions: Arc::new(Decisions::new(settings.decisions_max)),
             sessions: Arc::new(Sessions::new(
                 Pace::new(settings.aimd, settings.is_aimd_tuned),

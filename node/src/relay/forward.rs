@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use actix_web::HttpResponse;
+use atp_actors::owners::Owner;
 use atp_protocol::cluster::NodeId;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::TenantId;
@@ -15,7 +16,6 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
 use super::{IDLE_MAX, OWNER, OWNER_WAIT, Relay, Sender, reply};
-use crate::cluster::owners::Owner;
 
 /// Nodes that are asked for one request: whom we take for the owner, and whom that one does.
 const TRIES: usize = 2;

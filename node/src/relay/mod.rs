@@ -18,13 +18,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use atp_actors::owners::Owners;
 use atp_protocol::cluster::NodeId;
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use http_body_util::Full;
 use hyper::client::conn::http1::SendRequest;
 
-use crate::cluster::owners::Owners;
 use crate::environment::ByteStream;
 
 pub(crate) use ingress::elsewhere;

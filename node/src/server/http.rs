@@ -10,6 +10,7 @@ use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryE
 use actix_web::App;
 use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
+use futures_util::future::{FutureExt, LocalBoxFuture};
 use rustls::ServerConfig;
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
@@ -32,15 +33,15 @@ pub struct HttpTimes {
     pub write_stall: Duration,
 }
 
-/// Serves connections handed over by the acceptor until it is gone; from `stop` on each closes after the reply it is at.
-/// Keeps a receiver of `stop` as long as any of them is open. Runs on the arbiter.
-pub async fn serve(
-    surface: Rc<Surface>,
-    mut connections: mpsc::Receiver<Connection>,
-    tls: Option<Arc<ServerConfig>>,
-    times: HttpTimes,
-    stop: watch::Receiver<bool>,
-) {
+/// Serves one connection to its end.
+pub type Serve = Rc<dyn Fn(Box<dyn ByteStream>, Protocol, SocketAddr) -> LocalBoxFuture<'static, ()>>;
+
+/// The service of a surface, on the calling arbiter. From `stop` on each connection closes after the reply it is at. Keeps a
+/// receiver of `stop` as long as any of them is open.
+///
+/// # Panics
+/// Never: making the service cannot fail.
+pub async fn service(surface: Rc<Surface>, times: HttpTimes, stop: watch::Receiver<bool>) -> Serve {
     let app = App::new()
         .wrap(from_fn(relay::ingress))
         .wrap_fn(unread::close)
@@ -65,23 +66,39 @@ pub async fn serve(
             }
         })
         .finish(factory);
-    let Ok(handler) = service.new_service(()).await else {
-        return;
+    let handler = match service.new_service(()).await {
+        Ok(handler) => Rc::new(handler),
+        Err(()) => unreachable!("routes are configured without anything that could fail"),
     };
-    let handler = Rc::new(handler);
+    Rc::new(move |stream, protocol, peer| {
+        let handler = Rc::clone(&handler);
+        async move {
+            if let Err(error) = handler.call((stream, protocol, Some(peer))).await {
+                debug!(%peer, %error, "connection ended");
+            }
+        }
+        .boxed_local()
+    })
+}
+
+/// Serves connections handed over by the acceptor until it is gone. Runs on the arbiter.
+pub async fn serve(
+    service: Serve,
+    mut connections: mpsc::Receiver<Connection>,
+    tls: Option<Arc<ServerConfig>>,
+    times: HttpTimes,
+) {
     let tls = tls.map(TlsAcceptor::from);
     while let Some(connection) = connections.recv().await {
-        let (handler, tls) = (Rc::clone(&handler), tls.clone());
+        let (service, tls) = (Rc::clone(&service), tls.clone());
         tokio::task::spawn_local(async move {
             let Connection {
                 incoming,
                 peer,
                 guard,
             } = connection;
-            if let Some((stream, protocol)) = open(incoming, tls, times, peer).await
-                && let Err(error) = handler.call((stream, protocol, Some(peer))).await
-            {
-                debug!(%peer, %error, "connection ended");
+            if let Some((stream, protocol)) = open(incoming, tls, times, peer).await {
+                service(stream, protocol, peer).await;
             }
             drop(guard);
         });

@@ -10,5 +10,5 @@ mod unread;
 
 pub use acceptor::{Acceptor, Connection, ConnectionGuard};
 pub use arbiters::Arbiters;
-pub use http::{HttpTimes, serve};
+pub use http::{HttpTimes, Serve, serve, service};
 pub use tls::{TlsError, server_config};

@@ -9,7 +9,7 @@ use atp_actors::session::Repeat;
 use atp_actors::streams::{Admission, Around, Cancel, Forget, Listed, Look, NewToken, Opening, Post};
 use atp_protocol::connection::StreamKey;
 use atp_protocol::error::Fault;
-use atp_protocol::ids::{SessionId, StreamId};
+use atp_protocol::ids::SessionId;
 use atp_protocol::request::Identity;
 use serde_json::{Value, json};
 
@@ -104,20 +104,11 @@ enum Answer {
 
 /// The stream's name and its session's: both belong to the same owner, here unless the client named another's session.
 fn names(surface: &Surface, identity: &Identity, session: Option<SessionId>) -> StreamKey {
-    let (world, tenant) = (&surface.world, &identity.tenant);
-    let owners = surface.relay.as_ref().map(|relay| &relay.owners);
-    let session = session.unwrap_or_else(|| {
-        let id = owners.map_or_else(|| world.mint("s_"), |owners| owners.mint(world, "s_", tenant));
-        SessionId::new(&id).expect("a minted id is valid")
-    });
-    let beside = session.as_str();
-    let id = owners.map_or_else(
-        || world.mint("str_"),
-        |owners| owners.mint_beside(world, "str_", tenant, beside),
-    );
+    let (world, tenant, owners) = (&surface.world, &identity.tenant, &surface.router.shared.owners);
+    let session = session.unwrap_or_else(|| owners.mint_session(world, tenant));
     StreamKey {
+        stream: owners.mint_stream(world, tenant, &session),
         session,
-        stream: StreamId::new(&id).expect("a minted id is valid"),
     }
 }
 

@@ -9,7 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("atp-routing", &["atp-protocol"]),
     ("atp-storage", &[]),
     ("atp-consensus", &["atp-protocol", "atp-routing", "atp-storage"]),
-    ("atp-actors", &["atp-protocol", "atp-routing"]),
+    ("atp-actors", &["atp-consensus", "atp-protocol", "atp-routing"]),
     (
         "atp-node",
         &[

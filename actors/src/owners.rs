@@ -1,10 +1,11 @@
 //! Who owns which session at the moment, as this node knows it (docs/adr/0013).
 
-use atp_actors::environment::World;
 use atp_consensus::placement::group_of;
 use atp_protocol::cluster::{GroupId, NodeId};
-use atp_protocol::ids::TenantId;
+use atp_protocol::ids::{SessionId, StreamId, TenantId};
 use tokio::sync::watch;
+
+use crate::environment::World;
 
 /// Draws of an id before one is taken whose owner is another node: with one of eight groups at home, one in five thousand.
 const DRAWS_MAX: usize = 64;
@@ -99,17 +100,25 @@ impl Owners {
         self.leaders.subscribe()
     }
 
-    /// A fresh id that belongs here, unless this node leads too little to find one.
+    /// Names a session that belongs here, unless this node leads too little to find one.
+    ///
+    /// # Panics
+    /// Never: a minted id is valid.
     #[must_use]
-    pub fn mint(&self, world: &World, prefix: &str, tenant: &TenantId) -> String {
-        draw(world, prefix, |id| self.of(tenant, id) == Owner::Here)
+    pub fn mint_session(&self, world: &World, tenant: &TenantId) -> SessionId {
+        let id = draw(world, "s_", |id| self.of(tenant, id) == Owner::Here);
+        SessionId::new(&id).expect("a minted id is valid")
     }
 
-    /// A fresh id that belongs where `with` does.
+    /// Names a stream that belongs where its session does.
+    ///
+    /// # Panics
+    /// Never: a minted id is valid.
     #[must_use]
-    pub fn mint_beside(&self, world: &World, prefix: &str, tenant: &TenantId, with: &str) -> String {
-        let group = self.group(tenant, with);
-        draw(world, prefix, |id| self.group(tenant, id) == group)
+    pub fn mint_stream(&self, world: &World, tenant: &TenantId, session: &SessionId) -> StreamId {
+        let group = self.group(tenant, session.as_str());
+        let id = draw(world, "str_", |id| self.group(tenant, id) == group);
+        StreamId::new(&id).expect("a minted id is valid")
     }
 }
 
@@ -126,7 +135,21 @@ fn draw(world: &World, prefix: &str, fits: impl Fn(&str) -> bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU8, Ordering};
+
     use super::*;
+    use crate::environment::Random;
+
+    /// Each byte one more than the one before.
+    #[derive(Default)]
+    struct Counting(AtomicU8);
+
+    impl Random for Counting {
+        fn fill(&self, out: &mut [u8]) {
+            out.fill_with(|| self.0.fetch_add(1, Ordering::Relaxed));
+        }
+    }
 
     fn node(number: u16) -> NodeId {
         NodeId::new(number).unwrap()
@@ -144,6 +167,22 @@ mod tests {
         assert!(!owners.all_here());
         GroupId::journals(8).for_each(|group| owners.set(group, Some(node(1))));
         assert!(owners.all_here());
+    }
+
+    #[test]
+    fn names_are_drawn_until_they_belong_where_they_are_wanted() {
+        let (mut world, _) = crate::environment::testing::world();
+        world.random = Arc::new(Counting::default());
+        let tenant = TenantId::new("acme").unwrap();
+        let owners = Owners::new(node(1), 8);
+        GroupId::journals(8).for_each(|group| owners.set(group, Some(node(2))));
+        owners.set(GroupId(3), Some(node(1)));
+        for _ in 0..8 {
+            let session = owners.mint_session(&world, &tenant);
+            let stream = owners.mint_stream(&world, &tenant, &session);
+            assert_eq!(owners.of(&tenant, session.as_str()), Owner::Here);
+            assert_eq!(owners.of(&tenant, stream.as_str()), Owner::Here);
+        }
     }
 
     #[test]

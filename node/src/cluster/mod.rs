@@ -1,3 +1,0 @@
-//! A node as a member of its cluster.
-
-pub mod owners;
