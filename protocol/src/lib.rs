@@ -10,7 +10,8 @@
 //!    [`ack`] acknowledges and asks again, [`liveness`] beats and closes the idle.
 //! 5. [`flow`] decides how much may be outstanding; [`estimate`] what a call is expected to cost.
 //! 6. [`request`] is the one shape every surface is turned into; [`adapter`] what an adapter declares and reports.
-//! 7. [`error`] is the one table from which each surface's error body is made.
+//! 7. [`link`] is what members of a cluster say to each other, whatever it is about.
+//! 8. [`error`] is the one table from which each surface's error body is made.
 //!
 //! Never here: tokio, actix, clocks, sockets, policy.
 
@@ -31,6 +32,7 @@ pub mod hello;
 pub mod ids;
 pub mod lane;
 pub mod limits;
+pub mod link;
 pub mod liveness;
 pub mod payload;
 pub mod replay;
