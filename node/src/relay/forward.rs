@@ -16,9 +16,36 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
 use super::{IDLE_MAX, OWNER, OWNER_WAIT, Relay, Sender, reply};
+use crate::environment::ByteStream;
+
+pub(super) type Connection = http1::Connection<TokioIo<Box<dyn ByteStream>>, Full<Bytes>>;
 
 /// Nodes that are asked for one request: whom we take for the owner, and whom that one does.
-const TRIES: usize = 2;
+pub(super) const TRIES: usize = 2;
+
+/// Whom a node that does not own the session takes for the owner.
+pub(super) fn named(response: &Response<Incoming>) -> Option<NodeId> {
+    let is_told = response.status() == http::StatusCode::MISDIRECTED_REQUEST;
+    let name = response.headers().get(OWNER).filter(|_| is_told)?;
+    name.to_str().ok()?.parse().ok()
+}
+
+pub(super) fn moving() -> Fault {
+    Fault::new(Code::Internal, "the session's owner changes; try again").retry_after(500)
+}
+
+/// What an owner answered, and the connection on which its body is to come.
+pub(super) struct Answer {
+    from: NodeId,
+    response: Response<Incoming>,
+    sender: Sender,
+}
+
+impl Answer {
+    fn passed_on(self, relay: &Rc<Relay>) -> HttpResponse {
+        reply::passed_on(Rc::clone(relay), self.from, self.response, self.sender)
+    }
+}
 
 impl Relay {
     /// The node that owns what `find` looks for, waiting while nobody does; `None` for this one.
@@ -64,18 +91,28 @@ impl Relay {
     /// the request was carried out.
     pub(crate) async fn forward(
         self: &Rc<Self>,
-        mut to: NodeId,
+        to: NodeId,
         request: &Request<Bytes>,
     ) -> Result<HttpResponse, Fault> {
+        Ok(self.try_owners(to, request).await?.passed_on(self))
+    }
+
+    /// The answer of whoever owns the session.
+    async fn try_owners(&self, mut to: NodeId, request: &Request<Bytes>) -> Result<Answer, Fault> {
         for _ in 0..TRIES {
             let (response, sender) = self.send(to, request).await?;
-            let named = response.headers().get(OWNER).and_then(|name| name.to_str().ok());
-            match named.and_then(|name| name.parse().ok()) {
-                Some(owner) if response.status() == http::StatusCode::MISDIRECTED_REQUEST => to = owner,
-                _ => return Ok(reply::passed_on(Rc::clone(self), to, response, sender)),
+            match named(&response) {
+                Some(owner) => to = owner,
+                None => {
+                    return Ok(Answer {
+                        from: to,
+                        response,
+                        sender,
+                    });
+                }
             }
         }
-        Err(Fault::new(Code::Internal, "the session's owner changes; try again").retry_after(500))
+        Err(moving())
     }
 
     async fn send(
@@ -128,6 +165,16 @@ impl Relay {
     }
 
     async fn connect(&self, to: NodeId) -> Result<Sender, Fault> {
+        let (sender, connection) = self.open(to).await?;
+        tokio::task::spawn_local(async move {
+            // Whoever waits for a reply is told by the reply.
+            let _ = connection.await;
+        });
+        Ok(sender)
+    }
+
+    /// A connection of its own.
+    pub(super) async fn open(&self, to: NodeId) -> Result<(Sender, Connection), Fault> {
         let lost = |why: &dyn std::fmt::Display| {
             Fault::new(
                 Code::Internal,
@@ -136,13 +183,7 @@ impl Relay {
             .retry_after(500)
         };
         let stream = self.dial.dial(to).await.map_err(|error| lost(&error))?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| lost(&error))?;
-        tokio::task::spawn_local(async move {
-            // Whoever waits for a reply is told by the reply.
-            let _ = connection.await;
-        });
-        Ok(sender)
+        let opened = http1::handshake(TokioIo::new(stream)).await;
+        opened.map_err(|error| lost(&error))
     }
 }

@@ -18,6 +18,9 @@ use crate::surfaces::{self, Surface};
 /// Where work may name its session in the head.
 const WORK: [&str; 3] = ["/v1/chat/completions", "/v1/messages", "/v1/ask"];
 
+/// Where the query may name one.
+const WEBSOCKET: &str = "/ws";
+
 /// Where the path names a stream.
 const STREAMS: &str = "/v1/streams/";
 
@@ -44,6 +47,11 @@ pub async fn ingress(
     let named = named.to_owned();
     let answer = match relay.owner_of(&tenant, &named).await {
         Ok(None) => return next.call(request).await,
+        Ok(Some(node)) if request.path() == WEBSOCKET && surface.arrival == Arrival::Direct => {
+            let payload = web::Payload::from_request(&request.request().clone(), &mut request.take_payload());
+            let copy = copy(request.request(), Bytes::new());
+            relay.upgrade(node, copy, payload.await?).await
+        }
         Ok(Some(node)) => {
             let payload = web::Payload::from_request(&request.request().clone(), &mut request.take_payload());
             let body = surfaces::body::work(&surface, request.request(), payload.await?).await;
@@ -63,6 +71,10 @@ fn named(request: &HttpRequest) -> Option<&str> {
     let path = request.path();
     if let Some(rest) = path.strip_prefix(STREAMS) {
         return rest.split('/').next().filter(|id| !id.is_empty());
+    }
+    if path == WEBSOCKET {
+        let mut pairs = request.query_string().split('&');
+        return pairs.find_map(|pair| pair.strip_prefix("session_id="));
     }
     if !WORK.contains(&path) {
         return None;

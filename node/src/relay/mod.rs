@@ -11,6 +11,9 @@
 mod forward;
 mod ingress;
 mod reply;
+#[cfg(test)]
+mod tests;
+mod upgrade;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
