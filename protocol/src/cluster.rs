@@ -1,4 +1,4 @@
-//! Names inside a cluster: its members and its Raft groups (design section 2).
+//! Names of a cluster and inside it: its members and its Raft groups (design section 2).
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -47,6 +47,56 @@ impl FromStr for NodeId {
     }
 }
 
+/// A cluster, for ever: 128 random bits, written as 32 hexadecimal digits. Its name may be another cluster's as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClusterId([u8; 16]);
+
+/// Not 32 lower-case hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a cluster id is 32 lower-case hexadecimal digits")]
+pub struct NotACluster;
+
+impl ClusterId {
+    /// The cluster of these random bits.
+    #[must_use]
+    pub const fn new(bits: [u8; 16]) -> Self {
+        Self(bits)
+    }
+}
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for ClusterId {
+    type Err = NotACluster;
+
+    /// Upper case is refused, so that an id is written in one way only.
+    fn from_str(text: &str) -> Result<Self, NotACluster> {
+        let mut bits = [0; 16];
+        hex::decode_to_slice(text, &mut bits).map_err(|_| NotACluster)?;
+        let id = Self(bits);
+        (id.to_string() == text).then_some(id).ok_or(NotACluster)
+    }
+}
+
+impl TryFrom<String> for ClusterId {
+    type Error = NotACluster;
+
+    fn try_from(text: String) -> Result<Self, NotACluster> {
+        text.parse()
+    }
+}
+
+impl From<ClusterId> for String {
+    fn from(id: ClusterId) -> Self {
+        id.to_string()
+    }
+}
+
 /// A Raft group: 0 is `meta`, 1 to J the journal groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -81,6 +131,22 @@ mod tests {
         assert_eq!("0".parse::<NodeId>(), Err(NotANode));
         assert_eq!("65536".parse::<NodeId>(), Err(NotANode));
         assert_eq!(NodeId::new(0), None);
+    }
+
+    #[test]
+    fn a_cluster_id_is_written_in_one_way() {
+        let text = "00ff102030405060708090a0b0c0d0e0";
+        let id: ClusterId = text.parse().unwrap();
+        assert_eq!(id.to_string(), text);
+        for other in [
+            "00FF102030405060708090a0b0c0d0e0",
+            "00ff",
+            "",
+            "zz",
+            &format!("{text}0"),
+        ] {
+            assert_eq!(other.parse::<ClusterId>(), Err(NotACluster), "{other}");
+        }
     }
 
     #[test]
