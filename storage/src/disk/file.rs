@@ -2,10 +2,10 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::{Disk, DiskFile, Syncer};
+use super::{BlockFile, Disk, DiskFile, Syncer};
 
 /// The file whose lock keeps a second process out. Not listed.
 const LOCK: &str = "lock";
@@ -53,6 +53,18 @@ impl Disk for FileDisk {
 
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
         Ok(Box::new(options().open(self.root.join(name))?))
+    }
+
+    fn open_block(&self, name: &str) -> io::Result<Box<dyn BlockFile>> {
+        // not `options`: what is opened for appending is written at its end, whatever the offset
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(self.root.join(name))?;
+        Ok(Box::new(file))
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
@@ -113,6 +125,28 @@ impl DiskFile for File {
     }
 }
 
+impl BlockFile for File {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.read_exact_at(out, offset)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.write_all_at(bytes, offset)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        Self::set_len(self, len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -125,9 +159,11 @@ mod tests {
         let path = root.path().join("data").join("journal");
         let disk = FileDisk::open(&path).unwrap();
         disk.create("a").unwrap();
+        disk.open_block("b").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o700);
         assert_eq!(mode(&path.join("a")), 0o600);
+        assert_eq!(mode(&path.join("b")), 0o600);
         assert_eq!(mode(&path.join(LOCK)), 0o600);
     }
 

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Disk, DiskFile, Syncer};
+use super::{BlockFile, Disk, DiskFile, Syncer};
 
-/// What a power failure leaves of bytes that were appended and not synced. Synced bytes always stay.
+mod block;
+
+/// What a power failure leaves of bytes that were written and not synced. Synced bytes always stay.
+///
+/// Of a file written in place, `Tail` and `Zeros` leave the first `kept` bytes in the order in which they were written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
     /// The first `kept` of them, in each file.
@@ -26,6 +30,16 @@ pub enum Loss {
     },
 }
 
+impl Loss {
+    /// For each page in turn, whether it is kept.
+    fn scatter(mut seed: u64) -> impl FnMut() -> bool {
+        move || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            seed >> 63 == 1
+        }
+    }
+}
+
 /// A disk in memory. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryDisk {
@@ -43,6 +57,7 @@ struct State {
     capacity: Option<usize>,
     failing_syncs: usize,
     failing_appends: usize,
+    failing_writes: usize,
     failing_removals: usize,
 }
 
@@ -50,6 +65,8 @@ struct State {
 struct Inode {
     bytes: Vec<u8>,
     synced: usize,
+    /// Set once the file was opened to be written in place; `synced` then says nothing.
+    image: Option<block::Image>,
 }
 
 impl MemoryDisk {
@@ -89,6 +106,11 @@ impl MemoryDisk {
         self.state().failing_appends = count;
     }
 
+    /// Makes the next `count` writes in place fail half way with an I/O error.
+    pub fn fail_writes(&self, count: usize) {
+        self.state().failing_writes = count;
+    }
+
     /// Makes the next `count` removals fail.
     pub fn fail_removals(&self, count: usize) {
         self.state().failing_removals = count;
@@ -100,8 +122,25 @@ impl MemoryDisk {
         let Some(&inode) = state.names.get(name) else {
             return;
         };
-        if let Some(byte) = state.inodes[inode].bytes.get_mut(offset) {
-            *byte = !*byte;
+        state.inodes[inode].invert(offset);
+    }
+
+    fn make(&self, name: &str) -> io::Result<usize> {
+        let mut state = self.state();
+        if state.names.contains_key(name) {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        let inode = state.inodes.len();
+        state.inodes.push(Inode::default());
+        state.names.insert(name.to_owned(), inode);
+        Ok(inode)
+    }
+
+    fn alive(&self, boot: u64) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.state();
+        match state.boots == boot {
+            true => Ok(state),
+            false => Err(io::Error::other("the power failed since this file was opened")),
         }
     }
 
@@ -115,7 +154,20 @@ impl MemoryDisk {
 }
 
 impl Inode {
+    fn invert(&mut self, offset: usize) {
+        if let Some(byte) = self.bytes.get_mut(offset) {
+            *byte = !*byte;
+        }
+        if let Some(image) = &mut self.image {
+            image.invert(offset);
+        }
+    }
+
     fn lose(&mut self, loss: Loss) {
+        if let Some(image) = &mut self.image {
+            self.bytes = image.lose(loss);
+            return;
+        }
         let unsynced = &mut self.bytes[self.synced..];
         match loss {
             Loss::Tail { kept } => {
@@ -123,10 +175,10 @@ impl Inode {
                 self.bytes.truncate(len);
             }
             Loss::Zeros { kept } => unsynced.iter_mut().skip(kept).for_each(|byte| *byte = 0),
-            Loss::Scattered { mut seed } => {
+            Loss::Scattered { seed } => {
+                let mut is_kept = Loss::scatter(seed);
                 for page in unsynced.chunks_mut(64) {
-                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                    if seed >> 63 == 0 {
+                    if !is_kept() {
                         page.fill(0);
                     }
                 }
@@ -164,20 +216,18 @@ impl State {
 
 impl Disk for MemoryDisk {
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        let mut state = self.state();
-        if state.names.contains_key(name) {
-            return Err(ErrorKind::AlreadyExists.into());
-        }
-        let inode = state.inodes.len();
-        state.inodes.push(Inode::default());
-        state.names.insert(name.to_owned(), inode);
-        drop(state);
-        Ok(self.file(inode))
+        Ok(self.file(self.make(name)?))
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
         let inode = self.state().inode(name)?;
         Ok(self.file(inode))
+    }
+
+    fn open_block(&self, name: &str) -> io::Result<Box<dyn BlockFile>> {
+        let found = self.state().inode(name);
+        let inode = found.or_else(|_| self.make(name))?;
+        Ok(Box::new(block::MemoryBlock::open(self, inode)))
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
@@ -225,19 +275,9 @@ struct MemoryFile {
     boot: u64,
 }
 
-impl MemoryFile {
-    fn alive(&self) -> io::Result<MutexGuard<'_, State>> {
-        let state = self.disk.state();
-        match state.boots == self.boot {
-            true => Ok(state),
-            false => Err(io::Error::other("the power failed since this file was opened")),
-        }
-    }
-}
-
 impl DiskFile for MemoryFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut state = self.alive()?;
+        let mut state = self.disk.alive(self.boot)?;
         let free = state
             .capacity
             .map_or(usize::MAX, |capacity| capacity.saturating_sub(state.used()));
@@ -257,7 +297,7 @@ impl DiskFile for MemoryFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        let mut state = self.alive()?;
+        let mut state = self.disk.alive(self.boot)?;
         State::take_failure(&mut state.failing_syncs)?;
         let inode = &mut state.inodes[self.inode];
         inode.synced = inode.bytes.len();
@@ -274,7 +314,7 @@ impl DiskFile for MemoryFile {
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        let mut state = self.alive()?;
+        let mut state = self.disk.alive(self.boot)?;
         let inode = &mut state.inodes[self.inode];
         inode.bytes.truncate(usize::try_from(len).unwrap_or(usize::MAX));
         inode.synced = inode.synced.min(inode.bytes.len());
@@ -283,60 +323,4 @@ impl DiskFile for MemoryFile {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn written(synced: &[u8], unsynced: &[u8]) -> MemoryDisk {
-        let disk = MemoryDisk::new();
-        let mut file = disk.create("a").unwrap();
-        file.append(synced).unwrap();
-        file.sync().unwrap();
-        disk.sync_names().unwrap();
-        file.append(unsynced).unwrap();
-        disk
-    }
-
-    #[test]
-    fn a_power_loss_spares_what_was_synced() {
-        let disk = written(b"synced", b"tail");
-        disk.create("b").unwrap();
-        disk.power_loss(Loss::Tail { kept: 1 });
-        assert_eq!(disk.read("a").unwrap(), b"syncedt");
-        assert_eq!(disk.list().unwrap(), ["a"]);
-        let disk = written(b"synced", b"tail");
-        disk.power_loss(Loss::Zeros { kept: 1 });
-        assert_eq!(disk.read("a").unwrap(), b"syncedt\0\0\0");
-    }
-
-    #[test]
-    fn scattered_pages_are_lost_or_kept_whole() {
-        let disk = written(b"", &[1; 640]);
-        disk.power_loss(Loss::Scattered { seed: 7 });
-        let bytes = disk.read("a").unwrap();
-        assert!(
-            bytes
-                .chunks(64)
-                .all(|page| page.iter().all(|byte| *byte == page[0]))
-        );
-        assert!(bytes.contains(&0) && bytes.contains(&1));
-    }
-
-    #[test]
-    fn handles_from_before_a_power_loss_are_dead() {
-        let disk = MemoryDisk::new();
-        let mut file = disk.create("a").unwrap();
-        disk.power_loss(Loss::Tail { kept: 0 });
-        assert!(file.append(b"x").is_err());
-    }
-
-    #[test]
-    fn a_full_disk_takes_what_fits_and_says_so() {
-        let disk = written(b"1234", b"");
-        disk.set_capacity(Some(6));
-        let mut file = disk.open("a").unwrap();
-        assert_eq!(file.append(b"5678").unwrap_err().kind(), ErrorKind::StorageFull);
-        assert_eq!(disk.read("a").unwrap(), b"123456");
-        disk.set_capacity(None);
-        file.append(b"78").unwrap();
-    }
-}
+mod tests;
