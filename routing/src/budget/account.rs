@@ -65,6 +65,12 @@ impl Account {
         self.limits
     }
 
+    /// Accounts directly below it.
+    #[must_use]
+    pub const fn children(&self) -> u32 {
+        self.children
+    }
+
     /// What it has spent and reserved.
     #[must_use]
     pub const fn balance(&self) -> Balance {

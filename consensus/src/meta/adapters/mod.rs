@@ -1,0 +1,86 @@
+//! Adapters that registered at run time, and where they are attached.
+//!
+//! At the bounds: [`ADAPTERS_MAX`] adapters of at most [`SPEC_MAX`] bytes each and [`SPECS_MAX`] together; one more is refused.
+
+mod put_adapter;
+mod remove_adapter;
+
+pub use put_adapter::{PutAdapter, PutAdapterReply};
+pub use remove_adapter::{RemoveAdapter, RemoveAdapterReply};
+
+use std::collections::BTreeMap;
+
+use atp_protocol::cluster::NodeId;
+use atp_protocol::ids::AdapterId;
+use serde::{Deserialize, Serialize};
+
+/// Adapters; one more is refused.
+pub const ADAPTERS_MAX: usize = 10_000;
+
+/// Bytes of what an adapter says of itself.
+pub const SPEC_MAX: usize = 64 * 1024;
+
+/// Bytes of what all adapters say of themselves.
+pub const SPECS_MAX: usize = 64 * 1024 * 1024;
+
+/// An adapter as it is known to all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adapter {
+    /// The member it is attached to; `None` if every member can reach it.
+    pub node: Option<NodeId>,
+    /// Which of its registrations this is: a later one has a higher number.
+    pub incarnation: u64,
+    /// What it says of itself; nodes read it, the group does not.
+    #[serde(with = "serde_bytes")]
+    pub spec: Vec<u8>,
+}
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Adapters {
+    pub(super) adapters: BTreeMap<AdapterId, Adapter>,
+    /// Bytes of all specs.
+    bytes: usize,
+}
+
+impl Adapters {
+    /// One adapter.
+    #[must_use]
+    pub fn get(&self, id: &AdapterId) -> Option<&Adapter> {
+        self.adapters.get(id)
+    }
+
+    /// All adapters, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (&AdapterId, &Adapter)> {
+        self.adapters.iter()
+    }
+
+    pub(super) fn has_any_at(&self, node: NodeId) -> bool {
+        self.adapters.values().any(|adapter| adapter.node == Some(node))
+    }
+
+    /// Forgets the adapters attached to a member.
+    pub(super) fn detach(&mut self, node: NodeId) {
+        self.adapters.retain(|_, adapter| adapter.node != Some(node));
+        self.bytes = self.adapters.values().map(|adapter| adapter.spec.len()).sum();
+    }
+
+    pub(super) fn insert(&mut self, id: AdapterId, adapter: Adapter) {
+        self.bytes += adapter.spec.len();
+        if let Some(before) = self.adapters.insert(id, adapter) {
+            self.bytes -= before.spec.len();
+        }
+    }
+
+    fn remove(&mut self, id: &AdapterId) {
+        if let Some(adapter) = self.adapters.remove(id) {
+            self.bytes -= adapter.spec.len();
+        }
+    }
+
+    fn has_room_for(&self, id: &AdapterId, spec: usize) -> bool {
+        let before = self.get(id).map(|adapter| adapter.spec.len());
+        let is_few = before.is_some() || self.adapters.len() < ADAPTERS_MAX;
+        is_few && self.bytes - before.unwrap_or(0) + spec <= SPECS_MAX
+    }
+}

@@ -1,0 +1,56 @@
+//! Makes the cluster, once.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Identity, JOURNALS_MAX, NAME_MAX};
+use crate::command::{Body, Tag};
+use crate::dispatch::Handler;
+use crate::machine::Context;
+use crate::meta::{Effect, Meta, tag};
+
+/// The first command of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitCluster {
+    /// What it is.
+    pub identity: Identity,
+    /// The highest schema of commands that its first member reads.
+    pub version: u16,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InitClusterReply {
+    /// The cluster is what was asked for, since this command or an earlier one.
+    Made,
+    /// There is another already. Join it, or start with an empty data directory.
+    Other(Identity),
+    /// The identity is out of bounds ([`NAME_MAX`], [`JOURNALS_MAX`]).
+    OutOfBounds,
+}
+
+impl Body for InitCluster {
+    const TAG: Tag = tag(1);
+    type Reply = InitClusterReply;
+}
+
+impl Handler<Meta, Effect> for InitCluster {
+    fn apply(self, context: &Context, meta: &mut Meta, effects: &mut Vec<Effect>) -> InitClusterReply {
+        let Self { identity, version } = self;
+        if identity.id.is_empty()
+            || identity.id.len() > NAME_MAX
+            || !(1..=JOURNALS_MAX).contains(&identity.journals)
+        {
+            return InitClusterReply::OutOfBounds;
+        }
+        match &meta.cluster.identity {
+            Some(known) if *known == identity => return InitClusterReply::Made,
+            Some(known) => return InitClusterReply::Other(known.clone()),
+            None => {}
+        }
+        let cluster = meta.cluster.change(context.index);
+        cluster.identity = Some(identity);
+        cluster.version = version;
+        effects.push(Effect::MembersChanged);
+        InitClusterReply::Made
+    }
+}
