@@ -281,8 +281,12 @@ impl Handler<Report> for Registry {
 impl Handler<LoadPolicy> for Registry {
     type Result = Result<(u64, u64), Vec<atp_routing::policy::Lint>>;
 
-    fn handle(&mut self, LoadPolicy(text): LoadPolicy, _: &mut Context<Self>) -> Self::Result {
-        let versions = match self.policy.load(&text)? {
+    fn handle(&mut self, LoadPolicy { text, version }: LoadPolicy, _: &mut Context<Self>) -> Self::Result {
+        let loaded = match version {
+            None => self.policy.load(&text),
+            Some(version) => self.policy.follow(version, &text),
+        };
+        let versions = match loaded? {
             Loaded::Swapped { previous, version } => (version, previous),
             Loaded::Unchanged { version } => (version, version),
         };

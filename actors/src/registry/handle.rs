@@ -98,12 +98,17 @@ impl RegistryHandle {
         }
     }
 
-    /// Puts a policy document in force; answers with its version and the previous one.
+    /// Puts a policy document in force; answers with its version and the previous one. `version`: what the cluster agreed on.
     ///
     /// # Errors
     /// The outer one when the node is stopping, the inner one the document's problems.
-    pub async fn load_policy(&self, text: String) -> Result<Result<(u64, u64), Vec<Lint>>, Fault> {
-        self.addr.send(LoadPolicy(text)).await.map_err(|_| stopped())
+    pub async fn load_policy(
+        &self,
+        text: String,
+        version: Option<u64>,
+    ) -> Result<Result<(u64, u64), Vec<Lint>>, Fault> {
+        let load = LoadPolicy { text, version };
+        self.addr.send(load).await.map_err(|_| stopped())
     }
 
     /// The adapters that `tenant` knows of, everybody's first, by id; `None` lists all.

@@ -41,7 +41,11 @@ pub(crate) struct Report {
 /// Put a policy document in force. Answers with its version and the previous one.
 #[derive(Message)]
 #[rtype(result = "Result<(u64, u64), Vec<Lint>>")]
-pub(super) struct LoadPolicy(pub(super) String);
+pub(super) struct LoadPolicy {
+    pub(super) text: String,
+    /// The version that the cluster agreed on; `None` for the next one of this node.
+    pub(super) version: Option<u64>,
+}
 
 /// Look at the adapters a tenant knows of; `None` looks at all.
 #[derive(Message)]

@@ -229,7 +229,7 @@ impl Meta {
         if PolicySet::parse(&text).is_ok() {
             self.log().append(&Record::Policy { text: text.clone() })?;
         }
-        Ok(self.registry.load_policy(text).await??)
+        Ok(self.registry.load_policy(text, None).await??)
     }
 
     /// Refuses new work from now on.

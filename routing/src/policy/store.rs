@@ -65,21 +65,39 @@ impl PolicyStore {
     /// # Errors
     /// The problems of a bad one. The set in force stays, its version too, and [`Self::safe_mode`] says why.
     pub fn load(&mut self, text: &str) -> Result<Loaded, Vec<Lint>> {
+        match self.parse(text)? {
+            set if set.hash() == self.current.hash() => Ok(Loaded::Unchanged {
+                version: self.version,
+            }),
+            set => Ok(self.swap(set, self.version + 1)),
+        }
+    }
+
+    /// As [`Self::load`], of a document that a cluster agreed on under `version`. One that is not later than the version in force
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn follow(&mut self, version: u64, text: &str) -> Result<Loaded, Vec<Lint>> {
+        match self.parse(text)? {
+            _ if version <= self.version => Ok(Loaded::Unchanged {
+                version: self.version,
+            }),
+            set => Ok(self.swap(set, version)),
+        }
+    }
+
+    fn swap(&mut self, set: PolicySet, version: u64) -> Loaded {
+        self.current = Arc::new(set);
+        let previous = std::mem::replace(&mut self.version, version);
+        Loaded::Swapped { previous, version }
+    }
+
+    fn parse(&mut self, text: &str) -> Result<PolicySet, Vec<Lint>> {
         match PolicySet::parse(text) {
             Ok(set) => {
                 self.safe_mode = None;
-                if set.hash() == self.current.hash() {
-                    return Ok(Loaded::Unchanged {
-                        version: self.version,
-                    });
-                }
-                let previous = self.version;
-                self.version += 1;
-                self.current = Arc::new(set);
-                Ok(Loaded::Swapped {
-                    previous,
-                    version: self.version,
-                })
+                Ok(set)
             }
             Err(problems) => {
                 let rejected = self.safe_mode.as_ref().map_or(0, |mode| mode.rejected) + 1;

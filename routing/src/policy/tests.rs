@@ -353,6 +353,21 @@ fn a_bad_set_leaves_the_good_one_in_force_and_says_so() {
     assert_eq!(store.safe_mode(), None);
 }
 
+#[test]
+fn a_set_that_was_agreed_on_takes_force_under_its_own_version_and_never_an_earlier_one() {
+    let mut store = PolicyStore::default();
+    let (older, newer) = (
+        "policies: [{id: default, k: 2}]",
+        "policies: [{id: default, k: 3}]",
+    );
+    let swapped = |previous, version| Ok(Loaded::Swapped { previous, version });
+    assert_eq!(store.follow(7, newer), swapped(1, 7));
+    assert_eq!(store.follow(6, older), Ok(Loaded::Unchanged { version: 7 }));
+    assert_eq!(store.follow(9, newer), swapped(7, 9), "agreed on again");
+    assert!(store.follow(10, "nonsense").is_err());
+    assert_eq!(store.version(), 9);
+}
+
 /// A document of policies over two attributes, with the values to ask for.
 fn documents() -> impl Strategy<Value = (String, f64, String)> {
     let clause = prop_oneof![
