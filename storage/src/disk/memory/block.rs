@@ -15,7 +15,7 @@ pub(super) struct Image {
 }
 
 #[derive(Debug)]
-enum Write {
+pub(super) enum Write {
     At { offset: usize, bytes: Vec<u8> },
     Len(usize),
 }
@@ -38,6 +38,16 @@ fn put(to: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
 }
 
 impl Image {
+    pub(super) fn note(&mut self, write: Write) {
+        self.unsynced.push(write);
+    }
+
+    pub(super) fn sync(&mut self) {
+        for write in self.unsynced.drain(..) {
+            write.apply(&mut self.durable);
+        }
+    }
+
     /// The power fails. Returns what the file holds then.
     pub(super) fn lose(&mut self, loss: Loss) -> Vec<u8> {
         let unsynced = std::mem::take(&mut self.unsynced);
@@ -138,7 +148,7 @@ impl State {
         let file = &mut self.inodes[inode];
         write.apply(&mut file.bytes);
         if let Some(image) = &mut file.image {
-            image.unsynced.push(write);
+            image.note(write);
         }
     }
 
@@ -203,11 +213,7 @@ impl BlockFile for MemoryBlock {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.alive(self.boot)?;
         State::take_failure(&mut state.failing_syncs)?;
-        if let Some(image) = &mut state.inodes[self.inode].image {
-            for write in image.unsynced.drain(..) {
-                write.apply(&mut image.durable);
-            }
-        }
+        state.inodes[self.inode].sync();
         Ok(())
     }
 }

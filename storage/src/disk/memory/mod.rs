@@ -154,6 +154,13 @@ impl MemoryDisk {
 }
 
 impl Inode {
+    fn sync(&mut self) {
+        self.synced = self.bytes.len();
+        if let Some(image) = &mut self.image {
+            image.sync();
+        }
+    }
+
     fn invert(&mut self, offset: usize) {
         if let Some(byte) = self.bytes.get_mut(offset) {
             *byte = !*byte;
@@ -189,6 +196,27 @@ impl Inode {
 }
 
 impl State {
+    fn append(&mut self, inode: usize, bytes: &[u8]) {
+        let file = &mut self.inodes[inode];
+        let offset = file.bytes.len();
+        file.bytes.extend_from_slice(bytes);
+        if let Some(image) = &mut file.image {
+            image.note(block::Write::At {
+                offset,
+                bytes: bytes.to_vec(),
+            });
+        }
+    }
+
+    fn truncate(&mut self, inode: usize, len: usize) {
+        let file = &mut self.inodes[inode];
+        file.bytes.truncate(len);
+        file.synced = file.synced.min(len);
+        if let Some(image) = &mut file.image {
+            image.note(block::Write::Len(file.bytes.len()));
+        }
+    }
+
     fn inode(&self, name: &str) -> io::Result<usize> {
         self.names
             .get(name)
@@ -286,9 +314,7 @@ impl DiskFile for MemoryFile {
             Ok(()) => bytes.len().min(free),
             Err(_) => bytes.len() / 2,
         };
-        state.inodes[self.inode]
-            .bytes
-            .extend_from_slice(&bytes[..written]);
+        state.append(self.inode, &bytes[..written]);
         failure?;
         match written == bytes.len() {
             true => Ok(()),
@@ -299,8 +325,7 @@ impl DiskFile for MemoryFile {
     fn sync(&mut self) -> io::Result<()> {
         let mut state = self.disk.alive(self.boot)?;
         State::take_failure(&mut state.failing_syncs)?;
-        let inode = &mut state.inodes[self.inode];
-        inode.synced = inode.bytes.len();
+        state.inodes[self.inode].sync();
         Ok(())
     }
 
@@ -315,9 +340,7 @@ impl DiskFile for MemoryFile {
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         let mut state = self.disk.alive(self.boot)?;
-        let inode = &mut state.inodes[self.inode];
-        inode.bytes.truncate(usize::try_from(len).unwrap_or(usize::MAX));
-        inode.synced = inode.synced.min(inode.bytes.len());
+        state.truncate(self.inode, usize::try_from(len).unwrap_or(usize::MAX));
         Ok(())
     }
 }
