@@ -3,17 +3,33 @@
 //! 1. [`placement`] says which group something belongs to.
 //! 2. [`command`] is how a change is written into a log entry, [`machine`] what carries it out: `apply(context, command)`, pure.
 //! 3. [`meta`] is the machine of what the whole cluster agrees on. Its parts are [`Section`]s.
+//! 4. [`groups`] opens the groups of a node, [`group`] is one of them: proposals, reads, members, status.
+//! 5. Below, openraft: what it is instantiated with is in `types`, the log in `log_store`, the machine and its snapshots in `state`,
+//!    what members say to each other in `rpc`, and how all of that is written in `wire`.
+//! 6. The seams that a node fills are in [`config`]: [`log_io`] writes, [`transport`] reaches members, [`runtime`] is seeded.
 //!
 //! Never here: sockets, TLS, clocks, actix. No other crate names openraft.
 
 pub mod command;
+pub mod config;
 mod dispatch;
+pub mod group;
+pub mod groups;
 #[cfg(test)]
 mod harness;
+pub mod log_io;
+mod log_store;
 pub mod machine;
 pub mod meta;
 mod pieces;
 pub mod placement;
+mod rpc;
+pub mod runtime;
 mod section;
+mod state;
+pub mod transport;
+mod types;
+mod wire;
 
 pub use section::Section;
+pub use state::{Applied, Blocking, Subscriber};

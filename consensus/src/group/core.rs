@@ -1,0 +1,131 @@
+//! What a group is without its machine's type.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use openraft::AsyncRuntime;
+use tokio::sync::watch;
+
+use super::proposer::{Proposer, Queue};
+use super::status::{self, StatusWatch};
+use super::{OpenError, ReadError};
+use crate::config::{Environment, Options};
+use crate::log_store::Log;
+use crate::rpc::Links;
+use crate::runtime::Runtime;
+use crate::state::{AnyHost, Receiver, Snapshots, StateMachine};
+use crate::types::{Metrics, Raft, raft_id};
+
+/// A group on this node.
+pub(crate) struct Core {
+    pub(crate) raft: Raft,
+    pub(crate) links: Links,
+    pub(crate) log: Log,
+    pub(crate) receiver: Receiver,
+    pub(super) queue: Queue,
+    pub(super) metrics: watch::Receiver<Metrics>,
+    pub(super) applied: watch::Receiver<u64>,
+    /// While true nothing is proposed.
+    pub(super) held: watch::Sender<bool>,
+}
+
+impl Core {
+    /// Opens a group where it was left. A group that was never opened waits to be initialised, or for a leader.
+    pub(crate) async fn open(
+        environment: &Environment,
+        options: &Options,
+        snapshots: Arc<Snapshots>,
+        links: Links,
+        host: AnyHost,
+    ) -> Result<Self, OpenError> {
+        let group = links.group;
+        let unreadable = |error: &dyn std::fmt::Display| OpenError::Unreadable {
+            group,
+            why: error.to_string(),
+        };
+        let log = Log::open(group, environment.store.clone(), Arc::clone(&environment.log_io))
+            .map_err(|error| unreadable(&error))?;
+        let metrics = Arc::new(OnceLock::new());
+        let machine = StateMachine::open(
+            Arc::clone(&host),
+            Arc::clone(&snapshots),
+            Arc::clone(&environment.blocking),
+            Arc::clone(&metrics),
+        )
+        .map_err(|error| unreadable(&error))?;
+        if log.purged() > machine.index() {
+            let why = format!(
+                "its log begins after {}, and its last snapshot ends at {}; let this member join anew with an empty directory",
+                log.purged(),
+                machine.index()
+            );
+            return Err(unreadable(&why));
+        }
+        let raft = Raft::new(
+            raft_id(environment.node),
+            Arc::new(options.raft()?),
+            links.clone(),
+            log.clone(),
+            machine,
+        )
+        .await
+        .map_err(|error| unreadable(&error))?;
+        let held = watch::Sender::new(false);
+        let (queue, proposer) = Proposer::new(
+            raft.clone(),
+            Arc::clone(&environment.clock),
+            options,
+            held.subscribe(),
+        );
+        Runtime::spawn(proposer.run());
+        let watch = raft.metrics();
+        // Set once, here.
+        let _ = metrics.set(watch.clone());
+        Ok(Self {
+            links,
+            log,
+            receiver: Receiver::new(snapshots, Arc::clone(&environment.blocking)),
+            queue,
+            metrics: watch,
+            applied: host.watch(),
+            held,
+            raft,
+        })
+    }
+
+    pub(crate) fn watch(&self) -> StatusWatch {
+        StatusWatch {
+            group: self.links.group,
+            metrics: self.metrics.clone(),
+        }
+    }
+
+    /// Why the group stopped, if it did.
+    pub(super) fn stopped(&self) -> Option<String> {
+        let metrics = self.metrics.borrow();
+        match &metrics.running_state {
+            Ok(()) => None,
+            Err(_) => Some(status::fault(&metrics).unwrap_or_else(|| "it was stopped".to_owned())),
+        }
+    }
+
+    pub(super) async fn snapshot(&self, within: Duration) -> Result<u64, ReadError> {
+        let applied = *self.applied.borrow();
+        let stopped = || ReadError::Stopped(self.stopped().unwrap_or_else(|| "it was stopped".to_owned()));
+        self.raft.trigger().snapshot().await.map_err(|_| stopped())?;
+        let mut watch = self.watch();
+        let taken =
+            watch.wait_for(|status| status.snapshot >= applied || status.role == super::Role::Stopped);
+        match Runtime::timeout(within, taken).await {
+            Err(_) => Err(ReadError::TooLate),
+            Ok(Some(status)) if status.snapshot >= applied => Ok(status.snapshot),
+            Ok(_) => Err(stopped()),
+        }
+    }
+
+    /// Stops it. What waits ends as unknown.
+    pub(crate) async fn stop(&self) {
+        // An error says that it panicked, which is the status' to tell.
+        let _ = self.raft.shutdown().await;
+    }
+}

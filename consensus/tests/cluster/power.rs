@@ -1,0 +1,51 @@
+//! What survives when the power of nodes fails.
+
+use crate::cluster::{Cluster, node};
+
+#[tokio::test(start_paused = true)]
+async fn what_was_committed_survives_the_power_loss_of_any_node() {
+    let mut cluster = Cluster::of(3).await;
+    for round in 0..9 {
+        let key = format!("key-{round}");
+        let leader = cluster.leader().await;
+        cluster.set(leader.get(), &key, "x").await;
+        let victim = node(1 + round % 3);
+        cluster.fail(victim).await;
+        let other = node(1 + (round + 1) % 3).get();
+        cluster.set(other, &format!("other-{round}"), "y").await;
+        assert_eq!(cluster.get(other, &key).as_deref(), Some("x"));
+        cluster.start(victim).await;
+    }
+    cluster.leader().await;
+    cluster.settle().await;
+    for at in 1..=3 {
+        assert_eq!(
+            cluster.group(at).read(|registers| registers.values.len()),
+            18,
+            "node {at}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_committed_survives_the_power_loss_of_all_nodes() {
+    let mut cluster = Cluster::of(3).await;
+    for n in 0..30 {
+        cluster.set(1, &format!("key-{n}"), "x").await;
+    }
+    for number in 1..=3 {
+        cluster.fail(node(number)).await;
+    }
+    for number in 1..=3 {
+        cluster.start(node(number)).await;
+    }
+    cluster.leader().await;
+    cluster.settle().await;
+    for at in 1..=3 {
+        assert_eq!(
+            cluster.group(at).read(|registers| registers.values.len()),
+            30,
+            "node {at}"
+        );
+    }
+}
