@@ -78,8 +78,8 @@ fn benches(criterion: &mut Criterion) {
         let (mut slice, mut ids) = (Slice::new(lease), ids());
         bencher.iter(|| {
             let id = ids.next().expect("ids do not end");
-            slice.extend(AMOUNT, 0, LATER);
-            slice.take(NOW, &id, AMOUNT, LATER).expect("the hold fits");
+            slice.extend(AMOUNT, 0);
+            slice.take(&id, AMOUNT, LATER).expect("the hold fits");
             slice
                 .settle(&id, AMOUNT, UsageSource::Reported)
                 .expect("the hold is live");

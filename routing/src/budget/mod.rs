@@ -27,6 +27,7 @@ mod propose;
 mod record;
 mod refusal;
 mod snapshot;
+pub mod spender;
 mod spending;
 mod spike;
 mod tools;

@@ -27,7 +27,7 @@ impl Ledger {
     pub fn propose_grant(&self, ask: &Grant) -> Result<Record, Refusal> {
         let (amount, calls) = self.size(ask);
         let never = UnixMillis(u64::MAX);
-        if ask.number > 1 || self.hold(&ask.lease).is_some() {
+        if self.hold(&ask.lease).is_some() {
             return self.propose_extend(&ask.lease, amount, calls, never);
         }
         let lease = Hold {
@@ -71,12 +71,18 @@ impl Ledger {
         (amount, calls)
     }
 
-    /// What changes with a statement: nothing where it renews only, or says what was said before.
+    /// What changes with a statement: nothing where it renews only, or says what was said before. One that ends a lease nobody
+    /// has heard of makes sure that none of that name begins: the grant that asked for it may still be on its way.
     ///
     /// # Errors
     /// [`NotLive`]: the lease is over.
     pub fn propose_statement(&self, now: UnixMillis, statement: &Statement) -> Result<Vec<Record>, NotLive> {
-        let lease = self.holds.live(&statement.lease)?;
+        let lease = match self.holds.live(&statement.lease) {
+            Err(NotLive::Unknown { id }) if statement.ends => {
+                return Ok(vec![Record::Ended { ids: vec![id] }]);
+            }
+            lease => lease?,
+        };
         let mut records = Vec::new();
         let (mut amount, mut calls, mut reports) = (lease.amount, lease.calls, lease.reports);
         if let Some(report) = statement.report

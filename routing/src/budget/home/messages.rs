@@ -9,11 +9,11 @@ use crate::budget::{HoldId, Refusal, Report};
 /// A holder asks for a lease, or for more of the one it has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
-    /// The lease; never used for another one. The first grant of a lease makes it.
+    /// The lease; never used for another one. Made by the first grant that arrives, whichever that is.
     pub lease: HoldId,
     /// The account it is of.
     pub account: AccountId,
-    /// Numbered from 1 for each lease. A repeat has the number of the first attempt, and only number 1 makes a lease.
+    /// Numbered from 1 for each lease; a repeat has the number of the first attempt.
     pub number: u64,
     /// The least that does: what requests that wait for it lack.
     pub lacking: Amount,

@@ -57,8 +57,6 @@ fn a_lease_is_what_lacks_or_the_demand_up_to_a_tenth_and_plenty_of_what_has_no_l
 fn a_lease_that_is_over_is_not_begun_again() {
     let mut ledger = tree();
     let first = ask("l", "s", 1, amount(5, 5));
-    let unheard = ledger.propose_grant(&ask("l", "s", 2, amount(5, 5)));
-    assert!(matches!(unheard, Err(Refusal::NotLive(NotLive::Unknown { .. }))));
     lease(&mut ledger, &first);
     let rest = Report {
         number: 1,
@@ -78,6 +76,16 @@ fn a_lease_that_is_over_is_not_begun_again() {
     assert!(say(&mut ledger, &statement("l", rest, true)).is_err());
     let balance = ledger.account(&account_id("t")).unwrap().balance();
     assert_eq!((balance.settled, balance.held), (amount(10, 0), Amount::ZERO));
+
+    // One that its holder is done with before the grant for it arrives does not begin.
+    let unheard = Statement {
+        lease: hold_id("m"),
+        report: None,
+        ends: true,
+    };
+    say(&mut ledger, &unheard).unwrap();
+    let late = ledger.propose_grant(&ask("m", "s", 1, amount(5, 5)));
+    assert!(matches!(late, Err(Refusal::NotLive(NotLive::Ended { .. }))));
 }
 
 #[test]
