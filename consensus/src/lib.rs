@@ -2,7 +2,8 @@
 //!
 //! 1. [`placement`] says which group something belongs to.
 //! 2. [`command`] is how a change is written into a log entry, [`machine`] what carries it out: `apply(context, command)`, pure.
-//! 3. [`meta`] is the machine of what the whole cluster agrees on. Its parts are [`Section`]s.
+//! 3. [`meta`] is the machine of what the whole cluster agrees on, in [`Section`]s; [`journal`] that of accounts and streams, of which
+//!    each group has a part.
 //! 4. [`groups`] opens the groups of a node, [`group`] is one of them: proposals, reads, members, status.
 //! 5. Below, openraft: what it is instantiated with is in `types`, the log in `log_store`, the machine and its snapshots in `state`,
 //!    what members say to each other in `rpc`, and how all of that is written in `wire`.
@@ -17,6 +18,7 @@ pub mod group;
 pub mod groups;
 #[cfg(test)]
 mod harness;
+pub mod journal;
 pub mod log_io;
 mod log_store;
 pub mod machine;

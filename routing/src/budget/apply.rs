@@ -79,6 +79,12 @@ impl Ledger {
                 Some(account.clone()),
             ),
             Record::Ended { ids } => (self.remember(ids), None),
+            Record::Explained {
+                account,
+                known,
+                beyond,
+                ..
+            } => (self.explain(account, *known, *beyond), Some(account.clone())),
         };
         let keeps_limits =
             touched.is_none_or(|id| self.chain(&id).all(|(_, account)| account.is_within_limits()));
@@ -183,6 +189,24 @@ impl Ledger {
                 calls: hold.calls,
                 actual,
                 unknown: unknown.min(actual),
+            },
+        )
+    }
+
+    fn explain(&mut self, account: &AccountId, known: Amount, beyond: Amount) -> Applied {
+        if !self.accounts.contains_key(account) {
+            return Applied::NOTHING;
+        }
+        self.on_chain(account, |account| {
+            account.balance.unknown = account.balance.unknown.minus(known);
+        });
+        self.charge(
+            account,
+            Charge {
+                freed: Amount::ZERO,
+                calls: 0,
+                actual: beyond,
+                unknown: Amount::ZERO,
             },
         )
     }

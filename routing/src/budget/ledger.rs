@@ -75,6 +75,17 @@ impl Ledger {
         self.holds.get(id)
     }
 
+    /// All live holds, in the order of their ids.
+    pub fn holds(&self) -> impl Iterator<Item = (&HoldId, &Hold)> {
+        self.holds.iter()
+    }
+
+    /// Whether an account is another one, or below it.
+    #[must_use]
+    pub fn is_within(&self, account: &AccountId, ancestor: &AccountId) -> bool {
+        self.chain(account).any(|(id, _)| id == ancestor)
+    }
+
     /// How many holds are live.
     #[must_use]
     pub fn live_holds(&self) -> usize {

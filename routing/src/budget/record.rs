@@ -97,6 +97,17 @@ pub enum Record {
         /// When.
         at: UnixMillis,
     },
+    /// The holder of a lease that was charged as unknown said what it had spent.
+    Explained {
+        /// The account.
+        account: AccountId,
+        /// What of the guess is known for sure.
+        known: Amount,
+        /// What was spent beside it, and is charged in addition.
+        beyond: Amount,
+        /// When.
+        at: UnixMillis,
+    },
 }
 
 /// Why bytes of a journal are not a record.

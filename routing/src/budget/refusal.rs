@@ -146,7 +146,7 @@ pub enum NotLive {
 }
 
 /// Why a report on a lease was not taken: nothing was done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReportError {
     /// Taken before, or one before it is missing. Send reports once and in order.
     #[error("report {number} of a lease that expects report {expected}")]
@@ -161,7 +161,7 @@ pub enum ReportError {
     NotLive(#[from] NotLive),
 }
 
-/// Why an account was not made, changed or closed.
+/// Why an account was not made, changed or closed. Goes between members: variants and fields are appended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum AccountError {
     /// The parent does not exist.

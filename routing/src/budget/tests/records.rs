@@ -57,11 +57,17 @@ fn samples() -> Vec<Record> {
             unknown: amount(7, 8),
             at: NOW,
         },
+        Record::Explained {
+            account: account_id("t"),
+            known: amount(9, 10),
+            beyond: amount(11, 12),
+            at: NOW,
+        },
     ]
 }
 
 /// The bytes of [`samples`] in format 1, decoded for ever.
-const FORMAT_1: [&str; 10] = [
+const FORMAT_1: [&str; 11] = [
     "01000173010174010101020103",
     "01010173",
     "01020272310173040501fca02c10000100",
@@ -72,6 +78,7 @@ const FORMAT_1: [&str; 10] = [
     "01070174010203040001",
     "010801027231",
     "010902723105060708fc40420f00",
+    "010a0174090a0b0cfc40420f00",
 ];
 
 #[test]

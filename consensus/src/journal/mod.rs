@@ -1,0 +1,77 @@
+//! What one of the journal groups agrees on (design section 3): command family 2.
+//!
+//! | Part | Holds |
+//! |---|---|
+//! | [`ledger`] | accounts of the trees whose root belongs here, and the leases members spend from |
+//!
+//! Each command is a file in the folder of its part, [`Tick`] lets time pass for all of them. What does not fit the state is
+//! refused in the reply, and changes nothing; a command whose outcome is unknown may be proposed again.
+
+mod effect;
+pub mod ledger;
+mod saved;
+mod tick;
+
+#[cfg(test)]
+mod tests;
+
+pub use effect::Effect;
+pub use tick::{Tick, TickReply};
+
+use crate::command::{CommandError, Tag};
+use crate::dispatch::{Entry, dispatch, entry};
+use crate::machine::{Applied, Context, LoadError, Machine};
+
+/// The family of its commands.
+pub const FAMILY: u16 = 2;
+
+/// Names a command in its first schema. Sixteen numbers are set apart for each part.
+const fn tag(variant: u16) -> Tag {
+    Tag {
+        family: FAMILY,
+        variant,
+        schema: 1,
+    }
+}
+
+/// Every command of the family.
+const COMMANDS: &[Entry<Journal, Effect>] = &[
+    entry::<ledger::PutLimits, _, _>(),
+    entry::<ledger::CloseAccount, _, _>(),
+    entry::<ledger::GrantLease, _, _>(),
+    entry::<ledger::TakeStatement, _, _>(),
+    entry::<ledger::ReclaimNode, _, _>(),
+    entry::<Tick, _, _>(),
+];
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Journal {
+    home: ledger::Home,
+}
+
+impl Journal {
+    /// Accounts and leases.
+    #[must_use]
+    pub const fn home(&self) -> &ledger::Home {
+        &self.home
+    }
+}
+
+impl Machine for Journal {
+    type Effect = Effect;
+
+    const FAMILIES: &'static [u16] = &[FAMILY];
+
+    fn apply(&mut self, context: &Context, command: &[u8]) -> Result<Applied<Effect>, CommandError> {
+        dispatch(COMMANDS, context, self, command)
+    }
+
+    fn save(&self) -> Vec<Vec<u8>> {
+        saved::save(self)
+    }
+
+    fn load(pieces: &[Vec<u8>]) -> Result<Self, LoadError> {
+        saved::load(pieces)
+    }
+}

@@ -1,0 +1,96 @@
+mod format;
+mod laws;
+mod leases;
+mod samples;
+
+use atp_protocol::cluster::NodeId;
+use atp_protocol::ids::AccountId;
+use atp_protocol::units::Amount;
+use atp_routing::budget::home::{Grant, Statement};
+use atp_routing::budget::{HoldId, Limits, Report};
+
+use super::ledger::{GrantLease, PutLimits, TakeStatement};
+use super::*;
+use crate::harness::Log;
+
+/// How long leases are good for.
+const TTL_MS: u64 = 15_000;
+
+fn node(number: u16) -> NodeId {
+    NodeId::new(number).unwrap()
+}
+
+fn account_id(id: &str) -> AccountId {
+    AccountId::new(id).unwrap()
+}
+
+fn hold_id(id: &str) -> HoldId {
+    HoldId::new(id).unwrap()
+}
+
+const fn amount(tokens: u64, usd_micros: u64) -> Amount {
+    Amount { tokens, usd_micros }
+}
+
+fn limits(account: &str, parent: Option<&str>, limit: u64) -> PutLimits {
+    PutLimits {
+        account: account_id(account),
+        parent: parent.map(account_id),
+        limits: Limits {
+            limit_tokens: Some(limit),
+            limit_usd_micros: Some(limit),
+            max_parallel: None,
+        },
+    }
+}
+
+fn ask(number: u16, lease: &str, account: &str, ask: u64, lacking: Amount) -> GrantLease {
+    GrantLease {
+        node: node(number),
+        grant: Grant {
+            lease: hold_id(lease),
+            account: account_id(account),
+            number: ask,
+            lacking,
+            calls: 1,
+            demand: Amount::ZERO,
+        },
+        ttl_ms: TTL_MS,
+    }
+}
+
+fn say(number: u16, lease: &str, report: Option<Report>, ends: bool) -> TakeStatement {
+    TakeStatement {
+        node: node(number),
+        statement: Statement {
+            lease: hold_id(lease),
+            report,
+            ends,
+        },
+        ttl_ms: TTL_MS,
+    }
+}
+
+fn spent(number: u64, spent: Amount) -> Report {
+    Report {
+        number,
+        spent,
+        ..Report::default()
+    }
+}
+
+const fn tick() -> Tick {
+    Tick {
+        session_ttl_ms: 3_600_000,
+        idempotency_ttl_ms: 86_400_000,
+    }
+}
+
+/// `t` (1000 tokens and micros) over `a` (600) and `b` (700).
+fn tree() -> Log<Journal> {
+    let mut log = Log::new();
+    for (id, parent, limit) in [("t", None, 1_000), ("a", Some("t"), 600), ("b", Some("t"), 700)] {
+        log.propose(&limits(id, parent, limit));
+    }
+    log
+}
