@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use atp_protocol::cluster::NodeId;
 use atp_storage::audit::Head;
 use clap::{Args, Parser, Subcommand};
+
+use crate::identity::Address;
 
 /// Operates a node of ATP Router.
 #[derive(Debug, Parser)]
@@ -52,6 +55,9 @@ pub enum Command {
     /// Check the audit log of a node, or look at it. Works on its files.
     #[command(subcommand)]
     Audit(Audit),
+    /// Make a cluster, and the certificates of its nodes. Works on files.
+    #[command(subcommand)]
+    Cluster(Cluster),
 }
 
 /// `ask`
@@ -213,6 +219,43 @@ fn head(text: &str) -> Result<Head, String> {
         (Ok(seq), Ok(hash)) => Ok(Head { seq, hash }),
         _ => Err(wanted()),
     }
+}
+
+/// `cluster …`
+#[derive(Debug, Subcommand)]
+pub enum Cluster {
+    /// Make a cluster: its id, and the authority that issues certificates to its nodes.
+    Init {
+        /// Where the authority is kept; never on a node.
+        dir: PathBuf,
+        /// For people: a-z, 0-9 and -.
+        #[arg(long)]
+        name: String,
+        /// Journal groups; fixed for ever.
+        #[arg(long, default_value_t = 8)]
+        journals: u16,
+        /// The node that starts the cluster alone, for the others to join.
+        #[arg(long, default_value = "1")]
+        first: NodeId,
+    },
+    /// Issue the certificate of a node, or renew the one it has.
+    Join(Join),
+}
+
+/// `cluster join`
+#[derive(Debug, Args)]
+pub struct Join {
+    /// The authority, as `cluster init` made it.
+    pub dir: PathBuf,
+    /// The node's number, 1 to 65535; never used again for another machine's data.
+    #[arg(long)]
+    pub node: NodeId,
+    /// HOST:PORT where the other members reach it.
+    #[arg(long)]
+    pub address: Address,
+    /// The node's directory, named by `cluster.dir` of its configuration.
+    #[arg(long)]
+    pub out: PathBuf,
 }
 
 /// `doctor`

@@ -12,6 +12,7 @@ mod ask;
 mod audit;
 mod budget;
 mod client;
+mod cluster;
 mod doctor;
 mod explain;
 mod failure;
@@ -28,6 +29,8 @@ pub use screen::Screen;
 use std::sync::Arc;
 
 use atp_actors::environment::Clock;
+
+use crate::environment::Environment;
 
 use args::{Cli, Command};
 
@@ -56,6 +59,10 @@ pub async fn run(
     if let Command::Audit(command) = &cli.command {
         return audit::run(&mut screen, command);
     }
+    if let Command::Cluster(command) = &cli.command {
+        let random = Environment::real(1).random;
+        return cluster::run(&mut screen, command, &*clock, &*random);
+    }
     let keys = Keys::find(cli.key.as_deref(), env)?;
     let mut operator = Operator {
         client: Client::new(&cli.url, keys)?,
@@ -67,7 +74,9 @@ pub async fn run(
         Command::Status => status::run(&mut operator).await,
         Command::Adapters => adapters::run(&mut operator).await,
         Command::Routes => routes::run(&mut operator).await,
-        Command::Audit(_) | Command::Policy(args::Policy::Lint { .. }) => unreachable!("answered above"),
+        Command::Audit(_) | Command::Cluster(_) | Command::Policy(args::Policy::Lint { .. }) => {
+            unreachable!("answered above")
+        }
         Command::Policy(args::Policy::Apply { file }) => policy::apply(&mut operator, &file).await,
         Command::Policy(args::Policy::Show) => policy::show(&mut operator).await,
         Command::Budget(args) => budget::run(&mut operator, args).await,

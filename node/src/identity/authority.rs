@@ -30,6 +30,15 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
 
+/// What was issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Issued {
+    /// When the certificate ends.
+    pub end: UnixMillis,
+    /// The directory was this node's before.
+    pub is_renewal: bool,
+}
+
 impl Authority {
     /// Makes a cluster in `directory`, which is made if missing: `ca.pem`, `ca.key`, `cluster.toml`.
     ///
@@ -106,20 +115,7 @@ impl Authority {
         &self.cluster
     }
 
-    /// The directory's member, if it is one: what stands in its `cluster.toml`.
-    ///
-    /// # Errors
-    /// [`DirectoryError`] for one that cannot be read.
-    pub fn member_of(directory: &Path) -> Result<Option<Membership>, DirectoryError> {
-        let path = directory.join(CLUSTER);
-        match files::exists(&path)? {
-            false => Ok(None),
-            true => Membership::parse(&path, &files::read_text(&path)?).map(Some),
-        }
-    }
-
     /// Issues a certificate for `member` with a key of its own into `directory`, or renews the one there. `now` is when.
-    /// Returns when it ends.
     ///
     /// # Errors
     /// [`DirectoryError::Taken`] when the directory is another node's; others as they say.
@@ -128,9 +124,9 @@ impl Authority {
         member: &Membership,
         directory: &Path,
         now: UnixMillis,
-    ) -> Result<UnixMillis, DirectoryError> {
+    ) -> Result<Issued, DirectoryError> {
         debug_assert_eq!(member.cluster, self.cluster, "a member of this cluster");
-        self.refuse_other(member, directory)?;
+        let is_renewal = self.is_renewal(member, directory)?;
         let (params, end) = self.node_params(member.node, now);
         let key = KeyPair::generate().expect("ring makes P-256 keys");
         let certificate = params
@@ -143,10 +139,11 @@ impl Authority {
         // One after the other: a node that looks in between finds a pair that does not fit, keeps what it has and looks again.
         files::write_key(&path(KEY), &Zeroizing::new(key.serialize_pem()))?;
         files::write_text(&path(CERTIFICATE), &certificate.pem())?;
-        Ok(end)
+        Ok(Issued { end, is_renewal })
     }
 
-    fn refuse_other(&self, member: &Membership, directory: &Path) -> Result<(), DirectoryError> {
+    /// Whether the directory is the member's already; an error when it is somebody else's.
+    fn is_renewal(&self, member: &Membership, directory: &Path) -> Result<bool, DirectoryError> {
         let taken = |found: String| DirectoryError::Taken {
             path: directory.to_owned(),
             found,
@@ -155,13 +152,17 @@ impl Authority {
         if files::exists(&directory.join(AUTHORITY_KEY))? {
             return Err(taken("an authority".to_owned()));
         }
-        match Self::member_of(directory)? {
-            Some(found) if found.cluster != self.cluster || found.node != member.node => {
-                Err(taken(described(&found)))
-            }
-            Some(_) => Ok(()),
-            None if files::exists(&directory.join(KEY))? => Err(taken("somebody unknown".to_owned())),
-            None => Ok(()),
+        let path = directory.join(CLUSTER);
+        if !files::exists(&path)? {
+            return match files::exists(&directory.join(KEY))? {
+                true => Err(taken("somebody unknown".to_owned())),
+                false => Ok(false),
+            };
+        }
+        let found = Membership::parse(&path, &files::read_text(&path)?)?;
+        match found.cluster == self.cluster && found.node == member.node {
+            true => Ok(true),
+            false => Err(taken(described(&found))),
         }
     }
 

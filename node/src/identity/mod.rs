@@ -20,7 +20,7 @@ mod verifier;
 #[cfg(test)]
 mod tests;
 
-pub use authority::{Authority, LIFETIME_DAYS};
+pub use authority::{Authority, Issued, LIFETIME_DAYS};
 pub use credentials::Credentials;
 pub use error::{DirectoryError, IdentityError};
 pub use membership::{Address, Cluster, Membership};

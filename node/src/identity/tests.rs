@@ -15,7 +15,7 @@ use atp_protocol::units::UnixMillis;
 use rustls::{ClientConfig, ClientConnection, Error, ServerConfig, ServerConnection};
 use tempfile::TempDir;
 
-use super::{Authority, Credentials, DirectoryError, Membership};
+use super::{Authority, Credentials, DirectoryError, Issued, Membership};
 
 const DAY: u64 = 24 * 60 * 60 * 1_000;
 const START: u64 = 1_800_000_000_000;
@@ -76,7 +76,7 @@ impl Fixture {
         Authority::create(&self.path(name), name, 8, node(1), &self.random).unwrap()
     }
 
-    fn issue(&self, cluster: &str, number: u16, directory: &str) -> Result<UnixMillis, DirectoryError> {
+    fn issue(&self, cluster: &str, number: u16, directory: &str) -> Result<Issued, DirectoryError> {
         let authority = Authority::open(&self.path(cluster)).unwrap();
         let member = Membership {
             cluster: authority.cluster().clone(),

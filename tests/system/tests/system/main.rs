@@ -8,6 +8,7 @@ mod anthropic;
 mod audit;
 mod backpressure;
 mod budget;
+mod certificates;
 mod check;
 mod clients;
 mod ctl;
