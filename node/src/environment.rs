@@ -12,7 +12,7 @@ use atp_actors::spans::{Traces, Untraced};
 use atp_protocol::units::UnixMillis;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// All a node knows of its surroundings. Simulation supplies another.
 #[derive(Clone)]
@@ -91,8 +91,17 @@ pub trait ByteStream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> ByteStream for T {}
 
-/// An accepted connection on its way to the arbiter that will serve it; opened there, because sockets belong to a runtime.
-pub type Incoming = Box<dyn FnOnce() -> io::Result<Box<dyn ByteStream>> + Send>;
+/// A connection at a runtime. It can be taken to another as long as nothing waits on it.
+pub trait Socket: ByteStream {
+    /// Takes it off its runtime.
+    ///
+    /// # Errors
+    /// When the socket is gone.
+    fn detach(self: Box<Self>) -> io::Result<Incoming>;
+}
+
+/// A connection on its way to the arbiter that will serve it; opened there, because sockets belong to a runtime.
+pub type Incoming = Box<dyn FnOnce() -> io::Result<Box<dyn Socket>> + Send>;
 
 /// Boxed future of a seam.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -101,6 +110,9 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Network: Send + Sync {
     /// Listens on `addr`; port 0 picks a free one.
     fn listen(&self, addr: SocketAddr) -> Pending<'_, io::Result<Box<dyn Listener>>>;
+
+    /// Connects to `address`, `HOST:PORT`. The connection belongs to the runtime that waits for it.
+    fn connect<'a>(&'a self, address: &'a str) -> Pending<'a, io::Result<Box<dyn Socket>>>;
 }
 
 /// A listening socket.
@@ -123,6 +135,21 @@ impl Network for TcpNetwork {
             async move { Ok(Box::new(TcpAcceptor(TcpListener::bind(addr).await?)) as Box<dyn Listener>) },
         )
     }
+
+    fn connect<'a>(&'a self, address: &'a str) -> Pending<'a, io::Result<Box<dyn Socket>>> {
+        Box::pin(async move {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as Box<dyn Socket>)
+        })
+    }
+}
+
+impl Socket for TcpStream {
+    fn detach(self: Box<Self>) -> io::Result<Incoming> {
+        let stream = self.into_std()?;
+        Ok(Box::new(move || Ok(Box::new(Self::from_std(stream)?))))
+    }
 }
 
 struct TcpAcceptor(TcpListener);
@@ -135,13 +162,9 @@ impl Listener for TcpAcceptor {
     fn accept(&mut self) -> Pending<'_, io::Result<(Incoming, SocketAddr)>> {
         Box::pin(async move {
             let (stream, peer) = self.0.accept().await?;
-            let stream = stream.into_std()?;
-            let open: Incoming = Box::new(move || {
-                // Answers are written whole; waiting to fill a segment only adds latency.
-                stream.set_nodelay(true)?;
-                Ok(Box::new(tokio::net::TcpStream::from_std(stream)?))
-            });
-            Ok((open, peer))
+            // Answers are written whole; waiting to fill a segment only adds latency.
+            stream.set_nodelay(true)?;
+            Ok((Box::new(stream).detach()?, peer))
         })
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! [`config`] becomes a running [`node`]: [`journal`]s are recovered, actors started, adapters attached ([`builtin`]s,
 //! [`provider`]s, [`grpc`]), and [`server`] hands connections to arbiters where [`surfaces`] turn them into requests, in
-//! the words of [`wire`]. [`auth`] and [`meta`] are what all of it agrees on, [`identity`] says who else is of the cluster,
-//! [`telemetry`] what operators see, `audit` what stays on record.
+//! the words of [`wire`]. [`auth`] and [`meta`] are what all of it agrees on, [`identity`] says who else is of the cluster
+//! and [`link`] talks to them, [`telemetry`] what operators see, `audit` what stays on record.
 
 mod adapters;
 mod audit;
@@ -19,6 +19,7 @@ pub mod environment;
 pub mod grpc;
 pub mod identity;
 pub mod journal;
+pub mod link;
 pub mod meta;
 pub mod node;
 pub mod preflight;

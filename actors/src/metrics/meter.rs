@@ -7,7 +7,7 @@ use atp_protocol::units::Millis;
 use metrics::{Counter, Recorder};
 
 use super::register::Register;
-use super::{Adapters, Answers, Flow, Money, Queue, Requests, Wire};
+use super::{Adapters, Answers, Flow, Links, Money, Queue, Requests, Wire};
 
 /// All series of a node, by what they speak of.
 pub struct Meter {
@@ -26,6 +26,8 @@ pub struct Meter {
     pub adapters: Adapters,
     /// Windows, congestion, spikes, personas.
     pub flow: Flow,
+    /// The link between members.
+    pub link: Links,
     /// Panics caught at the edge of an actor.
     pub panics: Counter,
     /// Records written to the audit log.
@@ -49,6 +51,7 @@ impl Meter {
             answers: Answers::new(&register),
             adapters: Adapters::new(&register),
             flow: Flow::new(&register),
+            link: Links::new(&register),
             panics: register.counter("actor_panics_total", &[]),
             audit_records: register.counter("audit_records_total", &[]),
             audit_lost: register.counter("audit_records_lost_total", &[]),

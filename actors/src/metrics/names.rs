@@ -140,6 +140,11 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "budget_z_score" Gauge "highest deviation of a session's burn rate in the last minute";
     "budget_spike_threshold" Gauge "deviation from which on a burn rate is a spike";
     "persona_reputation_score" Gauge "what is thought of a persona, 0 to 1, by persona";
+    "link_connections" Gauge "connections to and from members, by lane";
+    "link_requests_in_flight" Gauge "requests to members that wait for their answer, by lane";
+    "link_bytes_total" Counter "bytes of frames on the link, by lane and dir";
+    "link_rtt_us" Histogram "way to a member and back in microseconds, of pings, by lane";
+    "link_refusals_total" Counter "requests of members that were refused, by lane and code; those of services count as service";
     "audit_records_total" Counter "records written to the audit log";
     "audit_records_lost_total" Counter "records the audit log had no room or no disk for; the log says so too";
     "actor_restarts_total" Counter "actors started anew after they ended, by actor";

@@ -25,7 +25,7 @@ pub enum Event<C, H, S> {
     Cancelled(H),
     /// Tell who waited.
     Answered(C, Result<Bytes, Refusal>),
-    /// Take a stream: keep it with [`accept`](super::Machine::accept), or refuse it with [`reset`](super::Machine::reset).
+    /// Take a stream: keep it with [`accept`](super::Machine::accept), after which [`reset`](super::Machine::reset) refuses it.
     Opened {
         /// Its name.
         id: Correlation,

@@ -45,12 +45,12 @@ impl<T> InFlight<T> {
     pub(super) fn insert(&mut self, id: Correlation, deadline: Millis, bytes: usize, tag: T) {
         self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
         self.bytes += bytes;
-        let entry = Entry {
-            deadline,
-            bytes,
-            tag,
-        };
+        let entry = Entry { deadline, bytes, tag };
         self.entries.insert(id, entry);
+    }
+
+    pub(super) fn has(&self, id: Correlation) -> bool {
+        self.entries.contains_key(&id)
     }
 
     pub(super) fn get_mut(&mut self, id: Correlation) -> Option<&mut T> {

@@ -24,8 +24,8 @@ use bytes::BytesMut;
 use super::{Correlation, Frame, Limits, Refusal, encode};
 use crate::units::Millis;
 pub use event::{Event, Violation};
-pub use ids::Side;
 use ids::Ids;
+pub use ids::Side;
 use in_flight::InFlight;
 use pulse::Pulse;
 pub use stream::PIECE_MAX;
@@ -130,6 +130,13 @@ impl<C, H, S: Clone> Machine<C, H, S> {
         self.is_left
     }
 
+    /// One side has said goodbye, and all that ran is done: the connection may be closed.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let is_idle = self.asked() == 0 && self.serving() == 0 && self.streams() == 0;
+        (self.is_leaving || self.is_left) && is_idle
+    }
+
     /// Tells the other side that nothing more is taken here. What runs goes on.
     pub fn leave(&mut self, refusal: Refusal, out: &mut BytesMut) {
         if !self.is_leaving {
@@ -183,6 +190,3 @@ impl<C, H, S: Clone> Machine<C, H, S> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
