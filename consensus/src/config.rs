@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atp_protocol::cluster::NodeId;
+use atp_storage::snapshot::Snapshots;
 use atp_storage::store::Store;
 
 use crate::log_io::LogIo;
@@ -22,6 +23,8 @@ pub struct Environment {
     pub store: Store,
     /// Writes them.
     pub log_io: Arc<dyn LogIo>,
+    /// Where the images of states are.
+    pub snapshots: Snapshots,
     /// Reaches other members.
     pub transport: Arc<dyn Transport>,
     /// Carries out what takes its time.

@@ -10,7 +10,7 @@ use crate::config::{Environment, Options};
 use crate::group::{ChangeError, Core, Group, OpenError, Status};
 use crate::machine::Machine;
 use crate::rpc::{self, Links, Message, Reply};
-use crate::state::{Host, Snapshots, Subscriber};
+use crate::state::{Host, Subscriber};
 use crate::types::{Member, raft_id};
 use crate::wire;
 
@@ -59,15 +59,13 @@ impl Groups {
         }
         let environment = &self.0.environment;
         let host = Arc::new(Host::new(machine, subscriber));
-        let snapshots = Arc::new(Snapshots::new(id));
         let links = Links {
             group: id,
             transport: Arc::clone(&environment.transport),
-            snapshots: Arc::clone(&snapshots),
             standing: Arc::default(),
         };
         let any = Arc::clone(&host);
-        let core = Arc::new(Core::open(environment, &self.0.options, snapshots, links, any).await?);
+        let core = Arc::new(Core::open(environment, &self.0.options, links, any).await?);
         self.open_groups().insert(id, Arc::clone(&core));
         Ok(Group::new(core, host))
     }

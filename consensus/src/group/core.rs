@@ -34,7 +34,6 @@ impl Core {
     pub(crate) async fn open(
         environment: &Environment,
         options: &Options,
-        snapshots: Arc<Snapshots>,
         links: Links,
         host: AnyHost,
     ) -> Result<Self, OpenError> {
@@ -45,6 +44,9 @@ impl Core {
         };
         let log = Log::open(group, environment.store.clone(), Arc::clone(&environment.log_io))
             .map_err(|error| unreadable(&error))?;
+        let snapshots =
+            Snapshots::open(group, environment.snapshots.clone()).map_err(|error| unreadable(&error))?;
+        let snapshots = Arc::new(snapshots);
         let metrics = Arc::new(OnceLock::new());
         let machine = StateMachine::open(
             Arc::clone(&host),

@@ -17,7 +17,6 @@ use openraft::raft::{
 };
 
 use super::{Message, Reply, Request};
-use crate::state::Snapshots;
 use crate::transport::{Lane, Transport, Unreachable};
 use crate::types::{Member, Snapshot, Types, Vote, node_id};
 use crate::wire::{self, EntryForm};
@@ -54,7 +53,6 @@ pub(crate) enum CallError {
 pub(crate) struct Links {
     pub(crate) group: GroupId,
     pub(crate) transport: Arc<dyn Transport>,
-    pub(crate) snapshots: Arc<Snapshots>,
     /// The term in which this node stands because the leader asked it to.
     pub(crate) standing: Arc<AtomicU64>,
 }
@@ -112,11 +110,11 @@ impl Link {
     /// Sends what the receiver does not have, then has it installed. Returns the receiver's vote.
     async fn send_snapshot(&self, vote: Vote, snapshot: Snapshot) -> Result<Vote, StreamError> {
         let handle = *snapshot.snapshot;
+        let index = handle.position().index();
         let offer = Request::Offer {
             vote: vote.into(),
-            position: handle.position().encode(),
+            index,
             len: handle.len(),
-            digest: handle.digest(),
         };
         let mut reply = self.bulk(offer, CHUNK_DEADLINE).await?;
         loop {
@@ -126,17 +124,21 @@ impl Link {
                 Reply::HigherVote(higher) => return Ok(higher.into()),
                 _ => return Err(unexpected()),
             };
-            let bytes = self
-                .links
-                .snapshots
-                .bytes(&handle, offset, CHUNK)
+            let bytes = handle
+                .bytes(offset, CHUNK)
                 .map_err(|error| StreamError::from(NetworkError::new(&error)))?;
             reply = self
-                .bulk(Request::Chunk { offset, bytes }, CHUNK_DEADLINE)
+                .bulk(Request::Chunk { index, offset, bytes }, CHUNK_DEADLINE)
                 .await?;
         }
         match self
-            .bulk(Request::Install { vote: vote.into() }, INSTALL_DEADLINE)
+            .bulk(
+                Request::Install {
+                    vote: vote.into(),
+                    index,
+                },
+                INSTALL_DEADLINE,
+            )
             .await?
         {
             Reply::Installed { vote } | Reply::HigherVote(vote) => Ok(vote.into()),

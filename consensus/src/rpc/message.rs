@@ -38,22 +38,17 @@ pub(crate) enum Request {
     },
     /// From which index on a read is linearizable.
     ReadIndex { within_ms: u64 },
-    /// A snapshot is to come, `len` bytes long: how many of them are there already?
-    Offer {
-        vote: VoteForm,
-        #[serde(with = "serde_bytes")]
-        position: Vec<u8>,
-        len: u64,
-        digest: [u8; 32],
-    },
+    /// A snapshot of the state at an index is to come, `len` bytes long: how many of them are there already?
+    Offer { vote: VoteForm, index: u64, len: u64 },
     /// Bytes of the snapshot that was offered last.
     Chunk {
+        index: u64,
         offset: u64,
         #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
     },
     /// All bytes are there: check and install it.
-    Install { vote: VoteForm },
+    Install { vote: VoteForm, index: u64 },
 }
 
 #[derive(Debug, Serialize, Deserialize)]

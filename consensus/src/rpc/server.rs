@@ -9,7 +9,6 @@ use serde_bytes::ByteBuf;
 
 use super::{ProposeRefusal, ReadRefusal, Reply, Request};
 use crate::group::{Core, ProposeError, ReadError};
-use crate::state::Position;
 use crate::types::{Entry, LogId, Vote, raft_id};
 use crate::wire::EntryForm;
 
@@ -64,25 +63,19 @@ async fn answer(core: &Core, from: NodeId, request: Request) -> Result<Reply, Re
                 Err(error) => Reply::NoReadIndex(error.into()),
             })
         }
-        Request::Offer {
-            vote,
-            position,
-            len,
-            digest,
-        } => {
+        Request::Offer { vote, index, len } => {
             if let Some(higher) = higher_vote(core, vote.into()).await? {
                 return Ok(Reply::HigherVote(higher.into()));
             }
-            let position = Position::decode(&position).map_err(|error| error.to_string())?;
-            let len = core.receiver.offer(position, len, digest).await.map_err(text)?;
+            let len = core.receiver.offer(index, len).await.map_err(text)?;
             Ok(Reply::Received { len })
         }
-        Request::Chunk { offset, bytes } => {
-            let len = core.receiver.chunk(offset, bytes).await.map_err(text)?;
+        Request::Chunk { index, offset, bytes } => {
+            let len = core.receiver.chunk(index, offset, bytes).await.map_err(text)?;
             Ok(Reply::Received { len })
         }
-        Request::Install { vote } => {
-            let snapshot = core.receiver.finish().await.map_err(text)?;
+        Request::Install { vote, index } => {
+            let snapshot = core.receiver.finish(index).await.map_err(text)?;
             let answer = core.raft.install_full_snapshot(vote.into(), snapshot).await;
             Ok(Reply::Installed {
                 vote: answer.map_err(text)?.vote.into(),

@@ -8,8 +8,9 @@ use std::sync::{Arc, OnceLock};
 
 use openraft::storage::RaftStateMachine;
 use openraft::{AnyError, EntryPayload, OptionalSend, RaftSnapshotBuilder};
-use tokio::sync::{Mutex, OwnedMutexGuard, oneshot, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
+use super::blocking::block;
 use super::host::{AnyHost, EntryCommands};
 use super::{Blocking, Position, SnapshotHandle, Snapshots};
 use crate::types::{
@@ -40,7 +41,7 @@ impl StateMachine {
         metrics: Arc<OnceLock<watch::Receiver<Metrics>>>,
     ) -> Result<Self, StorageError> {
         let mut position = Position::default();
-        if let Some(latest) = snapshots.latest().map_err(read_error)? {
+        if let Some(latest) = snapshots.latest() {
             let pieces = snapshots.pieces(&latest).map_err(read_error)?;
             host.load(&pieces).map_err(read_error)?;
             position = latest.position().clone();
@@ -95,28 +96,6 @@ impl StateMachine {
         self.host.applied(index);
         Ok(replies)
     }
-
-    async fn block<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
-    ) -> Result<T, StorageError> {
-        block(&*self.blocking, work).await
-    }
-}
-
-/// Carries out work elsewhere and waits for it.
-async fn block<T: Send + 'static>(
-    blocking: &dyn Blocking,
-    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
-) -> Result<T, StorageError> {
-    let (done, result) = oneshot::channel();
-    blocking.run(Box::new(move || {
-        // Nobody waits when the group was stopped meanwhile.
-        let _ = done.send(work());
-    }));
-    result
-        .await
-        .map_err(|_| write_error(std::io::Error::other("the work was dropped")))?
 }
 
 impl RaftStateMachine<Types> for StateMachine {
@@ -168,20 +147,20 @@ impl RaftStateMachine<Types> for StateMachine {
         let _saved = saving.lock().await;
         let position = snapshot.position().clone();
         let (host, snapshots) = (Arc::clone(&self.host), Arc::clone(&self.snapshots));
-        self.block(move || {
+        block(&*self.blocking, move || {
             let pieces = snapshots.pieces(&snapshot).map_err(read_error)?;
             host.load(&pieces).map_err(read_error)?;
             snapshots.adopt(&snapshot).map_err(write_error)
         })
-        .await?;
+        .await
+        .map_err(read_error)??;
         self.position = position;
         self.host.applied(self.position.index());
         Ok(())
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, StorageError> {
-        let latest = self.snapshots.latest().map_err(read_error)?;
-        Ok(latest.map(|handle| Snapshot {
+        Ok(self.snapshots.latest().map(|handle| Snapshot {
             meta: handle.position().meta(),
             snapshot: Box::new(handle),
         }))
@@ -204,9 +183,11 @@ impl RaftSnapshotBuilder<Types> for Builder {
         let handle = block(&*self.blocking, move || {
             let pieces = host.save();
             drop(saving);
-            snapshots.write(position, &pieces).map_err(write_error)
+            snapshots.write(&position, &pieces)
         })
-        .await?;
+        .await
+        .map_err(write_error)?
+        .map_err(write_error)?;
         Ok(Snapshot {
             meta: handle.position().meta(),
             snapshot: Box::new(handle),

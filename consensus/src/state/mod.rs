@@ -2,20 +2,16 @@
 //! is found again from the last snapshot and the log behind it.
 
 mod adapter;
+mod blocking;
 mod host;
 mod position;
 mod receiver;
 mod snapshots;
 
 pub(crate) use adapter::StateMachine;
+pub use blocking::Blocking;
 pub(crate) use host::{AnyHost, Host};
 pub use host::{Applied, Subscriber};
 pub(crate) use position::Position;
 pub(crate) use receiver::Receiver;
 pub(crate) use snapshots::{SnapshotHandle, Snapshots};
-
-/// Carries out work that takes its time, away from the threads that serve groups.
-pub trait Blocking: Send + Sync {
-    /// Queues the work and returns at once. In tests and simulation the caller may carry it out.
-    fn run(&self, work: Box<dyn FnOnce() + Send>);
-}

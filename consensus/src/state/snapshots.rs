@@ -1,22 +1,45 @@
-//! The snapshots of a group.
+//! The snapshots of a group, as files.
+//!
+//! ```text
+//! metadata   where the state stands: `position`
+//! chunk      0 or 1, bytes                          1 if a piece of the state ends with these bytes
+//! ```
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use atp_protocol::cluster::GroupId;
-use atp_protocol::encoding;
+use atp_storage::snapshot::{self, Id, MAX_CHUNK, SnapshotError, SnapshotReader};
 
 use super::Position;
+use crate::wire::FormError;
 
-/// Why a snapshot cannot be read or written.
+/// Before bytes that end no piece.
+const MORE: u8 = 0;
+/// Before bytes that end a piece.
+const LAST: u8 = 1;
+
+/// Why a snapshot cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct SnapshotError(String);
+pub(crate) enum Unusable {
+    #[error(transparent)]
+    File(#[from] SnapshotError),
+    #[error("the metadata of snapshot {id}: {source}")]
+    Metadata { id: Id, source: FormError },
+}
 
-/// A whole snapshot.
-#[derive(Debug, Clone)]
+/// A whole snapshot. Its bytes can be read as long as this exists.
+#[derive(Clone)]
 pub(crate) struct SnapshotHandle {
+    id: Id,
     position: Position,
-    bytes: Arc<Vec<u8>>,
+    file: Arc<SnapshotReader>,
+}
+
+impl fmt::Debug for SnapshotHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SnapshotHandle").field(&self.id).finish()
+    }
 }
 
 impl SnapshotHandle {
@@ -27,88 +50,154 @@ impl SnapshotHandle {
 
     /// Length in bytes.
     pub(crate) fn len(&self) -> u64 {
-        self.bytes.len() as u64
+        self.file.file_len()
     }
 
-    /// What its bytes must hash to.
-    pub(crate) fn digest(&self) -> [u8; 32] {
-        *blake3::hash(&self.bytes).as_bytes()
+    /// At most `max` of its bytes.
+    pub(crate) fn bytes(&self, offset: u64, max: usize) -> Result<Vec<u8>, SnapshotError> {
+        self.file.read_raw(offset, max)
     }
 }
 
-/// The snapshots of a group: the latest, and one that is being received.
+/// The snapshots of a group. Only the latest is kept.
 pub(crate) struct Snapshots {
     group: GroupId,
+    files: snapshot::Snapshots,
     latest: Mutex<Option<SnapshotHandle>>,
 }
 
 impl Snapshots {
-    pub(crate) fn new(group: GroupId) -> Self {
-        Self {
+    /// The latest that there is, unread.
+    pub(crate) fn open(group: GroupId, files: snapshot::Snapshots) -> Result<Self, Unusable> {
+        let snapshots = Self {
             group,
+            files,
             latest: Mutex::default(),
+        };
+        let ids = snapshots.files.list()?;
+        if let Some(id) = ids.into_iter().filter(|id| id.group == group.0).max() {
+            // A power failure brings back what was removed.
+            snapshots.adopt(&snapshots.handle(id)?)?;
         }
+        Ok(snapshots)
     }
 
     fn locked(&self) -> MutexGuard<'_, Option<SnapshotHandle>> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn latest(&self) -> Result<Option<SnapshotHandle>, SnapshotError> {
-        Ok(self.locked().clone())
-    }
-
-    pub(crate) fn pieces(&self, snapshot: &SnapshotHandle) -> Result<Vec<Vec<u8>>, SnapshotError> {
-        encoding::decode(&snapshot.bytes)
-            .map_err(|error| SnapshotError(format!("snapshot of {}: {error}", self.group)))
-    }
-
-    pub(crate) fn write(
-        &self,
-        position: Position,
-        pieces: &[Vec<u8>],
-    ) -> Result<SnapshotHandle, SnapshotError> {
-        let mut bytes = Vec::new();
-        encoding::encode_into(&pieces, &mut bytes).map_err(|error| SnapshotError(error.to_string()))?;
-        let handle = SnapshotHandle {
+    fn handle(&self, id: Id) -> Result<SnapshotHandle, Unusable> {
+        let file = self.files.open(id)?;
+        let position =
+            Position::decode(&file.header().metadata).map_err(|source| Unusable::Metadata { id, source })?;
+        Ok(SnapshotHandle {
+            id,
             position,
-            bytes: Arc::new(bytes),
-        };
+            file: Arc::new(file),
+        })
+    }
+
+    /// The id of a snapshot at an index.
+    fn id(&self, index: u64) -> Id {
+        Id {
+            group: self.group.0,
+            number: index,
+        }
+    }
+
+    pub(crate) fn latest(&self) -> Option<SnapshotHandle> {
+        self.locked().clone()
+    }
+
+    /// The state in it; the whole file is checked.
+    pub(crate) fn pieces(&self, snapshot: &SnapshotHandle) -> Result<Vec<Vec<u8>>, SnapshotError> {
+        let mut file = self.files.open(snapshot.id)?;
+        let mut pieces = Vec::new();
+        let mut piece = Vec::new();
+        while let Some(chunk) = file.next_chunk()? {
+            let Some((kind, bytes)) = chunk.split_first() else {
+                continue;
+            };
+            piece.extend_from_slice(bytes);
+            if *kind == LAST {
+                pieces.push(std::mem::take(&mut piece));
+            }
+        }
+        Ok(pieces)
+    }
+
+    /// Writes a snapshot. It is durable, and the latest, when this returns.
+    pub(crate) fn write(&self, position: &Position, pieces: &[Vec<u8>]) -> Result<SnapshotHandle, Unusable> {
+        let id = self.id(position.index());
+        let mut writer = self.files.create(id, &position.encode())?;
+        for piece in pieces {
+            let mut rest = piece.as_slice();
+            loop {
+                let (bytes, behind) = rest.split_at(rest.len().min(MAX_CHUNK - 1));
+                let kind = if behind.is_empty() { LAST } else { MORE };
+                writer.append(&[&[kind], bytes].concat())?;
+                if behind.is_empty() {
+                    break;
+                }
+                rest = behind;
+            }
+        }
+        writer.finish()?;
+        let handle = self.handle(id)?;
         self.adopt(&handle)?;
         Ok(handle)
     }
 
+    /// Makes a snapshot the latest, and removes those before it.
     pub(crate) fn adopt(&self, snapshot: &SnapshotHandle) -> Result<(), SnapshotError> {
         *self.locked() = Some(snapshot.clone());
+        self.files.remove_before(snapshot.id)?;
         Ok(())
     }
 
-    pub(crate) fn bytes(
-        &self,
-        snapshot: &SnapshotHandle,
-        offset: u64,
-        max: usize,
-    ) -> Result<Vec<u8>, SnapshotError> {
-        let from = usize::try_from(offset).unwrap_or(usize::MAX);
-        let rest = snapshot.bytes.get(from..).unwrap_or_default();
-        Ok(rest[..rest.len().min(max)].to_vec())
+    /// Goes on with what was received of a snapshot.
+    pub(super) fn receive(&self, index: u64) -> Result<snapshot::Received, SnapshotError> {
+        self.files.receive(self.id(index))
     }
 
-    pub(crate) fn received(
-        &self,
-        position: Position,
-        bytes: Vec<u8>,
-        digest: [u8; 32],
-    ) -> Result<SnapshotHandle, SnapshotError> {
-        let handle = SnapshotHandle {
-            position,
-            bytes: Arc::new(bytes),
-        };
-        if handle.digest() != digest {
-            return Err(SnapshotError(
-                "the snapshot received is not the one that was offered".to_owned(),
-            ));
+    /// A snapshot that was received.
+    pub(super) fn received(&self, index: u64) -> Result<SnapshotHandle, Unusable> {
+        self.handle(self.id(index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use atp_storage::disk::{Loss, MemoryDisk};
+
+    use super::*;
+    use crate::types::LogId;
+
+    fn position(index: u64) -> Position {
+        Position {
+            applied: Some(LogId::new(openraft::CommittedLeaderId::new(2, 1), index)),
+            clock_us: 77,
+            ..Position::default()
         }
-        Ok(handle)
+    }
+
+    #[test]
+    fn a_snapshot_is_read_as_it_was_written_whatever_the_size_of_its_pieces() {
+        let disk = MemoryDisk::new();
+        let open = || Snapshots::open(GroupId(3), snapshot::Snapshots::new(Arc::new(disk.clone()))).unwrap();
+        let pieces = [
+            vec![1; 10],
+            Vec::new(),
+            vec![2; 2 * MAX_CHUNK],
+            vec![3; MAX_CHUNK - 1],
+        ];
+        open().write(&position(8), &pieces[..1]).unwrap();
+        open().write(&position(9), &pieces).unwrap();
+        disk.power_loss(Loss::Tail { kept: 0 });
+        let snapshots = open();
+        let latest = snapshots.latest().unwrap();
+        assert_eq!(latest.position(), &position(9));
+        assert_eq!(snapshots.pieces(&latest).unwrap(), pieces);
+        assert_eq!(snapshots.files.list().unwrap().len(), 1);
     }
 }

@@ -9,6 +9,7 @@ use atp_consensus::group::{Group, Role};
 use atp_consensus::groups::Groups;
 use atp_protocol::cluster::{GroupId, NodeId};
 use atp_storage::disk::{Loss, MemoryDisk};
+use atp_storage::snapshot::Snapshots;
 use atp_storage::store::Store;
 
 use crate::disk::{Inline, SlowLogIo};
@@ -78,13 +79,14 @@ impl Cluster {
     /// Starts a node with what its disk has.
     pub(crate) async fn start(&mut self, node: NodeId) {
         atp_consensus::runtime::seed_thread(u64::from(node.get()));
-        let disk = self.disks.entry(node).or_default().clone();
-        let (store, writer) = Store::open(Arc::new(disk), atp_storage::store::Options::default()).unwrap();
+        let disk: Arc<MemoryDisk> = Arc::new(self.disks.entry(node).or_default().clone());
+        let (store, writer) = Store::open(disk.clone(), atp_storage::store::Options::default()).unwrap();
         let begin = tokio::time::Instant::now();
         let environment = Environment {
             node,
             store,
             log_io: SlowLogIo::new(writer, self.sync),
+            snapshots: Snapshots::new(disk),
             transport: self.network.transport(node),
             blocking: Arc::new(Inline),
             clock: Arc::new(move || 1_000_000 + u64::try_from(begin.elapsed().as_micros()).unwrap()),

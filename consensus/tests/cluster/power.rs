@@ -1,6 +1,8 @@
 //! What survives when the power of nodes fails.
 
-use crate::cluster::{Cluster, node};
+use atp_consensus::config::Options;
+
+use crate::cluster::{Cluster, LONG, node};
 
 #[tokio::test(start_paused = true)]
 async fn what_was_committed_survives_the_power_loss_of_any_node() {
@@ -48,4 +50,40 @@ async fn what_was_committed_survives_the_power_loss_of_all_nodes() {
             "node {at}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_goes_on_from_its_snapshot_and_the_log_behind_it() {
+    let options = Options {
+        snapshot_after: 20,
+        keep: 3,
+        ..Options::default()
+    };
+    let mut cluster = Cluster::with(3, options).await;
+    for n in 0..70 {
+        cluster.set(1, &format!("key-{n}"), "x").await;
+    }
+    cluster
+        .wait("purged log", |statuses| {
+            statuses.values().all(|status| status.purged > 40).then_some(())
+        })
+        .await;
+    cluster.group(2).snapshot(LONG).await.unwrap();
+    cluster.set(1, "last", "x").await;
+    let clock = cluster.group(1).read(|registers| registers.last_us);
+    for number in 1..=3 {
+        cluster.fail(node(number)).await;
+    }
+    for number in 1..=3 {
+        cluster.start(node(number)).await;
+    }
+    cluster.leader().await;
+    cluster.settle().await;
+    for at in 1..=3 {
+        let (count, last) = cluster
+            .group(at)
+            .read(|registers| (registers.count, registers.last_us));
+        assert_eq!((count, last), (71, clock), "node {at}");
+    }
+    cluster.set(1, "after", "x").await;
 }
