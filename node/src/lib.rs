@@ -2,8 +2,8 @@
 //!
 //! [`config`] becomes a running [`node`]: [`journal`]s are recovered, actors started, adapters attached ([`builtin`]s,
 //! [`provider`]s, [`grpc`]), and [`server`] hands connections to arbiters where [`surfaces`] turn them into requests, in
-//! the words of [`wire`]. [`auth`] and [`meta`] are what all of it agrees on, [`identity`] says who else is of the cluster
-//! and [`link`] talks to them, [`telemetry`] what operators see, `audit` what stays on record.
+//! the words of [`wire`]. [`auth`] and [`meta`] are what all of it agrees on, [`identity`] says who else is of the cluster,
+//! [`link`] talks to them and [`gossip`] hears how they are, [`telemetry`] is what operators see, `audit` what stays on record.
 
 mod adapters;
 mod audit;
@@ -16,6 +16,7 @@ pub mod cpu;
 pub mod ctl;
 pub mod dev;
 pub mod environment;
+pub mod gossip;
 pub mod grpc;
 pub mod identity;
 pub mod journal;
