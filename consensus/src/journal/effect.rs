@@ -2,6 +2,7 @@
 
 use atp_protocol::cluster::NodeId;
 use atp_protocol::ids::AccountId;
+use atp_protocol::resume::Binding;
 use atp_protocol::units::Amount;
 use atp_routing::budget::HoldId;
 
@@ -35,6 +36,16 @@ pub enum Effect {
         account: AccountId,
         /// What was charged.
         charged: Amount,
+    },
+    /// A stream was opened.
+    StreamOpened {
+        /// The stream.
+        stream: Binding,
+    },
+    /// A stream has its final.
+    StreamFinished {
+        /// The stream.
+        stream: Binding,
     },
     /// A removed member had spent more than was charged for it; the rest was charged as well.
     LateUsage {

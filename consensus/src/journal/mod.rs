@@ -3,6 +3,7 @@
 //! | Part | Holds |
 //! |---|---|
 //! | [`ledger`] | accounts of the trees whose root belongs here, and the leases members spend from |
+//! | [`streams`] | streams of the sessions that belong here, their finals, and requests under idempotency keys |
 //!
 //! Each command is a file in the folder of its part, [`Tick`] lets time pass for all of them. What does not fit the state is
 //! refused in the reply, and changes nothing; a command whose outcome is unknown may be proposed again.
@@ -10,6 +11,7 @@
 mod effect;
 pub mod ledger;
 mod saved;
+pub mod streams;
 mod tick;
 
 #[cfg(test)]
@@ -42,12 +44,20 @@ const COMMANDS: &[Entry<Journal, Effect>] = &[
     entry::<ledger::TakeStatement, _, _>(),
     entry::<ledger::ReclaimNode, _, _>(),
     entry::<Tick, _, _>(),
+    entry::<streams::OpenStream, _, _>(),
+    entry::<streams::RecordProgress, _, _>(),
+    entry::<streams::RotateToken, _, _>(),
+    entry::<streams::ConsumeToken, _, _>(),
+    entry::<streams::TakeOver, _, _>(),
+    entry::<streams::FinishStream, _, _>(),
+    entry::<streams::CloseStream, _, _>(),
 ];
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Journal {
     home: ledger::Home,
+    streams: streams::Streams,
 }
 
 impl Journal {
@@ -55,6 +65,12 @@ impl Journal {
     #[must_use]
     pub const fn home(&self) -> &ledger::Home {
         &self.home
+    }
+
+    /// Streams and idempotency keys.
+    #[must_use]
+    pub const fn streams(&self) -> &streams::Streams {
+        &self.streams
     }
 }
 

@@ -1,10 +1,13 @@
 //! The state of a journal group as rows of a snapshot.
 
 use atp_protocol::cluster::NodeId;
+use atp_protocol::resume::{Binding, Entry, IdempotencyKey, State};
 use atp_routing::budget::{HoldId, Record};
+use serde_bytes::{ByteBuf, Bytes};
 
 use super::Journal;
 use super::ledger::{Lease, Reclaimed};
+use super::streams::{Stream, Streams};
 use crate::machine::LoadError;
 use crate::pieces::{self, Row, Writer, malformed};
 
@@ -21,11 +24,18 @@ mod kind {
     pub(super) const RECLAIMED: u8 = 3;
     /// `NodeId` of a member that is gone for good.
     pub(super) const REMOVED: u8 = 4;
+    /// `(Binding, Stream)`.
+    pub(super) const STREAM: u8 = 16;
+    /// How long idempotency keys are remembered, `u64`.
+    pub(super) const KEYS_TTL: u8 = 17;
+    /// `(IdempotencyKey, Entry)`, the outcome as bytes.
+    pub(super) const KEY: u8 = 18;
 }
 
 pub(super) fn save(journal: &Journal) -> Vec<Vec<u8>> {
     let mut out = Writer::new(FORMAT);
     save_home(journal, &mut out);
+    save_streams(&journal.streams, &mut out);
     out.finish()
 }
 
@@ -41,10 +51,27 @@ fn save_home(journal: &Journal, out: &mut Writer) {
     home.removed.iter().for_each(|node| out.put(kind::REMOVED, node));
 }
 
+fn save_streams(streams: &Streams, out: &mut Writer) {
+    streams.iter().for_each(|row| out.put(kind::STREAM, &row));
+    out.put(kind::KEYS_TTL, &streams.repeats().ttl_ms());
+    for (key, Entry { hash, since, state }) in streams.repeats().iter() {
+        let state = match state {
+            State::Running(place) => State::Running(place.clone()),
+            State::Finished { outcome, bytes } => State::Finished {
+                outcome: Bytes::new(outcome),
+                bytes: *bytes,
+            },
+        };
+        let (hash, since) = (*hash, *since);
+        out.put(kind::KEY, &(key, Entry { hash, since, state }));
+    }
+}
+
 pub(super) fn load(pieces: &[Vec<u8>]) -> Result<Journal, LoadError> {
     let mut journal = Journal::default();
     pieces::read(FORMAT, pieces, |row| match row.kind {
         kind::RECORD..=kind::REMOVED => load_home(&mut journal, &row),
+        kind::STREAM..=kind::KEY => load_streams(&mut journal.streams, &row),
         kind => Err(malformed(format!(
             "a row of kind {kind}, which format {FORMAT} has not"
         ))),
@@ -76,6 +103,28 @@ fn load_home(journal: &mut Journal, row: &Row<'_>) -> Result<(), LoadError> {
         }
         _ => {
             home.removed.insert(row.value::<NodeId>()?);
+        }
+    }
+    Ok(())
+}
+
+fn load_streams(streams: &mut Streams, row: &Row<'_>) -> Result<(), LoadError> {
+    match row.kind {
+        kind::STREAM => {
+            let (id, stream): (Binding, Box<Stream>) = row.value()?;
+            streams.insert(id, stream);
+        }
+        kind::KEYS_TTL => streams.repeats_mut().keep_for(row.value()?),
+        _ => {
+            let (key, Entry { hash, since, state }): (IdempotencyKey, Entry<ByteBuf>) = row.value()?;
+            let state = match state {
+                State::Running(place) => State::Running(place),
+                State::Finished { outcome, bytes } => State::Finished {
+                    outcome: outcome.into_vec().into(),
+                    bytes,
+                },
+            };
+            streams.repeats_mut().insert(key, Entry { hash, since, state });
         }
     }
     Ok(())

@@ -32,8 +32,12 @@ impl Body for Tick {
 
 impl Handler<Journal, Effect> for Tick {
     fn apply(self, context: &Context, journal: &mut Journal, effects: &mut Vec<Effect>) -> TickReply {
-        let has_more = journal.home.lapse(context.now(), effects);
-        match has_more {
+        let now = context.now();
+        journal.streams.repeats_mut().keep_for(self.idempotency_ttl_ms);
+        journal.streams.repeats_mut().prune(now);
+        let more_leases = journal.home.lapse(now, effects);
+        let more_streams = journal.streams.forget(now, self.session_ttl_ms);
+        match more_leases || more_streams {
             true => TickReply::Again,
             false => TickReply::Done,
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Fault};
 use crate::ids::{SessionId, StreamId, TenantId};
@@ -33,7 +34,7 @@ pub fn request_hash(
 }
 
 /// Names a request within its tenant.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct IdempotencyKey {
     /// The tenant.
     pub tenant: TenantId,
@@ -42,7 +43,7 @@ pub struct IdempotencyKey {
 }
 
 /// Where a request runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// Its session.
     pub session: SessionId,
@@ -69,7 +70,7 @@ const KEY_BYTES: usize = 512;
 /// Bounds: entries live `ttl_ms`. Beyond `keys_max` keys or `bytes_max` bytes of outcomes the oldest outcome of the tenant that
 /// takes up most gives way, so that a busy tenant forgets its own; where nothing has ended, a new key is refused with
 /// `ERATE`, because forgetting one that runs would let its request run twice at once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyTable<T = Bytes> {
     ttl_ms: u64,
     keys_max: usize,
@@ -82,21 +83,33 @@ pub struct IdempotencyTable<T = Bytes> {
     shares: BTreeMap<TenantId, Share>,
 }
 
-#[derive(Debug, Clone)]
-struct Entry<T> {
-    hash: RequestHash,
-    since: UnixMillis,
-    state: State<T>,
+/// What is remembered of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry<T> {
+    /// The hash of its request.
+    pub hash: RequestHash,
+    /// Since when it is remembered.
+    pub since: UnixMillis,
+    /// How far its request is.
+    pub state: State<T>,
 }
 
-#[derive(Debug, Clone)]
-enum State<T> {
+/// How far the request under a key is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State<T> {
+    /// It runs there.
     Running(Place),
-    Finished { outcome: T, bytes: usize },
+    /// It ended for good.
+    Finished {
+        /// What repeats are answered with.
+        outcome: T,
+        /// How much of the bound that takes up.
+        bytes: usize,
+    },
 }
 
 /// What a tenant takes up.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Share {
     /// Its keys and their outcomes.
     bytes: usize,
@@ -149,10 +162,44 @@ impl<T: Clone> IdempotencyTable<T> {
             since: now,
             state: State::Running(place),
         };
-        self.shares.entry(key.tenant.clone()).or_default().bytes += KEY_BYTES;
-        self.order.insert((now, key.clone()));
-        self.entries.insert(key, entry);
+        self.insert(key, entry);
         Ok(Begin::Run)
+    }
+
+    /// Remembers a key as another table has it, as when that was saved. One that is there already is replaced.
+    pub fn insert(&mut self, key: IdempotencyKey, entry: Entry<T>) {
+        self.remove(&key);
+        let share = self.shares.entry(key.tenant.clone()).or_default();
+        share.bytes += KEY_BYTES;
+        if let State::Finished { bytes, .. } = &entry.state {
+            share.finished.insert((entry.since, key.clone()));
+            share.bytes += bytes;
+            self.bytes += bytes;
+        }
+        self.order.insert((entry.since, key.clone()));
+        self.entries.insert(key, entry);
+    }
+
+    /// What is remembered of a key.
+    #[must_use]
+    pub fn get(&self, key: &IdempotencyKey) -> Option<&Entry<T>> {
+        self.entries.get(key)
+    }
+
+    /// All keys, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&IdempotencyKey, &Entry<T>)> {
+        self.entries.iter()
+    }
+
+    /// How long keys are remembered, in milliseconds.
+    #[must_use]
+    pub const fn ttl_ms(&self) -> u64 {
+        self.ttl_ms
+    }
+
+    /// From here on keys are remembered so long.
+    pub const fn keep_for(&mut self, ttl_ms: u64) {
+        self.ttl_ms = ttl_ms;
     }
 
     /// The request under `key` ended for good; `outcome`, of so many bytes, is what repeats are answered with: the final, or an
@@ -208,7 +255,8 @@ impl<T: Clone> IdempotencyTable<T> {
         Ok(())
     }
 
-    fn prune(&mut self, now: UnixMillis) {
+    /// Forgets the keys whose time is over.
+    pub fn prune(&mut self, now: UnixMillis) {
         while let Some((since, key)) = self.order.first()
             && now.0.saturating_sub(since.0) > self.ttl_ms
         {

@@ -6,5 +6,7 @@
 mod idempotency;
 mod token;
 
-pub use idempotency::{Begin, IdempotencyKey, IdempotencyTable, Place, RequestHash, request_hash};
+pub use idempotency::{
+    Begin, Entry, IdempotencyKey, IdempotencyTable, Place, RequestHash, State, request_hash,
+};
 pub use token::{Binding, Refusal, ResumeToken, TOKEN_BYTES, TokenHash, TokenTable, reissue_at};

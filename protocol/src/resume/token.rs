@@ -59,7 +59,7 @@ impl fmt::Debug for ResumeToken {
 pub struct TokenHash([u8; 32]);
 
 /// What a token is good for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Binding {
     /// Whose it is.
     pub tenant: TenantId,

@@ -1,6 +1,6 @@
-use super::samples::each;
+use super::samples::{each, progress};
 use super::*;
-use crate::command::open;
+use crate::command;
 use crate::harness::golden;
 use crate::journal::ledger::ReclaimNode;
 use crate::machine::LoadError;
@@ -12,6 +12,13 @@ fn full() -> Log<Journal> {
     log.propose(&say(1, "l", Some(spent(1, amount(5, 6))), false));
     log.propose(&ask(2, "m", "b", 1, amount(7, 8)));
     log.propose(&ReclaimNode { node: node(2) });
+    log.propose(&OpenStream {
+        token: Some(token(1)),
+        ..open("s", "x", Some("k"))
+    });
+    log.propose(&progress("s", "x", 5, 3));
+    log.propose(&open("s", "y", Some("l")));
+    log.propose(&finish("s", "y", b"final"));
     log
 }
 
@@ -19,7 +26,7 @@ fn full() -> Log<Journal> {
 fn commands_and_snapshots_of_format_1_are_read_forever() {
     let commands = each();
     let pieces = full().machine.save();
-    let name = |bytes: &Vec<u8>| open(bytes).unwrap().0.to_string();
+    let name = |bytes: &Vec<u8>| command::open(bytes).unwrap().0.to_string();
     let samples = commands.iter().map(|bytes| (name(bytes), bytes.as_slice()));
     let snapshot = pieces
         .iter()
@@ -35,7 +42,10 @@ fn commands_and_snapshots_of_format_1_are_read_forever() {
 
 #[test]
 fn the_table_has_every_command_once() {
-    let tags: Vec<Tag> = each().iter().map(|bytes| open(bytes).unwrap().0).collect();
+    let tags: Vec<Tag> = each()
+        .iter()
+        .map(|bytes| command::open(bytes).unwrap().0)
+        .collect();
     assert_eq!(tags.len(), COMMANDS.len());
     assert!(tags.windows(2).all(|pair| pair[0] < pair[1]));
 }

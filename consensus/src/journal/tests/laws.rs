@@ -1,8 +1,10 @@
+use atp_protocol::resume::State as Under;
 use proptest::prelude::*;
 
 use super::samples::{any_command, each};
 use super::*;
 use crate::harness::{check_refuses, check_replicas};
+use crate::journal::streams::{State, Streams};
 
 /// What holds after every command.
 fn check_laws(journal: &Journal) {
@@ -21,6 +23,36 @@ fn check_laws(journal: &Journal) {
     }
     assert_eq!(home.ledger().live_holds(), leases);
     assert_eq!(home.next_lapse(), next);
+    check_streams(journal.streams());
+}
+
+fn check_streams(streams: &Streams) {
+    for (id, stream) in streams.iter() {
+        let of_session = streams.of_session(&id.tenant, &id.session);
+        assert_eq!(of_session.filter(|(found, _)| *found == id).count(), 1);
+        let sessions = streams.sessions_of(&id.tenant, &id.stream);
+        assert_eq!(sessions.filter(|found| **found == id.session).count(), 1);
+        let (has_request, has_final) = (!stream.request.is_empty(), stream.outcome.is_some());
+        match stream.state {
+            State::Open => assert!(has_request && !has_final),
+            State::Finished => assert!(!has_request && has_final),
+            State::Closed => assert!(!has_request),
+        }
+    }
+    for (key, entry) in streams.repeats().iter() {
+        if let Under::Running(place) = &entry.state {
+            let id = Binding {
+                tenant: key.tenant.clone(),
+                session: place.session.clone(),
+                stream: place.stream.clone(),
+            };
+            let stream = streams.get(&id).unwrap();
+            assert_eq!(
+                (stream.state, stream.idempotency_key.as_deref()),
+                (State::Open, Some(&*key.key))
+            );
+        }
+    }
 }
 
 proptest! {

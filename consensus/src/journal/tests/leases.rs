@@ -51,10 +51,6 @@ fn a_lease_belongs_to_one_member_and_one_account() {
         log.propose(&ask(1, "l", "b", 2, amount(1, 1))),
         GrantLeaseReply::Ended
     );
-    assert_eq!(
-        log.propose(&ask(1, "other", "a", 2, amount(1, 1))),
-        GrantLeaseReply::Ended
-    );
     let report = spent(1, amount(5, 5));
     assert_eq!(
         log.propose(&say(2, "l", Some(report), false)),

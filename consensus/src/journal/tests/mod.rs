@@ -1,15 +1,19 @@
 mod format;
 mod laws;
 mod leases;
+mod resumption;
 mod samples;
+mod streams;
 
 use atp_protocol::cluster::NodeId;
-use atp_protocol::ids::AccountId;
-use atp_protocol::units::Amount;
+use atp_protocol::ids::{AccountId, SessionId, StreamId, TenantId};
+use atp_protocol::resume::{Binding, ResumeToken, TOKEN_BYTES};
+use atp_protocol::units::{Amount, Tier};
 use atp_routing::budget::home::{Grant, Statement};
 use atp_routing::budget::{HoldId, Limits, Report};
 
 use super::ledger::{GrantLease, PutLimits, TakeStatement};
+use super::streams::{FinishStream, Idempotency, NewToken, OpenStream};
 use super::*;
 use crate::harness::Log;
 
@@ -93,4 +97,45 @@ fn tree() -> Log<Journal> {
         log.propose(&limits(id, parent, limit));
     }
     log
+}
+
+fn stream_id(session: &str, stream: &str) -> Binding {
+    Binding {
+        tenant: TenantId::new("acme").unwrap(),
+        session: SessionId::new(session).unwrap(),
+        stream: StreamId::new(stream).unwrap(),
+    }
+}
+
+fn token(byte: u8) -> NewToken {
+    NewToken {
+        hash: ResumeToken::new([byte; TOKEN_BYTES]).hash(),
+        ttl_ms: 300_000,
+    }
+}
+
+/// Owned by node 1 in epoch 5; `key` with the hash of its first byte.
+fn open(session: &str, stream: &str, key: Option<&str>) -> OpenStream {
+    OpenStream {
+        stream: stream_id(session, stream),
+        owner: node(1),
+        epoch: 5,
+        qos: Tier::Silver,
+        budget: amount(100, 200),
+        request: b"what?".to_vec(),
+        token: None,
+        idempotency: key.map(|key| Idempotency {
+            key: key.to_owned(),
+            hash: [7; 32],
+        }),
+    }
+}
+
+fn finish(session: &str, stream: &str, outcome: &[u8]) -> FinishStream {
+    FinishStream {
+        stream: stream_id(session, stream),
+        epoch: 5,
+        outcome: outcome.to_vec(),
+        is_retryable: false,
+    }
 }

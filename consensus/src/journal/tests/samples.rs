@@ -1,10 +1,12 @@
 //! One command of each kind, and random sequences of them.
 
+use atp_protocol::ids::{CloneId, LaneId, PersonaId};
 use proptest::prelude::*;
 
 use super::*;
 use crate::command::{Body, encode};
 use crate::journal::ledger::*;
+use crate::journal::streams::*;
 
 fn bytes<B: Body>(command: &B) -> Vec<u8> {
     encode(command).unwrap()
@@ -30,6 +32,86 @@ pub(super) fn each() -> Vec<Vec<u8>> {
         bytes(&say(1, "l", Some(REPORT), true)),
         bytes(&ReclaimNode { node: node(2) }),
         bytes(&tick()),
+        bytes(&OpenStream {
+            token: Some(token(1)),
+            ..open("s", "x", Some("k"))
+        }),
+        bytes(&progress("s", "x", 5, 3)),
+        bytes(&RotateToken {
+            stream: stream_id("s", "x"),
+            epoch: 5,
+            token: token(2),
+        }),
+        bytes(&ConsumeToken {
+            token: token(1).hash,
+            stream: stream_id("s", "x"),
+        }),
+        bytes(&TakeOver {
+            stream: stream_id("s", "x"),
+            owner: node(2),
+            epoch: 6,
+        }),
+        bytes(&finish("s", "x", b"final")),
+        bytes(&CloseStream {
+            stream: stream_id("s", "x"),
+            epoch: 6,
+        }),
+    ]
+}
+
+/// A clone's lane has sent so many.
+pub(super) fn progress(session: &str, stream: &str, epoch: u64, tx: u64) -> RecordProgress {
+    RecordProgress {
+        stream: stream_id(session, stream),
+        epoch,
+        lanes: vec![Lane {
+            lane: LaneId {
+                persona: Some(PersonaId::new("lawyer").unwrap()),
+                clone: Some(CloneId(2)),
+            },
+            tx,
+            rx: 1,
+            has_delivered: tx > 1,
+        }],
+        budget_left: amount(90, 180),
+    }
+}
+
+/// Commands about a few streams, tokens and keys.
+fn any_stream_command() -> impl Strategy<Value = Vec<u8>> {
+    let session = prop::sample::select(vec!["s", "u"]);
+    let stream = prop::sample::select(vec!["x", "y"]);
+    let key = prop::option::of(prop::sample::select(vec!["k", "l"]));
+    let place = (session, stream, 5..8_u64);
+    prop_oneof![
+        4 => (place.clone(), key, 0..4_u8, 0..2_u8).prop_map(|((session, stream, epoch), key, first, hash)| {
+            let mut open = OpenStream { epoch, token: Some(token(first)), ..open(session, stream, key) };
+            open.idempotency.iter_mut().for_each(|idempotency| idempotency.hash = [hash; 32]);
+            bytes(&open)
+        }),
+        4 => (place.clone(), 1..5_u64)
+            .prop_map(|((session, stream, epoch), tx)| bytes(&progress(session, stream, epoch, tx))),
+        2 => (place.clone(), 0..4_u8).prop_map(|((session, stream, epoch), byte)| bytes(&RotateToken {
+            stream: stream_id(session, stream),
+            epoch,
+            token: token(byte),
+        })),
+        2 => (place.clone(), 0..4_u8).prop_map(|((session, stream, _), byte)| bytes(&ConsumeToken {
+            token: token(byte).hash,
+            stream: stream_id(session, stream),
+        })),
+        2 => (place.clone(), 1..3_u16).prop_map(|((session, stream, epoch), owner)| bytes(&TakeOver {
+            stream: stream_id(session, stream),
+            owner: node(owner),
+            epoch,
+        })),
+        3 => (place.clone(), any::<bool>(), 0..3_u8).prop_map(|((session, stream, epoch), is_retryable, byte)| {
+            bytes(&FinishStream { epoch, is_retryable, ..finish(session, stream, &[byte]) })
+        }),
+        2 => place.prop_map(|(session, stream, epoch)| bytes(&CloseStream {
+            stream: stream_id(session, stream),
+            epoch,
+        })),
     ]
 }
 
@@ -49,8 +131,8 @@ fn any_report() -> impl Strategy<Value = Report> {
     })
 }
 
-/// Commands about a few things, so that they meet each other; leases of an account carry its name.
-pub(super) fn any_command() -> impl Strategy<Value = Vec<u8>> {
+/// Commands about a few accounts; leases of an account carry its name.
+fn any_ledger_command() -> impl Strategy<Value = Vec<u8>> {
     let number = 1..4_u16;
     let name = prop::sample::select(vec!["t", "a", "b"]);
     let parent = |id: &str| (id != "t").then_some("t");
@@ -65,5 +147,18 @@ pub(super) fn any_command() -> impl Strategy<Value = Vec<u8>> {
         ),
         1 => Just(bytes(&ReclaimNode { node: node(3) })),
         2 => Just(bytes(&tick())),
+    ]
+}
+
+/// Commands about a few things, so that they meet each other.
+pub(super) fn any_command() -> impl Strategy<Value = Vec<u8>> {
+    let tick = Tick {
+        session_ttl_ms: 30_000,
+        idempotency_ttl_ms: 90_000,
+    };
+    prop_oneof![
+        10 => any_ledger_command(),
+        10 => any_stream_command(),
+        1 => Just(bytes(&tick)),
     ]
 }

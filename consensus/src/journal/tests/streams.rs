@@ -1,0 +1,246 @@
+use atp_protocol::resume::{Entry, IdempotencyKey, Place, State as Under};
+
+use super::samples::progress;
+use super::*;
+use crate::journal::streams::*;
+
+fn run() -> Log<Journal> {
+    let mut log = Log::new();
+    assert_eq!(log.propose(&open("s", "x", Some("k"))), OpenStreamReply::Opened);
+    log
+}
+
+fn record<'a>(log: &'a Log<Journal>, stream: &str) -> &'a Stream {
+    log.machine.streams().get(&stream_id("s", stream)).unwrap()
+}
+
+const FENCED: Written = Written::Fenced {
+    owner: NODE_2,
+    epoch: 6,
+};
+
+const NODE_2: NodeId = NodeId::new(2).unwrap();
+
+fn take_over(epoch: u64) -> TakeOver {
+    TakeOver {
+        stream: stream_id("s", "x"),
+        owner: NODE_2,
+        epoch,
+    }
+}
+
+#[test]
+fn a_stream_is_opened_once_and_found_by_all_its_names() {
+    let mut log = run();
+    let (reply, effects) = log.observe(&open("s", "x", Some("k")));
+    assert_eq!((reply, effects), (OpenStreamReply::Opened, vec![]), "a repeat");
+    let other = OpenStream {
+        epoch: 6,
+        ..open("s", "x", None)
+    };
+    let exists = OpenStreamReply::Exists {
+        owner: node(1),
+        epoch: 5,
+    };
+    assert_eq!(log.propose(&other), exists);
+    log.propose(&open("s", "y", None));
+    log.propose(&open("u", "x", None));
+    let streams = log.machine.streams();
+    let id = stream_id("s", "x");
+    let of_session: Vec<&str> = streams
+        .of_session(&id.tenant, &id.session)
+        .map(|(id, _)| id.stream.as_str())
+        .collect();
+    assert_eq!(of_session, ["x", "y"]);
+    let sessions: Vec<&str> = streams
+        .sessions_of(&id.tenant, &id.stream)
+        .map(|id| id.as_str())
+        .collect();
+    assert_eq!(sessions, ["s", "u"]);
+    let key = IdempotencyKey {
+        tenant: id.tenant,
+        key: "k".to_owned(),
+    };
+    let place = Place {
+        session: id.session,
+        stream: id.stream,
+    };
+    assert!(matches!(streams.under_key(&key), Some(Entry { state: Under::Running(at), .. }) if *at == place));
+}
+
+#[test]
+fn an_earlier_owner_writes_nothing_once_the_stream_was_taken_over() {
+    let mut log = run();
+    assert_eq!(log.propose(&progress("s", "x", 5, 3)), Written::Written);
+    assert_eq!(log.propose(&take_over(6)), Written::Written);
+    assert_eq!(log.propose(&take_over(6)), Written::Written, "a repeat");
+    assert_eq!(log.propose(&take_over(5)), FENCED);
+    assert_eq!(log.propose(&progress("s", "x", 5, 9)), FENCED);
+    let rotate = RotateToken {
+        stream: stream_id("s", "x"),
+        epoch: 5,
+        token: token(1),
+    };
+    assert_eq!(log.propose(&rotate), FENCED);
+    let close = CloseStream {
+        stream: stream_id("s", "x"),
+        epoch: 5,
+    };
+    assert_eq!(log.propose(&close), FENCED);
+    let fenced = FinishStreamReply::Fenced {
+        owner: NODE_2,
+        epoch: 6,
+    };
+    assert_eq!(log.propose(&finish("s", "x", b"stale")), fenced);
+    assert_eq!(
+        (record(&log, "x").lanes[0].tx, record(&log, "x").owner),
+        (3, NODE_2)
+    );
+    assert_eq!(
+        log.propose(&progress("s", "x", 7, 9)),
+        FENCED,
+        "not taken over yet"
+    );
+}
+
+#[test]
+fn numbers_of_a_lane_only_rise() {
+    let mut log = run();
+    log.propose(&progress("s", "x", 5, 7));
+    log.propose(&progress("s", "x", 5, 3));
+    let stream = record(&log, "x");
+    assert_eq!((stream.lanes[0].tx, stream.lanes[0].has_delivered), (7, true));
+    assert_eq!(stream.budget_left, amount(90, 180));
+    let mut many = progress("s", "x", 5, 1);
+    let lane = |clone| {
+        let mut lane = many.lanes[0].clone();
+        lane.lane.clone = Some(atp_protocol::ids::CloneId(clone));
+        lane
+    };
+    many.lanes = (3..3 + u32::try_from(LANES_MAX).unwrap()).map(lane).collect();
+    assert_eq!(log.propose(&many), Written::TooManyLanes);
+    assert_eq!(log.propose(&progress("none", "x", 5, 1)), Written::Unknown);
+}
+
+#[test]
+fn the_first_final_is_the_only_one() {
+    let mut log = run();
+    let (reply, effects) = log.observe(&finish("s", "x", b"final"));
+    let finished = Effect::StreamFinished {
+        stream: stream_id("s", "x"),
+    };
+    assert_eq!((reply, effects), (FinishStreamReply::Finished, vec![finished]));
+    assert_eq!(
+        log.observe(&finish("s", "x", b"final")),
+        (FinishStreamReply::Finished, vec![])
+    );
+    let before = FinishStreamReply::Before(b"final".to_vec());
+    log.propose(&take_over(6));
+    let other = FinishStream {
+        epoch: 6,
+        ..finish("s", "x", b"another")
+    };
+    assert_eq!(log.propose(&other), before);
+    assert!(record(&log, "x").request.is_empty());
+    let long = FinishStream {
+        outcome: vec![0; FINAL_MAX + 1],
+        ..finish("s", "y", b"")
+    };
+    log.propose(&open("s", "y", None));
+    assert_eq!(log.propose(&long), FinishStreamReply::TooLong);
+}
+
+#[test]
+fn a_repeat_attaches_then_replays_and_another_request_is_refused() {
+    let mut log = run();
+    let repeat = open("u", "z", Some("k"));
+    let place = Place {
+        session: stream_id("s", "x").session,
+        stream: stream_id("s", "x").stream,
+    };
+    assert_eq!(log.propose(&repeat), OpenStreamReply::Attach(place));
+    let mut other = repeat.clone();
+    other.idempotency.as_mut().unwrap().hash = [8; 32];
+    assert_eq!(log.propose(&other), OpenStreamReply::OtherRequest);
+    log.propose(&finish("s", "x", b"final"));
+    let mut log = log.reloaded();
+    let replay = OpenStreamReply::Replay(b"final".to_vec());
+    assert_eq!(log.propose(&repeat), replay);
+    // The stream is forgotten before its key is.
+    log.pass_ms(3_600_001);
+    log.propose(&tick());
+    assert_eq!(log.machine.streams().iter().count(), 0);
+    assert_eq!(log.propose(&repeat), replay);
+    log.pass_ms(86_400_000);
+    assert_eq!(log.propose(&repeat), OpenStreamReply::Opened);
+}
+
+#[test]
+fn what_did_not_end_for_good_runs_again_under_its_key() {
+    let failed = FinishStream {
+        is_retryable: true,
+        ..finish("s", "x", b"busy")
+    };
+    let mut log = run();
+    log.propose(&failed);
+    assert_eq!(log.propose(&open("u", "z", Some("k"))), OpenStreamReply::Opened);
+
+    let mut log = run();
+    let close = CloseStream {
+        stream: stream_id("s", "x"),
+        epoch: 5,
+    };
+    assert_eq!(log.propose(&close), Written::Written);
+    assert_eq!(log.propose(&close), Written::Written, "a repeat");
+    assert_eq!(log.propose(&progress("s", "x", 5, 1)), Written::Closed);
+    assert_eq!(log.propose(&finish("s", "x", b"late")), FinishStreamReply::Gone);
+    assert_eq!(log.propose(&open("u", "z", Some("k"))), OpenStreamReply::Opened);
+
+    let mut log = run();
+    log.pass_ms(3_600_000);
+    log.propose(&tick());
+    assert_eq!(log.machine.streams().iter().count(), 1, "just old enough to stay");
+    log.pass_ms(1);
+    log.propose(&tick());
+    assert_eq!(log.propose(&open("u", "z", Some("k"))), OpenStreamReply::Opened);
+}
+
+#[test]
+fn requests_and_keys_are_bounded() {
+    let mut log = run();
+    let long = OpenStream {
+        request: vec![0; REQUEST_MAX + 1],
+        ..open("s", "y", None)
+    };
+    assert_eq!(log.propose(&long), OpenStreamReply::TooLong);
+    for key in ["", &"k".repeat(KEY_MAX + 1)] {
+        assert_eq!(log.propose(&open("s", "y", Some(key))), OpenStreamReply::TooLong);
+    }
+}
+
+#[test]
+fn streams_that_ended_make_room_and_streams_that_run_do_not() {
+    let mut log = Log::<Journal>::new();
+    let large = |n: usize| OpenStream {
+        request: vec![0; REQUEST_MAX],
+        ..open("s", &format!("x{n}"), Some(&format!("k{n}")))
+    };
+    let fits = BYTES_MAX / REQUEST_MAX;
+    for n in 0..fits {
+        assert_eq!(log.propose(&large(n)), OpenStreamReply::Opened);
+    }
+    assert_eq!(log.propose(&large(fits)), OpenStreamReply::Full);
+    log.propose(&finish("s", "x7", &[0; REQUEST_MAX]));
+    assert_eq!(log.propose(&large(fits)), OpenStreamReply::Opened);
+    assert!(log.machine.streams().get(&stream_id("s", "x7")).is_none());
+    assert_eq!(log.propose(&large(fits + 1)), OpenStreamReply::Full);
+    assert_eq!(
+        log.propose(&large(fits + 1)),
+        OpenStreamReply::Full,
+        "and its key is free"
+    );
+    assert_eq!(
+        log.propose(&finish("s", "x8", &[0; REQUEST_MAX + 1])),
+        FinishStreamReply::Full
+    );
+}
