@@ -19,13 +19,16 @@ fn the_file_disk_is_a_disk() {
     }
 }
 
-const SUITE: [fn(&dyn Disk); 6] = [
+const SUITE: [fn(&dyn Disk); 9] = [
     appended_bytes_are_read_back_at_once,
     an_opened_file_continues_at_its_end,
     names_are_created_once_and_listed_in_order,
     renaming_replaces,
     truncation_moves_the_end,
     missing_names_are_not_found,
+    a_file_written_in_place_is_made_and_kept,
+    a_file_written_in_place_grows_by_zeros_and_is_cut,
+    reading_in_place_past_the_end_is_told,
 ];
 
 fn appended_bytes_are_read_back_at_once(disk: &dyn Disk) {
@@ -80,4 +83,38 @@ fn missing_names_are_not_found(disk: &dyn Disk) {
     assert_eq!(disk.read("a").err().unwrap().kind(), ErrorKind::NotFound);
     assert_eq!(disk.remove("a").err().unwrap().kind(), ErrorKind::NotFound);
     assert_eq!(disk.rename("a", "b").err().unwrap().kind(), ErrorKind::NotFound);
+}
+
+fn a_file_written_in_place_is_made_and_kept(disk: &dyn Disk) {
+    let file = disk.open_block("a").unwrap();
+    assert!(file.is_empty().unwrap());
+    file.write_at(0, b"abcdef").unwrap();
+    file.write_at(2, b"CD").unwrap();
+    file.sync().unwrap();
+    let again = disk.open_block("a").unwrap();
+    let mut out = [0; 4];
+    again.read_at(1, &mut out).unwrap();
+    assert_eq!(&out, b"bCDe");
+    assert_eq!(disk.read("a").unwrap(), b"abCDef");
+    assert_eq!(disk.list().unwrap(), ["a"]);
+}
+
+fn a_file_written_in_place_grows_by_zeros_and_is_cut(disk: &dyn Disk) {
+    let file = disk.open_block("a").unwrap();
+    file.write_at(2, b"x").unwrap();
+    file.set_len(5).unwrap();
+    assert_eq!(disk.read("a").unwrap(), b"\0\0x\0\0");
+    file.set_len(1).unwrap();
+    file.set_len(3).unwrap();
+    assert_eq!(disk.read("a").unwrap(), b"\0\0\0");
+    assert_eq!(file.len().unwrap(), 3);
+}
+
+fn reading_in_place_past_the_end_is_told(disk: &dyn Disk) {
+    let file = disk.open_block("a").unwrap();
+    file.write_at(0, b"abc").unwrap();
+    for offset in [2, 3, 100] {
+        let read = file.read_at(offset, &mut [0; 2]);
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
 }

@@ -177,3 +177,32 @@ fn chunks_and_metadata_have_bounds() {
     writer.finish().unwrap();
     snapshots(&disk).open(ID).unwrap().verify().unwrap();
 }
+
+/// One of every part, as first written; read for ever.
+const FORMAT_1: &str = include_str!("format-1.hex");
+
+#[test]
+fn format_1_is_read_and_written() {
+    let disk = MemoryDisk::new();
+    let sample = hex::decode(FORMAT_1.trim_end()).unwrap();
+    disk.create(&ID.file()).unwrap().append(&sample).unwrap();
+    assert_eq!(read(&disk).unwrap(), CHUNKS);
+    write(&disk, ID);
+    assert_eq!(disk.read(&ID.file()).unwrap(), sample);
+}
+
+#[test]
+fn a_later_format_is_refused_by_name() {
+    let disk = MemoryDisk::new();
+    let mut sample = hex::decode(FORMAT_1.trim_end()).unwrap();
+    sample[8] = 2;
+    disk.create(&ID.file()).unwrap().append(&sample).unwrap();
+    assert!(matches!(
+        read(&disk),
+        Err(SnapshotError::Format {
+            found: 2,
+            known: 1,
+            ..
+        })
+    ));
+}

@@ -31,7 +31,8 @@ pub enum Change {
         /// The first index that goes.
         from: u64,
     },
-    /// Removes the records up to `through`, it included.
+    /// Removes the records up to `through`, it included. Takes the disk some milliseconds for ten thousand records, in which nothing
+    /// else is committed: purge long logs in steps.
     Purge {
         /// The log.
         log: u16,

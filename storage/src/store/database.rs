@@ -48,9 +48,30 @@ pub(super) struct Shared {
     open: RwLock<Option<Open>>,
 }
 
-pub(super) struct Open {
-    pub(super) database: Database,
+/// The open database; `None` only while it is closed.
+struct Open {
+    database: Option<Database>,
     failures: Arc<Failures>,
+}
+
+impl Open {
+    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+        match &self.database {
+            Some(database) => guard(|| work(database)),
+            None => Err(redb::Error::DatabaseClosed),
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let database = self.database.take();
+        // closing writes what makes the next start quick; a start does without it
+        let _ = guard(|| {
+            drop(database);
+            Ok(())
+        });
+    }
 }
 
 impl Shared {
@@ -62,7 +83,7 @@ impl Shared {
         }
         let file: Arc<dyn BlockFile> = disk.open_block(NAME).map_err(disk_error("open", NAME))?.into();
         let open = open(&file, options).map_err(|error| opening(error, NAME))?;
-        check_format(&open.database)?;
+        check_format(&open)?;
         Ok(Self {
             _disk: disk,
             file,
@@ -76,11 +97,10 @@ impl Shared {
         &self,
         work: impl FnOnce(&Database) -> Result<T, redb::Error>,
     ) -> Result<T, redb::Error> {
-        let open = self.read();
-        let Some(open) = &*open else {
-            return Err(redb::Error::DatabaseClosed);
-        };
-        guard(|| work(&open.database))
+        match &*self.read() {
+            Some(open) => open.with(work),
+            None => Err(redb::Error::DatabaseClosed),
+        }
     }
 
     /// The last failure was a full disk and nothing else.
@@ -114,7 +134,10 @@ fn open(file: &Arc<dyn BlockFile>, options: Options) -> Result<Open, redb::Error
         builder.set_cache_size(options.cache_bytes);
         Ok(builder.create_with_backend(backend)?)
     })?;
-    Ok(Open { database, failures })
+    Ok(Open {
+        database: Some(database),
+        failures,
+    })
 }
 
 /// Makes the file whole under another name first: one that has its name can be opened.
@@ -129,23 +152,24 @@ fn create(disk: &dyn Disk) -> Result<(), OpenError> {
     let file = disk
         .open_block(UNFINISHED)
         .map_err(disk_error("create", UNFINISHED))?;
-    let made = open(&file.into(), Options::default()).and_then(|open| guard(|| write_format(&open.database)));
+    let made = open(&file.into(), Options::default())
+        .and_then(|open| open.with(|database| write_format(database, FORMAT)));
     made.map_err(|error| opening(error, UNFINISHED))?;
     disk.rename(UNFINISHED, NAME)
         .map_err(disk_error("rename", UNFINISHED))?;
     disk.sync_names().map_err(disk_error("sync", "."))
 }
 
-fn write_format(database: &Database) -> Result<(), redb::Error> {
+pub(super) fn write_format(database: &Database, format: u64) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
-    transaction.open_table(FORMATS)?.insert("store", FORMAT)?;
+    transaction.open_table(FORMATS)?.insert("store", format)?;
     transaction.open_table(LOGS)?;
     transaction.open_table(ROWS)?;
     Ok(transaction.commit()?)
 }
 
-fn check_format(database: &Database) -> Result<(), OpenError> {
-    let found = guard(|| {
+fn check_format(open: &Open) -> Result<(), OpenError> {
+    let found = open.with(|database| {
         let formats = database.begin_read()?.open_table(FORMATS)?;
         Ok(formats.get("store")?.map(|found| found.value()))
     });
@@ -165,7 +189,7 @@ fn check_format(database: &Database) -> Result<(), OpenError> {
 
 fn opening(error: redb::Error, file: &'static str) -> OpenError {
     match error {
-        redb::Error::Io(source) if source.kind() != io::ErrorKind::InvalidData => OpenError::Disk {
+        redb::Error::Io(source) if !is_content(source.kind()) => OpenError::Disk {
             doing: "open",
             file,
             source,
@@ -177,8 +201,13 @@ fn opening(error: redb::Error, file: &'static str) -> OpenError {
     }
 }
 
+/// The file was read, and is not what it should be.
+const fn is_content(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+}
+
 /// redb trusts the pages of a file that was closed in order, and panics where damaged ones contradict each other.
-pub(super) fn guard<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+fn guard<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(redb::Error::Corrupted(
             "its pages contradict each other".to_owned(),

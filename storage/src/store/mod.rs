@@ -24,6 +24,7 @@ mod change;
 mod database;
 mod ends;
 mod error;
+mod outcome;
 mod reader;
 mod seal;
 mod writer;

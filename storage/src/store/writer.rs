@@ -9,7 +9,7 @@ use super::change::check_sizes;
 use super::database::{LOGS, ROWS, Shared};
 use super::ends::Ends;
 use super::seal::Seal;
-use super::{Change, Store, WriteError};
+use super::{Change, Store, WriteError, outcome};
 
 /// Commits changes, one commit at a time.
 pub struct Writer {
@@ -57,12 +57,13 @@ impl Writer {
                 self.ends = ends;
                 Ok(())
             }
-            Err(error) => self.fail(&error),
+            Err(error) => self.fail(&error, changes, ends),
         }
     }
 
-    /// After a full disk the file is opened again, so that reads go on and the commit can be repeated.
-    fn fail(&mut self, error: &redb::Error) -> Result<(), WriteError> {
+    /// After a full disk the file is opened again, so that reads go on and the commit can be repeated. redb may run out of space when the
+    /// commit is durable already; what is there tells.
+    fn fail(&mut self, error: &redb::Error, changes: &[Change], ends: Ends) -> Result<(), WriteError> {
         if !self.shared.only_full() {
             return Err(self.end(error.to_string()));
         }
@@ -74,9 +75,12 @@ impl Writer {
         let store = Store {
             shared: Arc::clone(&self.shared),
         };
-        match store.ends() {
-            Ok(ends) if ends == self.ends => Err(WriteError::Full),
-            Ok(_) => Err(self.end("the disk filled up in the middle of a commit".to_owned())),
+        match outcome::is_carried_out(&store, changes, &ends) {
+            Ok(true) => {
+                self.ends = ends;
+                Ok(())
+            }
+            Ok(false) => Err(WriteError::Full),
             Err(error) => Err(self.end(error.to_string())),
         }
     }
