@@ -1,5 +1,6 @@
 //! Takes connections of other members and runs each on the thread that serves its lane.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -36,9 +37,10 @@ impl Link {
         let door = Rc::new(Door {
             shared: Arc::clone(&self.shared),
             services,
+            arbiters,
+            turns: Cell::default(),
         });
         let mut stop = self.shared.stop.subscribe();
-        let mut turns = arbiters.iter().cycle();
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -58,9 +60,9 @@ impl Link {
                 debug!(%peer, "too many handshakes at once; closed unanswered");
                 continue;
             };
-            let (door, arbiter) = (Rc::clone(&door), turns.next().cloned());
+            let door = Rc::clone(&door);
             tokio::task::spawn_local(async move {
-                if let Err(error) = door.open(incoming, permit, arbiter).await {
+                if let Err(error) = door.open(incoming, permit).await {
                     info!(%peer, reason = %error, "refused a connection to the link");
                 }
             });
@@ -72,6 +74,8 @@ impl Link {
         let door = Rc::new(Door {
             shared: Arc::clone(&self.shared),
             services,
+            arbiters: Vec::new(),
+            turns: Cell::default(),
         });
         while let Some(arrival) = arrivals.recv().await {
             let door = Rc::clone(&door);
@@ -100,15 +104,25 @@ impl Link {
 struct Door {
     shared: Arc<Shared>,
     services: Rc<dyn Services>,
+    /// Who serves request lanes instead of this thread.
+    arbiters: Vec<mpsc::Sender<Arrival>>,
+    /// Request lanes handed over so far.
+    turns: Cell<usize>,
 }
 
 impl Door {
+    /// The arbiter of the next request lane.
+    fn arbiter(&self) -> Option<&mpsc::Sender<Arrival>> {
+        let turn = self.turns.get();
+        self.turns.set(turn.wrapping_add(1));
+        self.arbiters.get(turn.checked_rem(self.arbiters.len())?)
+    }
+
     /// Reads the TLS hello and decides where the connection is served.
     async fn open(
         &self,
         incoming: Incoming,
         permit: OwnedSemaphorePermit,
-        arbiter: Option<mpsc::Sender<Arrival>>,
     ) -> Result<(), handshake::HandshakeError> {
         let reading = LazyConfigAcceptor::new(Acceptor::default(), incoming()?);
         let start = tokio::time::timeout(self.shared.settings.handshake, reading)
@@ -119,8 +133,12 @@ impl Door {
             .alpn()
             .and_then(|mut names| names.find_map(Lane::of_alpn))
             .ok_or(handshake::HandshakeError::Mistaken)?;
+        let arbiter = match lane {
+            Lane::Requests => self.arbiter(),
+            Lane::Control | Lane::Bulk => None,
+        };
         match arbiter {
-            Some(arbiter) if lane == Lane::Requests => {
+            Some(arbiter) => {
                 let StartHandshake { accepted, io, .. } = start;
                 let arrival = Arrival {
                     hello: accepted,
@@ -131,7 +149,7 @@ impl Door {
                 let _ = arbiter.try_send(arrival);
                 Ok(())
             }
-            _ => self.serve(start, lane, permit).await,
+            None => self.serve(start, lane, permit).await,
         }
     }
 

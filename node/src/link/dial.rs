@@ -25,6 +25,10 @@ pub(super) async fn keep(shared: Arc<Shared>, table: Weak<Table>) {
     let mut members = shared.members.subscribe();
     let mut stop = shared.stop.subscribe();
     let mut dialling = Dialling::default();
+    let Some(dropped) = table.upgrade().map(|table| table.dropped()) else {
+        return;
+    };
+    tokio::pin!(dropped);
     loop {
         {
             let wanted = Arc::clone(&members.borrow_and_update());
@@ -34,6 +38,7 @@ pub(super) async fn keep(shared: Arc<Shared>, table: Weak<Table>) {
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return dialling.leave(),
+            () = &mut dropped => return,
             changed = members.changed() => if changed.is_err() { return },
         }
     }
@@ -100,18 +105,13 @@ impl Dialler {
                 _ = stop.wait_for(|stop| *stop) => return,
                 attempt = self.connect() => attempt,
             };
-            let Some(table) = self.table.upgrade() else { return };
             let ended = match attempt {
-                Ok((connection, pump)) => self.hold(&table, &connection, pump, &mut stop).await,
+                Ok((connection, pump)) => self.hold(&connection, pump, &mut stop).await,
                 Err(error) => {
-                    if table.trouble(self.member, &error.to_string()) {
-                        let (member, lane) = (self.member, table.lane);
-                        warn!(%member, %lane, reason = %error, "cannot reach a member");
-                    }
+                    self.trouble(&error);
                     ControlFlow::Continue(())
                 }
             };
-            drop(table);
             if ended.is_break() || self.pause(&mut stop).await.is_break() {
                 return;
             }
@@ -125,28 +125,46 @@ impl Dialler {
         handshake::dial(&self.shared, self.member, address, lane).await
     }
 
-    /// Runs a connection to its end.
+    /// Tells why there is no connection, once.
+    fn trouble(&self, error: &HandshakeError) {
+        let Some(table) = self.table.upgrade() else { return };
+        if table.trouble(self.member, &error.to_string()) {
+            let (member, lane) = (self.member, table.lane);
+            warn!(%member, %lane, reason = %error, "cannot reach a member");
+        }
+    }
+
+    /// Runs a connection to its end. Does not hold the table meanwhile: whoever does decides how long there is a lane.
     async fn hold<S: ByteStream>(
         &mut self,
-        table: &Table,
         connection: &Arc<Connection>,
         mut pump: Pump<S>,
         stop: &mut watch::Receiver<bool>,
     ) -> ControlFlow<()> {
-        let (member, lane) = (self.member, table.lane);
-        table.insert(connection);
+        let member = self.member;
+        let table = || self.table.upgrade();
+        let Some(lane) = table().map(|table| {
+            table.insert(connection);
+            table.lane
+        }) else {
+            return ControlFlow::Break(());
+        };
         info!(%member, %lane, "connected to a member");
         let ended = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => {
+                if let Some(table) = table() {
+                    table.forget(member);
+                }
                 connection.leave(Refusal::new(Code::STOPPING, "this member is stopping"));
                 pump.await;
-                table.forget(member);
                 return ControlFlow::Break(());
             }
             ended = &mut pump => ended,
         };
-        table.trouble(member, &ended.to_string());
+        if let Some(table) = table() {
+            table.trouble(member, &ended.to_string());
+        }
         match ended {
             Ended::Left(_) => info!(%member, %lane, reason = %ended, "a member left the link"),
             Ended::Closed | Ended::Silent | Ended::Io(_) | Ended::Frame(_) | Ended::Violation(_) => {

@@ -1,11 +1,13 @@
 //! From a socket to a connection: TLS with the certificates of both sides, then the hellos.
 
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use atp_protocol::cluster::NodeId;
 use atp_protocol::link::{Code, Frame, FrameError, Hello, Lane, Limits, Refusal, Side, decode, encode};
 use bytes::BytesMut;
+use rustls::CertificateError;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
@@ -16,7 +18,6 @@ use super::handle::Shared;
 use super::services::Services;
 use crate::environment::{ByteStream, Socket};
 use crate::identity::{Address, Credentials, IdentityError};
-use std::rc::Rc;
 
 /// Longest first frame, in bytes: a hello, or a goodbye with its text.
 const FIRST_MAX: usize = 2 * 1024;
@@ -30,12 +31,12 @@ pub(super) enum HandshakeError {
     /// Not in time.
     #[error("no answer in time")]
     Timeout,
-    /// Socket or TLS failed; the text of TLS says which certificate was refused, by whom.
+    /// Socket or TLS failed; an alert means that the other side refuses this node's certificate.
     #[error("{0}")]
-    Io(#[from] io::Error),
-    /// The certificate is not that of a member.
+    Io(io::Error),
+    /// The certificate is not that of a member, or not of the one that was meant.
     #[error("its certificate is refused: {0}")]
-    Stranger(#[from] IdentityError),
+    Stranger(String),
     /// What came is no frame.
     #[error("it does not speak our link: {0}")]
     Frame(#[from] FrameError),
@@ -45,6 +46,24 @@ pub(super) enum HandshakeError {
     /// The other side says something else than hello, or to somebody else.
     #[error("it answers with another hello")]
     Mistaken,
+}
+
+impl From<io::Error> for HandshakeError {
+    fn from(error: io::Error) -> Self {
+        // TLS says only that it was refused; the reason is inside.
+        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(rustls::Error::InvalidCertificate(CertificateError::Other(why))) => {
+                Self::Stranger(why.0.to_string())
+            }
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl From<IdentityError> for HandshakeError {
+    fn from(error: IdentityError) -> Self {
+        Self::Stranger(error.to_string())
+    }
 }
 
 /// Dials `member` at `address`.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use atp_protocol::cluster::NodeId;
 use atp_protocol::link::Lane;
+use tokio::sync::watch;
 
 use super::connection::Connection;
 
@@ -14,6 +15,8 @@ pub(super) struct Table {
     pub(super) lane: Lane,
     connections: ArcSwap<BTreeMap<NodeId, Arc<Connection>>>,
     troubles: Mutex<BTreeMap<NodeId, String>>,
+    /// Closed with the table.
+    held: watch::Sender<()>,
 }
 
 impl Table {
@@ -22,7 +25,17 @@ impl Table {
             lane,
             connections: ArcSwap::default(),
             troubles: Mutex::default(),
+            held: watch::Sender::default(),
         })
+    }
+
+    /// Ends when nobody holds the table any more.
+    pub(super) fn dropped(&self) -> impl Future<Output = ()> + use<> {
+        let mut held = self.held.subscribe();
+        async move {
+            // Nothing is ever sent: it changes by ending.
+            let _ = held.changed().await;
+        }
     }
 
     pub(super) fn get(&self, member: NodeId) -> Option<Arc<Connection>> {

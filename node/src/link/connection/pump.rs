@@ -14,13 +14,13 @@ use atp_protocol::link::{Code, Correlation, FrameError, Refusal, Service, decode
 use atp_protocol::units::Millis;
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
+use tokio::task::AbortHandle;
 use tokio::time::{Sleep, sleep};
 
 use super::call::Working;
 use super::{Caller, Connection, Duplex, Inbox};
 use crate::environment::ByteStream;
 use crate::link::{LinkError, Services};
-use tokio::task::AbortHandle;
 
 /// Room made for each read, in bytes.
 const READ: usize = 64 * 1024;

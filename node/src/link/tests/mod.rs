@@ -1,7 +1,11 @@
 //! Links of several members in one thread, over wires in memory and in paused time.
 
+mod arbiters;
 mod calls;
+mod handshakes;
+mod loss;
 mod service;
+mod streams;
 mod wires;
 
 use std::future::Future;
@@ -54,12 +58,23 @@ struct Cluster {
 }
 
 impl Cluster {
-    #[expect(clippy::disallowed_methods, reason = "the clock that tests pause")]
+    /// On wires in memory.
     fn new() -> Self {
         let wires = Arc::new(Wires::default());
+        let network = Arc::clone(&wires) as Arc<dyn Network>;
+        Self::on(network, wires)
+    }
+
+    /// On sockets of this machine.
+    fn on_loopback() -> Self {
+        Self::on(Environment::real(1).network, Arc::default())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the clock that tests pause")]
+    fn on(network: Arc<dyn Network>, wires: Arc<Wires>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(Paused(Instant::now()));
         let environment = Environment {
-            network: Arc::clone(&wires) as Arc<dyn Network>,
+            network,
             clock: Arc::clone(&clock),
             ..Environment::real(1)
         };

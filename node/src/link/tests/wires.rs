@@ -30,6 +30,8 @@ pub(super) struct Wires {
 #[derive(Default)]
 struct State {
     is_frozen: bool,
+    /// Connections of an earlier count are cut.
+    cuts: u64,
     waiting: Vec<Waker>,
 }
 
@@ -39,10 +41,20 @@ impl Wires {
         self.change(|state| state.is_frozen = is_frozen);
     }
 
+    /// Cuts all connections.
+    pub(super) fn cut(&self) {
+        self.change(|state| state.cuts += 1);
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock().unwrap();
         change(&mut state);
         state.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    /// A connection to whoever listens at `number`, to say anything on.
+    pub(super) async fn dial(&self, number: u16) -> Box<dyn Socket> {
+        self.connect(&address(number).to_string()).await.unwrap()
     }
 }
 
@@ -58,8 +70,10 @@ impl Network for Wires {
         Box::pin(async move {
             let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
             let (near, far) = duplex(PIPE);
+            let cuts = self.state.lock().unwrap().cuts;
             let [near, far] = [near, far].map(|pipe| Wire {
                 pipe,
+                cuts,
                 state: Arc::clone(&self.state),
             });
             let sender = sender.ok_or_else(refused)?;
@@ -91,6 +105,7 @@ impl Listener for Port {
 
 struct Wire {
     pipe: DuplexStream,
+    cuts: u64,
     state: Arc<Mutex<State>>,
 }
 
@@ -98,6 +113,9 @@ impl Wire {
     /// Ready while the wire carries anything.
     fn poll_open(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.state.lock().unwrap();
+        if state.cuts != self.cuts {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         // Also while it is open: a cut is noticed by whoever waits for bytes.
         state.waiting.push(context.waker().clone());
         match state.is_frozen {

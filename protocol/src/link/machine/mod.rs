@@ -190,3 +190,6 @@ impl<C, H, S: Clone> Machine<C, H, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
