@@ -1,4 +1,13 @@
-//! Which group something belongs to (docs/adr/0013). A part of the cluster's format: it never changes for a running cluster.
+//! What is where: which group something belongs to, which member should lead a group, and who should be its members. Decisions only;
+//! whoever leads carries them out.
+//!
+//! The group of something is a part of the cluster's format (docs/adr/0013): it never changes for a running cluster.
+
+mod leaders;
+mod members;
+
+pub use leaders::{Led, Move, balance};
+pub use members::{Step, next_step};
 
 use atp_protocol::cluster::GroupId;
 
