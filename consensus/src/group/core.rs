@@ -4,14 +4,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use openraft::AsyncRuntime;
+use openraft::error::Fatal;
 use tokio::sync::watch;
 
 use super::proposer::{Proposer, Queue};
 use super::status::{self, StatusWatch};
 use super::{OpenError, ReadError};
 use crate::config::{Environment, Options};
-use crate::log_store::Log;
-use crate::rpc::Links;
+use crate::log_store::{Log, Withheld};
+use crate::rpc::{Links, Network};
 use crate::runtime::Runtime;
 use crate::state::{AnyHost, Receiver, Snapshots, StateMachine};
 use crate::types::{Metrics, Raft, raft_id};
@@ -42,14 +43,20 @@ impl Core {
             group,
             why: error.to_string(),
         };
-        let log = Log::open(group, environment.store.clone(), Arc::clone(&environment.log_io))
-            .map_err(|error| unreadable(&error))?;
+        let log = Log::open(
+            group,
+            environment.node,
+            environment.store.clone(),
+            Arc::clone(&environment.log_io),
+        )
+        .map_err(|error| unreadable(&error))?;
         let snapshots =
             Snapshots::open(group, environment.snapshots.clone()).map_err(|error| unreadable(&error))?;
         let snapshots = Arc::new(snapshots);
         let metrics = Arc::new(OnceLock::new());
         let machine = StateMachine::open(
             Arc::clone(&host),
+            log.clone(),
             Arc::clone(&snapshots),
             Arc::clone(&environment.blocking),
             Arc::clone(&metrics),
@@ -66,12 +73,16 @@ impl Core {
         let raft = Raft::new(
             raft_id(environment.node),
             Arc::new(options.raft()?),
-            links.clone(),
+            Network {
+                links: links.clone(),
+                log: log.clone(),
+            },
             log.clone(),
             machine,
         )
         .await
         .map_err(|error| unreadable(&error))?;
+        stand_if_alone(&raft).await.map_err(|error| unreadable(&error))?;
         let held = watch::Sender::new(false);
         let (queue, proposer) = Proposer::new(
             raft.clone(),
@@ -80,6 +91,7 @@ impl Core {
             held.subscribe(),
         );
         Runtime::spawn(proposer.run());
+        Runtime::spawn(announce(raft.clone(), log.withheld()));
         let watch = raft.metrics();
         // Set once, here.
         let _ = metrics.set(watch.clone());
@@ -129,5 +141,30 @@ impl Core {
     pub(crate) async fn stop(&self) {
         // An error says that it panicked, which is the status' to tell.
         let _ = self.raft.shutdown().await;
+    }
+}
+
+/// A lone voter has nobody to wait for.
+async fn stand_if_alone(raft: &Raft) -> Result<(), Fatal<u64>> {
+    let is_alone = raft
+        .with_raft_state(|state| {
+            let members = state.membership_state.effective();
+            members.membership().voter_ids().count() == 1
+        })
+        .await?;
+    // openraft looks whether it is this node that votes.
+    if is_alone {
+        raft.trigger().elect().await
+    } else {
+        Ok(())
+    }
+}
+
+/// Tells the members of commits that were kept from them, without waiting for the next heartbeat.
+async fn announce(raft: Raft, mut withheld: Withheld) {
+    while withheld.ended().await {
+        if raft.trigger().heartbeat().await.is_err() {
+            return;
+        }
     }
 }

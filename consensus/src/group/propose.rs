@@ -74,7 +74,16 @@ impl Core {
     ) -> Result<Proposed, ProposeError> {
         let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
         let request = Request::Propose { command, within_ms };
-        match self.links.call(leader, Lane::Control, request, within).await {
+        let mut metrics = self.metrics.clone();
+        let reply = tokio::select! {
+            biased;
+            reply = self.links.call(leader, Lane::Control, request, within) => reply,
+            // It will hardly answer any more.
+            _ = metrics.wait_for(|metrics| status::leader(metrics).is_some_and(|known| known != leader)) => {
+                return Err(ProposeError::OutcomeUnknown { leader: self.leader() });
+            }
+        };
+        match reply {
             Ok(Reply::Proposed { index, reply }) => Ok(Proposed {
                 index,
                 reply: reply.into_vec(),

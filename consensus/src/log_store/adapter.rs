@@ -62,11 +62,21 @@ impl RaftLogStorage<Types> for Log {
         let row = self.put(Row::Vote, wire::encode(&VoteForm::from(*vote)));
         self.write(vec![row])
             .await
-            .map_err(|error| StorageIOError::write_vote(AnyError::new(&error)).into())
+            .map_err(|error| StorageIOError::write_vote(AnyError::new(&error)))?;
+        self.state().vote = Some(*vote);
+        Ok(())
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
-        self.vote()
+        let mut vote = self.vote()?;
+        // A leader that starts again may have lost entries that others have: it must not make others in their place, in the same
+        // term. It stands for election like everybody (docs/adr/0014).
+        if let Some(vote) = &mut vote
+            && vote.leader_id.node_id == self.0.node
+        {
+            vote.committed = false;
+        }
+        Ok(vote)
     }
 
     async fn append<I>(&mut self, entries: I, callback: LogFlushed<Types>) -> Result<(), StorageError>
@@ -74,17 +84,24 @@ impl RaftLogStorage<Types> for Log {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let Some((change, last)) = self.keep(entries) else {
+        self.settled().await.map_err(write_error)?;
+        let before = self.last();
+        let Some(kept) = self.keep(entries) else {
             callback.log_io_completed(Ok(()));
             return Ok(());
         };
-        self.write(vec![change]).await.map_err(write_error)?;
-        self.state().tail.trim(last.index);
+        if kept.is_early {
+            self.write_early(kept.change, kept.first, before);
+        } else {
+            self.write(vec![kept.change]).await.map_err(write_error)?;
+        }
+        self.state().tail.trim(kept.first.saturating_sub(1));
         callback.log_io_completed(Ok(()));
         Ok(())
     }
 
     async fn truncate(&mut self, log_id: LogId) -> Result<(), StorageError> {
+        self.settled().await.map_err(write_error)?;
         let before = match log_id.index.checked_sub(1) {
             None => None,
             Some(index) => self.id_at(index)?,
@@ -102,6 +119,7 @@ impl RaftLogStorage<Types> for Log {
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), StorageError> {
+        self.settled().await.map_err(write_error)?;
         {
             let mut state = self.state();
             state.purged = Some(log_id);
@@ -121,30 +139,48 @@ impl RaftLogStorage<Types> for Log {
     }
 }
 
+/// Entries that can be read, and are to be written.
+struct Kept {
+    change: Change,
+    first: u64,
+    /// They are this leader's own, and change no members: they may be counted before they are durable.
+    is_early: bool,
+}
+
 impl Log {
-    /// Makes entries readable. Returns the change that makes them durable, and the last one's id; `None` for no entries.
-    fn keep(&self, entries: impl IntoIterator<Item = Entry>) -> Option<(Change, LogId)> {
+    /// Makes entries readable. `None` for no entries.
+    fn keep(&self, entries: impl IntoIterator<Item = Entry>) -> Option<Kept> {
         let mut records = Vec::new();
         let mut first = None;
         let mut state = self.state();
-        let mut last = None;
+        let leads = state
+            .vote
+            .filter(|vote| vote.committed && vote.leader_id.node_id == self.0.node);
+        let mut is_early = leads.is_some();
         for entry in entries {
-            if let EntryPayload::Normal(batch) = &entry.payload {
-                batch.ticket.stamp();
+            match &entry.payload {
+                EntryPayload::Normal(batch) => batch.ticket.stamp(),
+                EntryPayload::Blank => {}
+                EntryPayload::Membership(_) => is_early = false,
             }
+            is_early &= leads.is_some_and(|vote| vote.leader_id == entry.log_id.leader_id);
             let bytes = wire::encode(&EntryForm::from(&entry));
             first = first.or(Some(entry.log_id.index));
-            last = Some(entry.log_id);
+            state.last = Some(entry.log_id);
             state.tail.push(entry, bytes.len());
             records.push(bytes);
         }
-        state.last = last.or(state.last);
+        let first = first?;
         let change = Change::Append {
             log: self.0.group.0,
-            first: first?,
+            first,
             records,
         };
-        Some((change, last?))
+        Some(Kept {
+            change,
+            first,
+            is_early,
+        })
     }
 
     fn id_at(&self, index: u64) -> Result<Option<LogId>, StorageError> {

@@ -6,7 +6,8 @@
 //! row <group> 1              the id of the last entry purged
 //! ```
 //!
-//! The vote is durable before it is answered, an entry before it is acknowledged. A full disk is waited out: the group stands
+//! The vote is durable before it is answered, an entry before it is acknowledged to anybody else: a leader counts its own entries
+//! before they are, and keeps to itself what follows from it (docs/adr/0014). A full disk is waited out: the group stands
 //! still meanwhile, and what was applied can be read. Any other failure to write ends the group, as what is on the disk is no
 //! longer known.
 #![expect(
@@ -15,21 +16,23 @@
 )]
 
 mod adapter;
+mod flush;
 mod tail;
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use atp_protocol::cluster::GroupId;
-use atp_storage::store::{Change, Store, WriteError};
-use openraft::{AnyError, AsyncRuntime};
+use atp_protocol::cluster::{GroupId, NodeId};
+use atp_storage::store::{Change, Store};
+use openraft::AnyError;
 
 use crate::log_io::LogIo;
-use crate::runtime::Runtime;
-use crate::types::{Entry, LogId, StorageError, StorageIOError, Vote};
+use crate::types::{Entry, LogId, StorageError, StorageIOError, Vote, raft_id};
 use crate::wire::{self, EntryForm, LogIdForm, VoteForm};
 
+use flush::Flush;
+pub(crate) use flush::Withheld;
 use tail::Tail;
 
 /// The table of votes and purge points.
@@ -45,9 +48,12 @@ pub(crate) struct Log(Arc<Inner>);
 
 struct Inner {
     group: GroupId,
+    /// This node.
+    node: u64,
     store: Store,
     io: Arc<dyn LogIo>,
     state: Mutex<State>,
+    flush: Flush,
 }
 
 #[derive(Default)]
@@ -55,6 +61,8 @@ struct State {
     tail: Tail,
     last: Option<LogId>,
     purged: Option<LogId>,
+    /// As it was saved last by this process.
+    vote: Option<Vote>,
 }
 
 /// Which row of a group.
@@ -69,12 +77,19 @@ impl Log {
     ///
     /// # Errors
     /// When it cannot be read, or was written by a later release.
-    pub(crate) fn open(group: GroupId, store: Store, io: Arc<dyn LogIo>) -> Result<Self, StorageError> {
+    pub(crate) fn open(
+        group: GroupId,
+        node: NodeId,
+        store: Store,
+        io: Arc<dyn LogIo>,
+    ) -> Result<Self, StorageError> {
         let log = Self(Arc::new(Inner {
             group,
+            node: raft_id(node),
             store,
             io,
             state: Mutex::default(),
+            flush: Flush::default(),
         }));
         let purged = log.row::<LogIdForm>(Row::Purged)?.map(LogId::from);
         let bounds = log.0.store.bounds(group.0).map_err(read_error)?;
@@ -89,6 +104,7 @@ impl Log {
             tail: Tail::default(),
             last,
             purged,
+            vote: None,
         };
         Ok(log)
     }
@@ -173,32 +189,6 @@ impl Log {
             table: TABLE,
             key: self.key(row),
             value,
-        }
-    }
-
-    /// Makes changes durable; waits while the disk is full.
-    async fn write(&self, changes: Vec<Change>) -> Result<(), WriteError> {
-        loop {
-            let (done, written) = tokio::sync::oneshot::channel();
-            self.0.io.submit(
-                changes.clone(),
-                Box::new(move |result| {
-                    // Nobody waits when the group was stopped meanwhile.
-                    let _ = done.send(result);
-                }),
-            );
-            match written.await {
-                Ok(Err(WriteError::Full)) => {
-                    tracing::warn!(group = %self.0.group, "the disk is full: the group waits for room");
-                    Runtime::sleep(FULL_RETRY).await;
-                }
-                Ok(result) => return result,
-                Err(_) => {
-                    return Err(WriteError::Ended {
-                        what: "the writer is gone".to_owned(),
-                    });
-                }
-            }
         }
     }
 }

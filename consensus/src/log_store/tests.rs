@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 
 use atp_storage::disk::{Loss, MemoryDisk};
-use atp_storage::store::{Options, Writer};
+use atp_storage::store::{Options, WriteError, Writer};
 use openraft::storage::{RaftLogStorage, RaftLogStorageExt};
 use openraft::{EntryPayload, RaftLogReader};
 use serde_bytes::ByteBuf;
@@ -37,7 +37,7 @@ fn open_full(disk: &MemoryDisk, full: u32) -> Log {
         writer: Mutex::new(writer),
         full: Mutex::new(full),
     };
-    Log::open(GroupId(3), store, Arc::new(io)).unwrap()
+    Log::open(GroupId(3), NodeId::new(1).unwrap(), store, Arc::new(io)).unwrap()
 }
 
 fn open(disk: &MemoryDisk) -> Log {
@@ -150,4 +150,34 @@ async fn a_request_to_a_follower_is_bounded_but_never_empty() {
         assert_eq!(log.limited_get_log_entries(1, 5).await.unwrap().len(), 1);
         assert_eq!(ids(&mut log, 1..5).await.len(), 4);
     }
+}
+
+/// Never finishes a write.
+struct Stuck;
+
+impl LogIo for Stuck {
+    fn submit(&self, _: Vec<Change>, done: Done) {
+        // Whoever waits goes on waiting.
+        std::mem::forget(done);
+    }
+}
+
+/// Raft, figure 8: an entry of an earlier term is committed by one of the leader's own, not by being on disks.
+#[tokio::test]
+async fn a_commit_that_is_not_durable_is_told_only_as_far_as_the_own_term_is() {
+    let disk = MemoryDisk::default();
+    append(&mut open(&disk), 1, 1..6).await;
+    let (store, _writer) = Store::open(Arc::new(disk), Options::default()).unwrap();
+    let log = Log::open(GroupId(3), NodeId::new(1).unwrap(), store, Arc::new(Stuck)).unwrap();
+    assert_eq!(log.committed_durably(id(1, 5)), Some(id(1, 5)));
+    let change = |first| Change::Append {
+        log: 3,
+        first,
+        records: vec![Vec::new()],
+    };
+    log.write_early(change(6), 6, Some(id(1, 5)));
+    assert_eq!(log.committed_durably(id(2, 6)), None);
+    assert_eq!(log.committed_durably(id(1, 5)), Some(id(1, 5)));
+    log.write_early(change(7), 7, Some(id(2, 6)));
+    assert_eq!(log.committed_durably(id(2, 7)), Some(id(2, 6)));
 }

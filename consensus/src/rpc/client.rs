@@ -17,6 +17,7 @@ use openraft::raft::{
 };
 
 use super::{Message, Reply, Request};
+use crate::log_store::Log;
 use crate::transport::{Lane, Transport, Unreachable};
 use crate::types::{Member, Snapshot, Types, Vote, node_id};
 use crate::wire::{self, EntryForm};
@@ -78,12 +79,20 @@ impl Links {
     }
 }
 
-impl RaftNetworkFactory<Types> for Links {
+/// The members of one group, as openraft reaches them.
+pub(crate) struct Network {
+    pub(crate) links: Links,
+    /// Says what of this node's log is durable.
+    pub(crate) log: Log,
+}
+
+impl RaftNetworkFactory<Types> for Network {
     type Network = Link;
 
     async fn new_client(&mut self, target: u64, _node: &Member) -> Link {
         Link {
-            links: self.clone(),
+            links: self.links.clone(),
+            log: self.log.clone(),
             to: node_id(target),
         }
     }
@@ -92,6 +101,7 @@ impl RaftNetworkFactory<Types> for Links {
 /// One member.
 pub(crate) struct Link {
     links: Links,
+    log: Log,
     to: Option<NodeId>,
 }
 
@@ -153,10 +163,14 @@ impl RaftNetwork<Types> for Link {
         rpc: AppendEntriesRequest<Types>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<u64>, RpcError> {
+        // What is committed only by counting this node's entries before they are durable stays here (docs/adr/0014).
+        let committed = rpc
+            .leader_commit
+            .and_then(|committed| self.log.committed_durably(committed));
         let request = Request::Append {
             vote: rpc.vote.into(),
             previous: rpc.prev_log_id.map(Into::into),
-            committed: rpc.leader_commit.map(Into::into),
+            committed: committed.map(Into::into),
             entries: rpc.entries.iter().map(EntryForm::from).collect(),
         };
         match self.call(Lane::Control, request, option.hard_ttl()).await {

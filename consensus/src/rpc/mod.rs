@@ -5,6 +5,6 @@ mod client;
 mod message;
 mod server;
 
-pub(crate) use client::{CallError, Links};
+pub(crate) use client::{CallError, Links, Network};
 pub(crate) use message::{Message, ProposeRefusal, ReadRefusal, Reply, Request};
 pub(crate) use server::serve;

@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use super::blocking::block;
 use super::host::{AnyHost, EntryCommands};
 use super::{Blocking, Position, SnapshotHandle, Snapshots};
+use crate::log_store::Log;
 use crate::types::{
     Entry, Metrics, Replies, Snapshot, SnapshotMeta, StorageError, StorageIOError, StoredMembership, Types,
 };
@@ -20,6 +21,7 @@ use crate::types::{
 /// The state machine of a group.
 pub(crate) struct StateMachine {
     host: AnyHost,
+    log: Log,
     position: Position,
     snapshots: Arc<Snapshots>,
     blocking: Arc<dyn Blocking>,
@@ -36,6 +38,7 @@ impl StateMachine {
     /// When the snapshot cannot be read.
     pub(crate) fn open(
         host: AnyHost,
+        log: Log,
         snapshots: Arc<Snapshots>,
         blocking: Arc<dyn Blocking>,
         metrics: Arc<OnceLock<watch::Receiver<Metrics>>>,
@@ -49,6 +52,7 @@ impl StateMachine {
         }
         Ok(Self {
             host,
+            log,
             position,
             snapshots,
             blocking,
@@ -112,6 +116,12 @@ impl RaftStateMachine<Types> for StateMachine {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
+        let entries: Vec<Entry> = entries.into_iter().collect();
+        // The last of them is of the leader's term, and commits those before it: none is applied before it is durable
+        // (docs/adr/0014).
+        if let Some(last) = entries.last() {
+            self.log.durable(last.log_id.index).await.map_err(write_error)?;
+        }
         let saving = Arc::clone(&self.saving);
         let _saved = saving.lock().await;
         let leads = self.leads();

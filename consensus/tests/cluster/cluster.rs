@@ -11,6 +11,7 @@ use atp_protocol::cluster::{GroupId, NodeId};
 use atp_storage::disk::{Loss, MemoryDisk};
 use atp_storage::snapshot::Snapshots;
 use atp_storage::store::Store;
+use tokio::sync::watch;
 
 use crate::disk::{Inline, SlowLogIo};
 use crate::network::Network;
@@ -34,6 +35,7 @@ pub(crate) struct Cluster {
     pub(crate) options: Options,
     sync: Duration,
     disks: BTreeMap<NodeId, MemoryDisk>,
+    stuck: BTreeMap<NodeId, watch::Sender<bool>>,
     pub(crate) running: BTreeMap<NodeId, Running>,
 }
 
@@ -45,6 +47,7 @@ impl Cluster {
             options,
             sync: Duration::from_millis(2),
             disks: BTreeMap::new(),
+            stuck: BTreeMap::new(),
             running: BTreeMap::new(),
         }
     }
@@ -54,18 +57,27 @@ impl Cluster {
         Self::with(size, Options::default()).await
     }
 
+    /// As [`Self::of`], where a sync takes so long.
+    pub(crate) async fn on_slow_disks(size: u16, sync: Duration) -> Self {
+        let mut cluster = Self::empty(Options::default());
+        cluster.sync = sync;
+        cluster.form(size).await;
+        cluster
+    }
+
     pub(crate) async fn with(size: u16, options: Options) -> Self {
         let mut cluster = Self::empty(options);
+        cluster.form(size).await;
+        cluster
+    }
+
+    async fn form(&mut self, size: u16) {
         for number in 1..=size {
-            cluster.start(node(number)).await;
+            self.start(node(number)).await;
         }
-        cluster.running[&node(1)]
-            .groups
-            .initialise("node-1")
-            .await
-            .unwrap();
-        cluster.leader().await;
-        let first = cluster.group(1).clone();
+        self.running[&node(1)].groups.initialise("node-1").await.unwrap();
+        self.leader().await;
+        let first = self.group(1).clone();
         for number in 2..=size {
             first
                 .add_learner(node(number), format!("node-{number}"), LONG)
@@ -73,7 +85,6 @@ impl Cluster {
                 .unwrap();
         }
         first.change_voters((1..=size).map(node), LONG).await.unwrap();
-        cluster
     }
 
     /// Starts a node with what its disk has.
@@ -82,10 +93,11 @@ impl Cluster {
         let disk: Arc<MemoryDisk> = Arc::new(self.disks.entry(node).or_default().clone());
         let (store, writer) = Store::open(disk.clone(), atp_storage::store::Options::default()).unwrap();
         let begin = tokio::time::Instant::now();
+        let stuck = watch::Sender::new(false);
         let environment = Environment {
             node,
             store,
-            log_io: SlowLogIo::new(writer, self.sync),
+            log_io: SlowLogIo::new(writer, self.sync, stuck.subscribe()),
             snapshots: Snapshots::new(disk),
             transport: self.network.transport(node),
             blocking: Arc::new(Inline),
@@ -97,7 +109,13 @@ impl Cluster {
             .await
             .unwrap();
         self.network.connect(node, groups.clone());
+        self.stuck.insert(node, stuck);
         self.running.insert(node, Running { groups, group });
+    }
+
+    /// Nothing that a node writes becomes durable, or all of it does again.
+    pub(crate) fn stick(&self, node: NodeId, stuck: bool) {
+        self.stuck[&node].send_replace(stuck);
     }
 
     /// The power of a node fails: what it was writing is lost, and it answers nobody any more.

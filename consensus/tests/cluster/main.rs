@@ -8,6 +8,7 @@
 
 mod cluster;
 mod disk;
+mod early;
 mod members;
 mod network;
 mod power;
