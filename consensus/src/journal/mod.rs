@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`ledger`] | accounts of the trees whose root belongs here, and the leases members spend from |
 //! | [`streams`] | streams of the sessions that belong here, their finals, and requests under idempotency keys |
+//! | [`decisions`] | decision records, bound into a chain for each tenant |
 //!
 //! Each command is a file in the folder of its part, [`Tick`] lets time pass for all of them. What does not fit the state is
 //! refused in the reply, and changes nothing; a command whose outcome is unknown may be proposed again.
 
+pub mod decisions;
 mod effect;
 pub mod ledger;
 mod saved;
@@ -51,6 +53,7 @@ const COMMANDS: &[Entry<Journal, Effect>] = &[
     entry::<streams::TakeOver, _, _>(),
     entry::<streams::FinishStream, _, _>(),
     entry::<streams::CloseStream, _, _>(),
+    entry::<decisions::AppendDecisions, _, _>(),
 ];
 
 /// See the module.
@@ -58,6 +61,7 @@ const COMMANDS: &[Entry<Journal, Effect>] = &[
 pub struct Journal {
     home: ledger::Home,
     streams: streams::Streams,
+    decisions: decisions::Decisions,
 }
 
 impl Journal {
@@ -71,6 +75,12 @@ impl Journal {
     #[must_use]
     pub const fn streams(&self) -> &streams::Streams {
         &self.streams
+    }
+
+    /// Decision records.
+    #[must_use]
+    pub const fn decisions(&self) -> &decisions::Decisions {
+        &self.decisions
     }
 }
 

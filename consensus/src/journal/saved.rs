@@ -1,11 +1,13 @@
 //! The state of a journal group as rows of a snapshot.
 
 use atp_protocol::cluster::NodeId;
+use atp_protocol::ids::TenantId;
 use atp_protocol::resume::{Binding, Entry, IdempotencyKey, State};
 use atp_routing::budget::{HoldId, Record};
 use serde_bytes::{ByteBuf, Bytes};
 
 use super::Journal;
+use super::decisions::{self, Chain, Decisions};
 use super::ledger::{Lease, Reclaimed};
 use super::streams::{Stream, Streams};
 use crate::machine::LoadError;
@@ -30,12 +32,27 @@ mod kind {
     pub(super) const KEYS_TTL: u8 = 17;
     /// `(IdempotencyKey, Entry)`, the outcome as bytes.
     pub(super) const KEY: u8 = 18;
+    /// `(TenantId, Chain)`.
+    pub(super) const CHAIN: u8 = 32;
+    /// `Decision`, the oldest first.
+    pub(super) const DECISION: u8 = 33;
+    /// `(NodeId, Writer)`.
+    pub(super) const WRITER: u8 = 34;
 }
 
 pub(super) fn save(journal: &Journal) -> Vec<Vec<u8>> {
     let mut out = Writer::new(FORMAT);
     save_home(journal, &mut out);
     save_streams(&journal.streams, &mut out);
+    let decisions = &journal.decisions;
+    decisions.chains.iter().for_each(|row| out.put(kind::CHAIN, &row));
+    decisions
+        .kept()
+        .for_each(|decision| out.put(kind::DECISION, decision));
+    decisions
+        .writers
+        .iter()
+        .for_each(|row| out.put(kind::WRITER, &row));
     out.finish()
 }
 
@@ -72,6 +89,7 @@ pub(super) fn load(pieces: &[Vec<u8>]) -> Result<Journal, LoadError> {
     pieces::read(FORMAT, pieces, |row| match row.kind {
         kind::RECORD..=kind::REMOVED => load_home(&mut journal, &row),
         kind::STREAM..=kind::KEY => load_streams(&mut journal.streams, &row),
+        kind::CHAIN..=kind::WRITER => load_decisions(&mut journal.decisions, &row),
         kind => Err(malformed(format!(
             "a row of kind {kind}, which format {FORMAT} has not"
         ))),
@@ -125,6 +143,21 @@ fn load_streams(streams: &mut Streams, row: &Row<'_>) -> Result<(), LoadError> {
                 },
             };
             streams.repeats_mut().insert(key, Entry { hash, since, state });
+        }
+    }
+    Ok(())
+}
+
+fn load_decisions(decisions: &mut Decisions, row: &Row<'_>) -> Result<(), LoadError> {
+    match row.kind {
+        kind::CHAIN => {
+            let (tenant, chain): (TenantId, Chain) = row.value()?;
+            decisions.chains.insert(tenant, chain);
+        }
+        kind::DECISION => decisions.keep(row.value()?),
+        _ => {
+            let (node, writer): (NodeId, decisions::Writer) = row.value()?;
+            decisions.writers.insert(node, writer);
         }
     }
     Ok(())

@@ -1,3 +1,4 @@
+use super::decisions::append;
 use super::samples::{each, progress};
 use super::*;
 use crate::command;
@@ -19,6 +20,7 @@ fn full() -> Log<Journal> {
     log.propose(&progress("s", "x", 5, 3));
     log.propose(&open("s", "y", Some("l")));
     log.propose(&finish("s", "y", b"final"));
+    log.propose(&append(300, 1, &[b"allow"]));
     log
 }
 

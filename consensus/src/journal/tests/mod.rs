@@ -1,3 +1,4 @@
+mod decisions;
 mod format;
 mod laws;
 mod leases;

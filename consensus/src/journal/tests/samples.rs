@@ -3,6 +3,7 @@
 use atp_protocol::ids::{CloneId, LaneId, PersonaId};
 use proptest::prelude::*;
 
+use super::decisions::append;
 use super::*;
 use crate::command::{Body, encode};
 use crate::journal::ledger::*;
@@ -56,6 +57,7 @@ pub(super) fn each() -> Vec<Vec<u8>> {
             stream: stream_id("s", "x"),
             epoch: 6,
         }),
+        bytes(&append(300, 1, &[b"allow", b"deny"])),
     ]
 }
 
@@ -160,5 +162,6 @@ pub(super) fn any_command() -> impl Strategy<Value = Vec<u8>> {
         10 => any_ledger_command(),
         10 => any_stream_command(),
         1 => Just(bytes(&tick)),
+        2 => (1..3_u64, 1..5_u64).prop_map(|(life, number)| bytes(&append(life, number, &[b"allow", b"deny"]))),
     ]
 }
