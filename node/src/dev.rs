@@ -37,8 +37,7 @@ pub async fn prepare(node: &NodeHandle) -> Result<Dev, Fault> {
     let account = AccountId::new(ACCOUNT).expect("a valid name");
     if node.meta.ledger.account(account.clone()).await?.is_none() {
         node.meta
-            .ledger
-            .put(account.clone(), None, Limits::default())
+            .put_account(account.clone(), None, Limits::default())
             .await?;
     }
     let minted = node.meta.make_key(account, "atp-node dev", true).await?;

@@ -11,6 +11,7 @@ mod audit;
 pub mod auth;
 pub mod builtin;
 mod chunk;
+pub mod cluster;
 
 pub mod config;
 pub mod cpu;
@@ -20,6 +21,7 @@ pub mod environment;
 pub mod gossip;
 pub mod grpc;
 pub mod identity;
+mod joining;
 pub mod journal;
 pub mod link;
 pub mod log_io;

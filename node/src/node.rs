@@ -10,17 +10,14 @@ use atp_actors::adapter::{Burst, Watch};
 use atp_actors::environment::{Clock, World};
 use atp_actors::exec::{Ended, Exec};
 use atp_actors::ledger::{Ledger, LedgerHandle};
-use atp_actors::owners::Owners;
 use atp_actors::persona;
 use atp_actors::registry::Registry;
 use atp_actors::session::{RepeatSettings, Router, RouterSettings, Shared, SharedSettings};
 use atp_actors::streams::StreamSettings;
-use atp_protocol::cluster::{GroupId, NodeId};
 use atp_protocol::error::Fault;
 use atp_protocol::flow::{AimdConfig, Rate};
 use atp_protocol::ids::{AccountId, TenantId};
 use atp_routing::breaker;
-use atp_routing::budget::Limits;
 use atp_routing::policy::{Lint, PolicySet, PolicyStore};
 use atp_routing::scheduler;
 use tokio::sync::{mpsc, watch};
@@ -28,11 +25,14 @@ use tokio::sync::{mpsc, watch};
 use crate::adapters;
 use crate::audit::Auditor;
 use crate::auth::{FrameCheck, KeyTable};
+use crate::cluster::{self, ClusterError, Running};
 use crate::config::{Config, ConfigError};
 use crate::environment::Environment;
+use crate::joining::Joining;
 use crate::journal::{LedgerJournal, StoreError};
-use crate::meta::{Meta, Recovered};
-use crate::relay::Arrival;
+use crate::link::Link;
+use crate::meta::{Earlier, Meta};
+use crate::relay::{Arrival, Relay, Relayed};
 use crate::secret::Secret;
 use crate::server::{Acceptor, Arbiters, HttpTimes, TlsError, serve, server_config, service};
 use crate::surfaces::{Settings, Surface};
@@ -43,9 +43,6 @@ const HANDOVER_MAX: usize = 64;
 
 /// Decisions of recent requests kept for `explain`.
 const DECISIONS_MAX: usize = 4_096;
-
-/// Journal groups of a cluster, unless it was made with another number of them.
-const JOURNALS: u16 = 8;
 
 /// How often distributions are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -96,6 +93,12 @@ pub enum StartError {
         /// Why.
         message: String,
     },
+    /// The groups cannot be opened.
+    #[error(transparent)]
+    Groups(#[from] ClusterError),
+    /// The cluster did not agree to what a start needs.
+    #[error("{0}")]
+    Cluster(Fault),
     /// An arbiter ended while starting.
     #[error(transparent)]
     Ended(#[from] Ended),
@@ -126,6 +129,7 @@ pub struct NodeHandle {
     settling: Duration,
     shared: Arc<Shared>,
     auditor: Auditor,
+    running: Running,
 }
 
 impl Node {
@@ -140,6 +144,7 @@ impl Node {
         admin: Option<Secret>,
     ) -> Result<NodeHandle, StartError> {
         let (clock, meter) = (Arc::clone(&environment.clock), Arc::clone(&exposition.meter));
+        let config = Arc::new(config);
         let auditor = Auditor::start(&config, clock, meter)?;
         let world = World {
             audit: auditor.audit(),
@@ -149,8 +154,9 @@ impl Node {
             traces: Arc::clone(&environment.traces),
         };
         let (log, ledger, applied) = LedgerJournal::open(&config.node.data_dir)?;
-        let recovered = Recovered::open(&config.node.data_dir, keys(&config, admin)?)?;
-        let policy = policy(&config, recovered.policy.as_deref())?;
+        let earlier = Earlier::read(&config.node.data_dir)?;
+        let keys = keys(&config, admin)?;
+        let policy = policy(&config)?;
         let tls = config.tls.as_ref().map(server_config).transpose()?;
         let listen = config.node.listen;
         let listener = environment
@@ -168,10 +174,14 @@ impl Node {
             None => (None, Exec::Local),
             Some(count) => {
                 let (arbiters, exec) =
-                    Arbiters::start(count).map_err(StartError::system("start a thread"))?;
+                    Arbiters::start("arbiter", count).map_err(StartError::system("start a thread"))?;
                 (Some(arbiters), exec)
             }
         };
+        let (relayed, arrivals): (Vec<_>, Vec<_>) =
+            (0..exec.len()).map(|_| mpsc::channel(HANDOVER_MAX)).unzip();
+        let running = cluster::start(&config, &environment, &exposition.meter, relayed).await?;
+        let cluster = running.cluster.clone();
         let sync_interval = Duration::from_millis(config.budget.sync_interval_ms.max(1));
         let times_of_ledger = (config.budget.hold_ttl_ms, sync_interval);
         let ledger_world = world.clone();
@@ -185,24 +195,34 @@ impl Node {
         let registry = exec
             .run(0, move || Registry::launch(policy, watch, registry_world))
             .await?;
-        accounts(&config, &ledger).await?;
         adapters::attach(&config, &registry, &world).await?;
 
         let meta = Arc::new(Meta::new(
-            recovered,
+            cluster.clone(),
+            keys,
             configured_accounts(&config),
-            ledger.clone(),
-            registry.clone(),
+            (ledger.clone(), registry.clone()),
             world.clone(),
         ));
+        let joining = Joining {
+            config: Arc::clone(&config),
+            meta: Arc::clone(&meta),
+            earlier,
+        };
+        match cluster.place.is_alone {
+            true => joining.settle_in().await?,
+            // There may be no quorum for a long time.
+            false => drop(tokio::task::spawn_local(joining.settle_in_some_time())),
+        }
+        tokio::task::spawn_local(cluster.clone().introduce(format!("http://{api}")));
+        tokio::task::spawn_local(Arc::clone(&meta).keep_up(running.changes.clone()));
         let frames = Arc::new(frame_check(&config)?);
         let (stop, stopping) = watch::channel(false);
         let settings = Arc::new(surface_settings(&config));
         let router_settings = Arc::new(router_settings(&config, exec.len()));
-        let owners = Arc::new(alone());
         let shared = Arc::new(Shared::new(
             shared_settings(&config),
-            Arc::clone(&owners),
+            Arc::clone(&cluster.owners),
             auditor.audit(),
         ));
         let times = HttpTimes {
@@ -211,7 +231,7 @@ impl Node {
             write_stall: Duration::from_millis(config.limits.write_stall_ms),
         };
         let mut handovers = Vec::with_capacity(exec.len());
-        for shard in 0..exec.len() {
+        for (shard, arrivals) in arrivals.into_iter().enumerate() {
             let (sender, connections) = mpsc::channel(HANDOVER_MAX);
             handovers.push(sender);
             let (world, meta, exposition) = (world.clone(), Arc::clone(&meta), Arc::clone(&exposition));
@@ -220,6 +240,7 @@ impl Node {
             let frames = Arc::clone(&frames);
             let personas = Arc::downgrade(&registry.personas);
             let (share, stop) = ((shard, exec.len()), stopping.clone());
+            let cluster = cluster.clone();
             exec.run(shard, move || {
                 tokio::task::spawn_local(persona::keep(personas, world.clone(), share));
                 let router = Router::new(
@@ -229,19 +250,31 @@ impl Node {
                     router_settings,
                     shared,
                 );
-                let surface = Rc::new(Surface {
+                // Each arbiter relays over a lane of its own.
+                let link = cluster.link.as_ref().map(Link::on_this_thread);
+                let relay =
+                    |link: &Link| Rc::new(Relay::new(Arc::clone(&cluster.owners), Box::new(link.clone())));
+                let surface = Surface {
                     world,
                     router,
                     meta,
                     exposition,
                     settings,
                     frames,
-                    relay: None,
+                    relay: link.as_ref().map(relay),
                     arrival: Arrival::Direct,
-                });
+                };
                 tokio::task::spawn_local(async move {
-                    let service = service(surface, times, stop).await;
-                    serve(service, connections, tls, times).await;
+                    let relayed = Surface {
+                        arrival: Arrival::Relayed,
+                        ..surface.clone()
+                    };
+                    let direct = service(Rc::new(surface), times, stop.clone()).await;
+                    if let Some(link) = link {
+                        let relayed = Rc::new(Relayed(service(Rc::new(relayed), times, stop).await));
+                        tokio::task::spawn_local(async move { link.host(arrivals, relayed).await });
+                    }
+                    serve(direct, connections, tls, times).await;
                 });
             })
             .await?;
@@ -265,11 +298,24 @@ impl Node {
             settling,
             shared,
             auditor,
+            running,
         })
     }
 }
 
 impl NodeHandle {
+    /// Resolves with the reason when the node must stop by itself: its disk failed, so that it can no longer keep what it would promise.
+    pub fn failed(&self) -> impl Future<Output = String> + 'static {
+        let mut ended = self.running.ended();
+        async move {
+            match ended.wait_for(Option::is_some).await {
+                Ok(why) => why.clone().expect("waited for"),
+                // It was stopped in order.
+                Err(_) => std::future::pending().await,
+            }
+        }
+    }
+
     /// Ends in order: refuses new work, lets what runs finish within the drain time, cuts and settles the rest, closes the
     /// connections, writes a snapshot of the ledger and closes the audit log.
     pub async fn stop(self) {
@@ -298,6 +344,7 @@ impl NodeHandle {
         self.auditor.stop();
         drop(self.exec);
         drop(self.meta);
+        self.running.stop().await;
         if let Some(arbiters) = self.arbiters {
             arbiters.stop();
         }
@@ -346,57 +393,24 @@ fn frame_check(config: &Config) -> Result<FrameCheck, ConfigError> {
         .map_err(|weak| ConfigError::invalid("auth.frame_key", weak.to_string()))
 }
 
-/// The policy applied last goes before the file, the file before the built-in one.
-fn policy(config: &Config, applied: Option<&str>) -> Result<PolicyStore, StartError> {
-    let text = match (applied, &config.policy.file) {
-        (Some(text), _) => text.to_owned(),
-        (None, Some(path)) => std::fs::read_to_string(path).map_err(StartError::system(format!(
-            "read the policy document {}",
-            path.display()
-        )))?,
-        (None, None) => return Ok(PolicyStore::default()),
+/// What is in force until the cluster has agreed on a document: the file, else the built-in one.
+fn policy(config: &Config) -> Result<PolicyStore, StartError> {
+    let Some(path) = &config.policy.file else {
+        return Ok(PolicyStore::default());
     };
+    let text = std::fs::read_to_string(path).map_err(StartError::system(format!(
+        "read the policy document {}",
+        path.display()
+    )))?;
     Ok(PolicyStore::new(
         PolicySet::parse(&text).map_err(StartError::Policy)?,
     ))
-}
-
-/// A node by itself owns everything.
-fn alone() -> Owners {
-    let this = NodeId::new(1).expect("a number above 0");
-    let owners = Owners::new(this, JOURNALS);
-    GroupId::journals(JOURNALS).for_each(|group| owners.set(group, Some(this)));
-    owners
 }
 
 fn configured_accounts(config: &Config) -> BTreeSet<AccountId> {
     let ids = config.accounts.iter().map(|account| &account.id);
     ids.map(|id| AccountId::new(id).expect("checked with the configuration"))
         .collect()
-}
-
-/// Makes the configured accounts that do not exist; limits that an operator changed since stay.
-async fn accounts(config: &Config, ledger: &LedgerHandle) -> Result<(), StartError> {
-    for account in &config.accounts {
-        let refused = |fault| StartError::Account {
-            id: account.id.clone(),
-            fault,
-        };
-        let id = AccountId::new(&account.id).expect("checked with the configuration");
-        let parent = account
-            .parent
-            .as_deref()
-            .map(|id| AccountId::new(id).expect("checked with the configuration"));
-        if ledger.account(id.clone()).await.map_err(refused)?.is_none() {
-            let limits = Limits {
-                limit_tokens: account.limit_tokens,
-                limit_usd_micros: account.limit_usd_micros,
-                max_parallel: account.max_parallel,
-            };
-            ledger.put(id, parent, limits).await.map_err(refused)?;
-        }
-    }
-    Ok(())
 }
 
 fn surface_settings(config: &Config) -> Settings {

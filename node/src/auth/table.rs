@@ -173,6 +173,17 @@ impl KeyTable {
         Some((kept.view, kept.credential.access))
     }
 
+    /// The ids of keys that were made, in order.
+    pub fn made(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(String::as_str)
+    }
+
+    /// Whether there is a key of this id.
+    #[must_use]
+    pub fn has(&self, id: &str) -> bool {
+        self.keys.contains_key(id)
+    }
+
     /// Every key but the operator's: those that were made, by id, then those of the configuration, by account.
     #[must_use]
     pub fn list(&self) -> Vec<KeyView> {

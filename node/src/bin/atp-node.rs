@@ -191,12 +191,13 @@ fn serve(
         eprint!("{}", dev::bounds(&config));
         let node = Node::start(config, environment, exposition, admin).await?;
         ready(&node).await?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        let failure = tokio::select! {
+            _ = interrupt.recv() => None,
+            _ = terminate.recv() => None,
+            why = node.failed() => Some(why),
+        };
         node.stop().await;
-        Ok(())
+        failure.map_or(Ok(()), |why| Err(anyhow::anyhow!("the node had to stop: {why}")))
     });
     tracing.finish();
     served

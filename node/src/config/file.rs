@@ -8,6 +8,7 @@ use atp_protocol::request::DEADLINE_MS;
 use serde::Deserialize;
 
 use super::SecretRef;
+use super::cluster::ClusterConfig;
 use super::kept::{IdempotencyConfig, ResumeConfig};
 use super::telemetry::{AuditConfig, MetricsConfig, TelemetryConfig};
 
@@ -51,6 +52,8 @@ pub struct Config {
     pub breaker: BreakerConfig,
     /// Older clients.
     pub compat: CompatConfig,
+    /// The node as a member of a cluster.
+    pub cluster: ClusterConfig,
     /// What is put on record.
     pub audit: AuditConfig,
     /// Figures.

@@ -3,6 +3,7 @@
 //! One TOML file; `ATP_SECTION__KEY` in the environment overrides a key; secrets are named by reference (`env:NAME`,
 //! `file:PATH`). An unknown key is an error with its line and the nearest known name. Every key: docs/configuration.md.
 
+mod cluster;
 mod dev;
 mod error;
 mod file;
@@ -12,6 +13,7 @@ mod reference;
 mod telemetry;
 mod validate;
 
+pub use cluster::ClusterConfig;
 pub use dev::DevOptions;
 pub use error::ConfigError;
 pub use file::{

@@ -47,7 +47,21 @@ impl Config {
                 "must lie between 1024 and 268435456",
             ));
         }
-        self.validate_kept()
+        self.validate_kept()?;
+        self.validate_cluster()
+    }
+
+    fn validate_cluster(&self) -> Result<(), ConfigError> {
+        let cluster = &self.cluster;
+        if !(10..=10_000).contains(&cluster.heartbeat_ms) {
+            let hint = "must lie between 10 and 10000";
+            return Err(ConfigError::invalid("cluster.heartbeat_ms", hint));
+        }
+        if !(2 * cluster.heartbeat_ms..=60_000).contains(&cluster.election_ms) {
+            let hint = "must be at least twice cluster.heartbeat_ms, and at most 60000";
+            return Err(ConfigError::invalid("cluster.election_ms", hint));
+        }
+        Ok(())
     }
 
     /// What is kept for clients that come back.

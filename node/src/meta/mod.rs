@@ -1,10 +1,15 @@
-//! What all of the node agrees on and rarely changes: keys, policy, adapters. Changes go to a journal of their own first;
-//! readers see immutable snapshots.
+//! What all nodes agree on and rarely changes: keys, policy, accounts. Changes are proposed to the cluster's `meta` group and come
+//! into force at each node as it applies them; readers see immutable snapshots.
 
-mod log;
+mod accounts;
+mod earlier;
+mod follow;
+mod keys;
+mod policy;
+mod state;
 mod status;
-mod store;
 
+pub(crate) use earlier::Earlier;
+pub use policy::PolicyError;
+pub use state::Meta;
 pub use status::Status;
-pub(crate) use store::Recovered;
-pub use store::{Meta, PolicyError};

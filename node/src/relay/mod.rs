@@ -10,6 +10,7 @@
 
 mod forward;
 mod ingress;
+mod over_link;
 mod reply;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use crate::environment::ByteStream;
 
 pub(crate) use ingress::elsewhere;
 pub use ingress::ingress;
+pub(crate) use over_link::Relayed;
 
 /// Idle connections kept to each node.
 const IDLE_MAX: usize = 64;

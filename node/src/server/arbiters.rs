@@ -18,11 +18,11 @@ pub struct Arbiters {
 }
 
 impl Arbiters {
-    /// Starts `count` threads.
+    /// Starts `count` threads, called `name` and their number.
     ///
     /// # Errors
     /// When the system refuses a thread or a runtime.
-    pub fn start(count: usize) -> io::Result<(Self, Exec)> {
+    pub fn start(name: &str, count: usize) -> io::Result<(Self, Exec)> {
         let mut threads = Vec::with_capacity(count);
         let mut senders = Vec::with_capacity(count);
         let mut stops = Vec::with_capacity(count);
@@ -31,7 +31,7 @@ impl Arbiters {
             let (stop, stopped) = oneshot::channel();
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new()
-                .name(format!("arbiter-{index}"))
+                .name(format!("{name}-{index}"))
                 .spawn(move || {
                     LocalSet::new().block_on(&runtime, work(jobs, stopped));
                     // What is still running was asked to stop before; its sockets close with the runtime.

@@ -32,6 +32,7 @@ struct Readiness {
 #[derive(Serialize)]
 struct Checks {
     store: bool,
+    caught_up: bool,
     policy: bool,
     adapters: bool,
     not_draining: bool,
@@ -43,11 +44,12 @@ async fn ready(request: HttpRequest) -> HttpResponse {
     let status = surface.meta.status();
     let checks = Checks {
         store: status.store,
+        caught_up: status.caught_up,
         policy: true,
         adapters: status.routable_adapters > 0,
         not_draining: !status.draining,
     };
-    let ready = checks.store && checks.adapters && checks.not_draining;
+    let ready = status.is_ready();
     let mut response = if ready {
         HttpResponse::Ok()
     } else {

@@ -115,7 +115,12 @@ fn whoever_is_connected_with_a_revoked_key_is_turned_away_when_they_speak_again(
         let (mut idle, mut other) = (client_of(&setup, &key).await, client(&setup).await);
         idle.is_heard().await;
         let id = key.split('_').nth(1).expect("an id");
-        setup.node.meta.revoke_key(id).expect("it is good until now");
+        setup
+            .node
+            .meta
+            .revoke_key(id)
+            .await
+            .expect("it is good until now");
         idle.send(request("a", "auto", "hello")).await;
         assert_eq!(idle.error().await, "EAUTH");
         assert_eq!(idle.closed().await, Some(4401));
@@ -133,7 +138,12 @@ fn an_agent_whose_key_was_revoked_is_given_no_work() {
         let other = setup.tenant("acme", false).await;
         let mut agent = Agent::ready_as(&setup, &key, "echo").await;
         let id = key.split('_').nth(1).expect("an id");
-        setup.node.meta.revoke_key(id).expect("it is good until now");
+        setup
+            .node
+            .meta
+            .revoke_key(id)
+            .await
+            .expect("it is good until now");
         assert_ne!(asked(&setup, &other, "echo").await, "\"whose are you?\"");
         loop {
             let frame = agent.peer.frame().await;

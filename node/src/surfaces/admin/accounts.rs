@@ -77,7 +77,7 @@ pub(super) async fn put(request: HttpRequest, path: Path<String>, payload: Paylo
             limit_usd_micros: wanted.limit_usd_micros,
             max_parallel: wanted.max_parallel,
         };
-        surface.meta.ledger.put(id, wanted.parent, limits).await
+        surface.meta.put_account(id, wanted.parent, limits).await
     };
     reply::answer(&surface, &correlation, result.await.map(Shown::from))
 }

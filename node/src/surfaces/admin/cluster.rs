@@ -1,28 +1,121 @@
-//! `GET /v1/admin/cluster`: members and groups.
+//! `GET /v1/admin/cluster`: members and groups. `PUT` and `DELETE /v1/admin/cluster/members/{node}`: who is a member.
 
+use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::json;
+use atp_consensus::group::{MemberStatus, Role, Status};
+use atp_protocol::cluster::NodeId;
+use atp_protocol::error::{Code, Fault};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use crate::surfaces::Surface;
+use crate::identity::Address;
 use crate::surfaces::caller::{correlation_id, identify_admin};
-use crate::surfaces::reply;
+use crate::surfaces::{Surface, body, reply};
 
-/// This node alone: it is in no group, so there is neither a leader nor a term to show.
+/// As this node sees it.
 pub(super) async fn get(request: HttpRequest) -> HttpResponse {
     let surface = Surface::of(&request);
     let correlation = correlation_id(&surface, request.headers());
-    let result = identify_admin(&surface, &request).map(|_| {
-        let status = surface.meta.status();
-        json!({
-            "members": [{
-                "node": surface.settings.router_id,
-                "role": "standalone",
-                "draining": status.draining,
-                "ready": status.store && status.routable_adapters > 0 && !status.draining,
-                "streams": surface.router.shared.load.streams(),
-            }],
-            "groups": [],
-        })
-    });
+    let result = identify_admin(&surface, &request).map(|_| shown(&surface));
     reply::answer(&surface, &correlation, result)
+}
+
+fn shown(surface: &Surface) -> Value {
+    let cluster = &surface.meta.cluster;
+    let status = surface.meta.status();
+    let groups = cluster.groups.statuses();
+    let leads = |node: NodeId| groups.iter().filter(|group| group.leader == Some(node)).count();
+    let members: Vec<Value> = cluster.meta.read(|meta| {
+        let members = meta.cluster().members().map(|(node, member)| {
+            json!({
+                "node": node,
+                "name": member.name,
+                "link": member.link,
+                "api": member.api,
+                "draining": member.is_draining,
+                "leads": leads(node),
+                "reached": cluster.is_reached(node),
+            })
+        });
+        members.collect()
+    });
+    json!({
+        "cluster": cluster.place.cluster,
+        "node": cluster.node(),
+        "ready": status.is_ready(),
+        "draining": status.draining,
+        "streams": surface.router.shared.load.streams(),
+        "members": members,
+        "groups": groups.iter().map(group).collect::<Vec<_>>(),
+    })
+}
+
+fn group(status: &Status) -> Value {
+    let role = match status.role {
+        Role::Learner => "learner",
+        Role::Follower => "follower",
+        Role::Candidate => "candidate",
+        Role::Leader => "leader",
+        Role::Stopped => "stopped",
+    };
+    json!({
+        "group": status.group.to_string(),
+        "role": role,
+        "leader": status.leader,
+        "term": status.term,
+        "last_log": status.last_log,
+        "applied_index": status.applied,
+        "snapshot": status.snapshot,
+        "members": status.members.iter().map(member).collect::<Vec<_>>(),
+        "fault": status.fault,
+    })
+}
+
+fn member(member: &MemberStatus) -> Value {
+    json!({ "node": member.node, "voter": member.voter, "matched": member.matched })
+}
+
+/// What is said of a node that is to become a member.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// Where its link listens.
+    link: Address,
+    name: Option<String>,
+}
+
+/// Takes a node in. It is a member when this returns; the groups follow, which `GET` shows.
+pub(super) async fn add(request: HttpRequest, node: Path<String>, payload: Payload) -> HttpResponse {
+    let surface = Surface::of(&request);
+    let correlation = correlation_id(&surface, request.headers());
+    let result = async {
+        identify_admin(&surface, &request)?;
+        let node = numbered(&node)?;
+        let wanted: Wanted = body::wish(&surface, &request, payload, "member").await?;
+        let name = wanted.name.unwrap_or_else(|| format!("node-{node}"));
+        surface
+            .meta
+            .cluster
+            .add_member(node, name, wanted.link.to_string())
+            .await?;
+        Ok(shown(&surface))
+    };
+    reply::answer(&surface, &correlation, result.await)
+}
+
+/// Takes a node out for good: its number is never used again, and what it held of accounts is charged as unknown.
+pub(super) async fn remove(request: HttpRequest, node: Path<String>) -> HttpResponse {
+    let surface = Surface::of(&request);
+    let correlation = correlation_id(&surface, request.headers());
+    let result = async {
+        identify_admin(&surface, &request)?;
+        surface.meta.cluster.remove_member(numbered(&node)?).await?;
+        Ok(shown(&surface))
+    };
+    reply::answer(&surface, &correlation, result.await)
+}
+
+fn numbered(node: &str) -> Result<NodeId, Fault> {
+    node.parse()
+        .map_err(|error| Fault::new(Code::BadInput, format!("{node}: {error}")))
 }

@@ -59,6 +59,9 @@ pub(super) async fn list(request: HttpRequest) -> HttpResponse {
 pub(super) async fn revoke(request: HttpRequest, id: Path<String>) -> HttpResponse {
     let surface = Surface::of(&request);
     let correlation = correlation_id(&surface, request.headers());
-    let revoked = identify_admin(&surface, &request).and_then(|_| surface.meta.revoke_key(&id));
-    reply::answer(&surface, &correlation, revoked)
+    let revoked = async {
+        identify_admin(&surface, &request)?;
+        surface.meta.revoke_key(&id).await
+    };
+    reply::answer(&surface, &correlation, revoked.await)
 }

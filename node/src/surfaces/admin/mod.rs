@@ -23,6 +23,9 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     let keys = at("/v1/admin/api-keys", "GET, HEAD, POST")
         .route(look().to(keys::list))
         .route(web::post().to(keys::make));
+    let member = at("/v1/admin/cluster/members/{node}", "DELETE, PUT")
+        .route(web::delete().to(cluster::remove))
+        .route(web::put().to(cluster::add));
     let policy = at("/v1/admin/policy", "GET, HEAD, PUT")
         .route(look().to(policy::show))
         .route(web::put().to(policy::apply));
@@ -33,6 +36,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(keys)
         .service(at("/v1/admin/api-keys/{id}", "DELETE").route(web::delete().to(keys::revoke)))
         .service(at("/v1/admin/cluster", "GET, HEAD").route(look().to(cluster::get)))
+        .service(member)
         .service(at("/v1/admin/personas", "GET, HEAD").route(look().to(personas::list)))
         .service(policy)
         .service(at("/v1/admin/routes", "GET, HEAD").route(look().to(routes::table)))

@@ -1,0 +1,85 @@
+//! A node as a member of its cluster: the groups it takes part in, who leads them, and what it proposes to them.
+//!
+//! A node without a cluster directory is a cluster of one, with the same groups and the same store.
+
+mod bulk;
+mod fault;
+mod found;
+mod leaders;
+mod members;
+mod membership;
+mod open;
+mod propose;
+mod reconcile;
+mod rotation;
+mod services;
+mod start;
+mod transport;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use atp_actors::owners::Owners;
+use atp_consensus::group::{Group, StatusWatch};
+use atp_consensus::groups::Groups;
+use atp_consensus::journal::Journal;
+use atp_consensus::meta;
+use atp_protocol::cluster::{GroupId, NodeId};
+
+pub(crate) use fault::read as fault;
+pub use open::{ClusterError, Place};
+pub(crate) use propose::propose;
+pub(crate) use start::{Running, start};
+
+use crate::link::Link;
+
+/// How long whoever asks for a change waits for it, an election included.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The highest schema of commands that this release reads.
+pub const READS: u16 = 1;
+
+/// The groups of a node. Cheap to clone.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Which node this is, and where.
+    pub place: Arc<Place>,
+    /// All groups.
+    pub groups: Groups,
+    /// What all nodes agree on.
+    pub meta: Group<meta::Meta>,
+    /// What each of the journal groups agrees on, by number.
+    pub journals: Arc<[Group<Journal>]>,
+    /// The way to other members; `None` for a node by itself.
+    pub link: Option<Link>,
+    /// Who owns which session.
+    pub owners: Arc<Owners>,
+}
+
+impl Cluster {
+    /// Whether its groups work on this node, as far as they can without a quorum.
+    #[must_use]
+    pub fn is_in_service(&self) -> bool {
+        self.groups.statuses().iter().all(|group| group.fault.is_none())
+    }
+
+    /// The journal group of a number.
+    #[must_use]
+    pub fn journal(&self, group: GroupId) -> Option<&Group<Journal>> {
+        self.journals.get(usize::from(group.0).checked_sub(1)?)
+    }
+
+    /// Follows every group, `meta` first.
+    pub(crate) fn watches(&self) -> Vec<(GroupId, StatusWatch)> {
+        let journals = self.journals.iter().map(|group| (group.id(), group.watch()));
+        std::iter::once((GroupId::META, self.meta.watch()))
+            .chain(journals)
+            .collect()
+    }
+
+    /// This node.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.place.node
+    }
+}

@@ -1,0 +1,130 @@
+//! Makes the groups what `meta` says the cluster is: everybody a member, leaders spread over those who can lead.
+//!
+//! Each node does so for the groups that it leads, again and again: what was left half done by another leader is found there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use atp_consensus::group::{ChangeError, Group, Role, Status};
+use atp_consensus::machine::Machine;
+use atp_consensus::placement::{Led, Step, balance, next_step};
+use atp_protocol::cluster::{GroupId, NodeId};
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use tracing::{debug, info, warn};
+
+use super::{Cluster, PATIENCE};
+
+/// How often the groups led here are looked at when nothing changes.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// How often leaders are spread: an election is to be over by then, and a node that just came to have caught up.
+const BALANCE_EVERY: Duration = Duration::from_secs(5);
+
+/// How many entries a learner may be behind when it is given a vote.
+const LAG: u64 = 256;
+
+/// Keeps the groups led here in step, until the node stops.
+pub(super) async fn keep(cluster: Cluster, mut changes: watch::Receiver<u64>) {
+    let mut ticks = tokio::time::interval(EVERY);
+    let mut balances = tokio::time::interval(BALANCE_EVERY);
+    balances.reset();
+    loop {
+        tokio::select! {
+            biased;
+            _ = balances.tick() => cluster.spread().await,
+            _ = ticks.tick() => cluster.take_in().await,
+            changed = changes.changed() => match changed {
+                Ok(()) => cluster.take_in().await,
+                Err(_) => return,
+            },
+        }
+    }
+}
+
+impl Cluster {
+    /// One step, in every group led here, towards all members of the cluster having a vote.
+    async fn take_in(&self) {
+        let wanted: BTreeMap<NodeId, String> = self.meta.read(|meta| {
+            let members = meta.cluster().members();
+            members
+                .map(|(node, member)| (node, member.link.clone()))
+                .collect()
+        });
+        // Before the cluster knows its members there is nothing to go by.
+        if wanted.is_empty() {
+            return;
+        }
+        let journals = self.journals.iter().map(|group| step(group, &wanted));
+        tokio::join!(step(&self.meta, &wanted), join_all(journals));
+    }
+
+    /// Hands over groups that others should lead.
+    async fn spread(&self) {
+        let able = self.able();
+        let statuses = self.groups.statuses();
+        let led: Vec<Led> = statuses.iter().filter_map(led).collect();
+        for moving in balance(&led, &able) {
+            if moving.from != self.node() {
+                continue;
+            }
+            if let Err(error) = self.transfer(moving.group, moving.to).await {
+                debug!(group = %moving.group, to = %moving.to, %error, "leadership is not handed over");
+            }
+        }
+    }
+
+    /// Makes `to` the leader of a group that this node leads.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub(crate) async fn transfer(&self, group: GroupId, to: NodeId) -> Result<(), ChangeError> {
+        match self.journal(group) {
+            Some(journal) => journal.transfer(to, PATIENCE).await,
+            None => self.meta.transfer(to, PATIENCE).await,
+        }?;
+        info!(%group, %to, "leadership handed over");
+        Ok(())
+    }
+
+    /// The members that may lead: those who can be reached and are not leaving.
+    fn able(&self) -> BTreeSet<NodeId> {
+        self.meta.read(|meta| {
+            let members = meta.cluster().members();
+            members
+                .filter(|(node, member)| !member.is_draining && self.is_reached(*node))
+                .map(|(node, _)| node)
+                .collect()
+        })
+    }
+}
+
+fn led(status: &Status) -> Option<Led> {
+    let voters = status.members.iter().filter(|member| member.voter);
+    Some(Led {
+        group: status.group,
+        leader: status.leader?,
+        voters: voters.map(|member| member.node).collect(),
+    })
+}
+
+async fn step<M: Machine>(group: &Group<M>, wanted: &BTreeMap<NodeId, String>) {
+    let status = group.status();
+    if status.role != Role::Leader {
+        return;
+    }
+    let Some(step) = next_step(wanted, &status, LAG) else {
+        return;
+    };
+    let done = match &step {
+        Step::AddLearner { node, address } => group.add_learner(*node, address.clone(), PATIENCE).await,
+        Step::ChangeVoters(voters) => group.change_voters(voters.iter().copied(), PATIENCE).await,
+        Step::Transfer(to) => group.transfer(*to, PATIENCE).await,
+        Step::RemoveLearner(node) => group.remove_learner(*node, PATIENCE).await,
+    };
+    match done {
+        Ok(()) => info!(group = %group.id(), ?step, "members of the group changed"),
+        // Looked at again soon.
+        Err(error) => warn!(group = %group.id(), ?step, %error, "members of the group are not changed"),
+    }
+}

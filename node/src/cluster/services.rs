@@ -1,0 +1,69 @@
+//! What members may ask of each other on the control and bulk lanes.
+
+use std::time::Duration;
+
+use atp_consensus::group::Group;
+use atp_consensus::groups::Groups;
+use atp_consensus::meta::Meta;
+use atp_protocol::cluster::NodeId;
+use atp_protocol::link::{Code, Refusal, Service};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, ready};
+
+use crate::link::{Duplex, Services};
+
+/// Raft: appends, votes, proposals, pieces of snapshots.
+pub(crate) const GROUPS: Service = Service(1);
+
+/// See the module.
+pub(super) struct Control {
+    pub(super) groups: Groups,
+    pub(super) meta: Group<Meta>,
+}
+
+impl Services for Control {
+    fn call(
+        &self,
+        from: NodeId,
+        service: Service,
+        body: Bytes,
+        _: Duration,
+    ) -> LocalBoxFuture<'static, Result<Bytes, Refusal>> {
+        if self.is_removed(from) {
+            return ready(Err(removed(from))).boxed_local();
+        }
+        match service {
+            GROUPS => {
+                let groups = self.groups.clone();
+                async move { Ok(Bytes::from(groups.serve(from, &body).await)) }.boxed_local()
+            }
+            other => ready(Err(unknown(other))).boxed_local(),
+        }
+    }
+
+    fn open(&self, _: NodeId, service: Service, _: Bytes, stream: Duplex) {
+        stream.reset(unknown(service));
+    }
+}
+
+impl Control {
+    /// Its certificate is good until it expires, but it is a member no more.
+    fn is_removed(&self, node: NodeId) -> bool {
+        self.meta.read(|meta| meta.cluster().was_removed(node))
+    }
+}
+
+fn removed(node: NodeId) -> Refusal {
+    Refusal::new(
+        Code::NO_SERVICE,
+        format!("node {node} was removed from the cluster"),
+    )
+}
+
+fn unknown(service: Service) -> Refusal {
+    Refusal::new(
+        Code::NO_SERVICE,
+        format!("service {service} is not known to this release on this lane"),
+    )
+}

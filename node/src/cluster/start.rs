@@ -1,0 +1,225 @@
+//! Starts what a node is in its cluster, on a thread of its own: no request waits for an election, and no election for requests.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atp_actors::environment::Random;
+use atp_actors::exec::Exec;
+use atp_actors::metrics::Meter;
+use atp_consensus::config::Options;
+use atp_consensus::runtime;
+use atp_consensus::transport::Transport;
+use atp_protocol::cluster::GroupId;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::bulk::Bulk;
+use super::open::{Ground, open_store};
+use super::services::Control;
+use super::transport::{Nobody, OverLink};
+use super::{Cluster, ClusterError, Place, leaders, members, reconcile, rotation};
+use crate::config::{ClusterConfig, Config};
+use crate::environment::{Environment, Listener};
+use crate::identity::Rotating;
+use crate::link::{Arrival, Link, LinkSettings};
+use crate::log_io::LogThread;
+use crate::server::Arbiters;
+
+/// Journal groups of a node by itself.
+const JOURNALS: u16 = 8;
+
+/// What runs.
+pub(crate) struct Running {
+    pub(crate) cluster: Cluster,
+    /// Told when `meta` changed.
+    pub(crate) changes: watch::Receiver<u64>,
+    /// Where it runs.
+    pub(crate) exec: Exec,
+    thread: Option<Arbiters>,
+    log: LogThread,
+}
+
+/// What a node takes with it into its cluster.
+struct Luggage {
+    place: Place,
+    ground: Ground,
+    options: Options,
+    /// Its way to the others; `None` for a node by itself.
+    door: Option<Door>,
+}
+
+struct Door {
+    environment: Environment,
+    meter: Arc<Meter>,
+    identity: Arc<Rotating>,
+    listener: Box<dyn Listener>,
+    /// Where request lanes are served.
+    arbiters: Vec<mpsc::Sender<Arrival>>,
+}
+
+/// Starts the groups of a node, and its link if it has a cluster directory. `arbiters` serve what others relay.
+///
+/// # Errors
+/// [`ClusterError`].
+pub(crate) async fn start(
+    config: &Config,
+    environment: &Environment,
+    meter: &Arc<Meter>,
+    arbiters: Vec<mpsc::Sender<Arrival>>,
+) -> Result<Running, ClusterError> {
+    let (place, door) = match &config.cluster.dir {
+        None => (alone(&config.node.name), None),
+        Some(dir) => {
+            let identity = Rotating::open(dir, Arc::clone(&environment.clock))?;
+            let place = Place::of(&identity, &config.node.name);
+            let door = Door {
+                environment: environment.clone(),
+                meter: Arc::clone(meter),
+                identity: Arc::new(identity),
+                listener: listen(environment, config.cluster.listen).await?,
+                arbiters,
+            };
+            (place, Some(door))
+        }
+    };
+    let (store, writer, snapshots) = open_store(&config.node.data_dir)?;
+    let log = LogThread::start(writer).map_err(system("start a thread"))?;
+    let ground = Ground {
+        store,
+        snapshots,
+        log_io: log.log_io(),
+        blocking: Arc::new(Bulk::start().map_err(system("start a thread"))?),
+        clock: Arc::clone(&environment.clock),
+    };
+    let (thread, exec) = match environment.arbiters {
+        None => (None, Exec::Local),
+        Some(_) => {
+            let (thread, exec) = Arbiters::start("cluster", 1).map_err(system("start a thread"))?;
+            (Some(thread), exec)
+        }
+    };
+    let luggage = Luggage {
+        place,
+        ground,
+        options: options(&config.cluster),
+        door,
+    };
+    let seed = seed(&*environment.random);
+    let opening = exec.run(0, move || {
+        runtime::seed_thread(seed);
+        let (reply, opened) = oneshot::channel();
+        tokio::task::spawn_local(async move {
+            // A caller that gave up needs no answer.
+            let _ = reply.send(enter(luggage).await);
+        });
+        opened
+    });
+    let opened = opening.await.map_err(|_| ClusterError::Ended)?;
+    let (cluster, changes) = opened.await.map_err(|_| ClusterError::Ended)??;
+    Ok(Running {
+        cluster,
+        changes,
+        exec,
+        thread,
+        log,
+    })
+}
+
+/// Opens the groups and the link on the calling thread, and keeps both going.
+async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), ClusterError> {
+    let Luggage {
+        place,
+        ground,
+        options,
+        door,
+    } = luggage;
+    let link = door.as_ref().map(|door| {
+        let settings = LinkSettings::default();
+        Link::start(
+            &door.environment,
+            Arc::clone(&door.meter),
+            Arc::clone(&door.identity),
+            settings,
+        )
+    });
+    let transport: Arc<dyn Transport> = match &link {
+        None => Arc::new(Nobody),
+        Some(link) => Arc::new(OverLink(link.clone())),
+    };
+    let (cluster, changes) = Cluster::open(place, ground, transport, options, link.clone()).await?;
+    for (group, status) in cluster.watches() {
+        if group != GroupId::META {
+            tokio::task::spawn_local(leaders::follow(group, status, Arc::clone(&cluster.owners)));
+        }
+    }
+    if let (Some(link), Some(door)) = (link, door) {
+        let services = Rc::new(Control {
+            groups: cluster.groups.clone(),
+            meta: cluster.meta.clone(),
+        });
+        tokio::task::spawn_local(rotation::keep(door.identity));
+        tokio::task::spawn_local(reconcile::keep(cluster.clone(), changes.clone()));
+        tokio::task::spawn_local(members::keep(cluster.clone(), link.clone(), changes.clone()));
+        tokio::task::spawn_local(async move { link.accept(door.listener, services, door.arbiters).await });
+    }
+    Ok((cluster, changes))
+}
+
+async fn listen(environment: &Environment, addr: SocketAddr) -> Result<Box<dyn Listener>, ClusterError> {
+    let listening = environment.network.listen(addr).await;
+    listening.map_err(|source| ClusterError::Listen { addr, source })
+}
+
+/// A node by itself is the first of a cluster that nobody joins.
+fn alone(name: &str) -> Place {
+    Place {
+        cluster: "alone".to_owned(),
+        node: atp_protocol::cluster::NodeId::new(1).expect("a number above 0"),
+        name: name.to_owned(),
+        journals: JOURNALS,
+        address: String::new(),
+        is_first: true,
+        is_alone: true,
+    }
+}
+
+fn options(config: &ClusterConfig) -> Options {
+    Options {
+        heartbeat: Duration::from_millis(config.heartbeat_ms),
+        election_min: Duration::from_millis(config.election_ms),
+        election_max: Duration::from_millis(config.election_ms.saturating_mul(2)),
+        ..Options::default()
+    }
+}
+
+fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> ClusterError {
+    move |source| ClusterError::System { what, source }
+}
+
+fn seed(random: &dyn Random) -> u64 {
+    let mut bytes = [0; 8];
+    random.fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+impl Running {
+    /// Why the node must stop, once that is so: it can no longer keep what it would promise.
+    pub(crate) fn ended(&self) -> watch::Receiver<Option<String>> {
+        self.log.ended()
+    }
+
+    /// Stops the link and the groups, and ends their thread.
+    pub(crate) async fn stop(self) {
+        if let Some(link) = &self.cluster.link {
+            link.stop().await;
+        }
+        self.cluster.groups.stop().await;
+        drop(self.cluster);
+        drop(self.exec);
+        if let Some(thread) = self.thread {
+            thread.stop();
+        }
+        self.log.stop();
+    }
+}

@@ -1,0 +1,99 @@
+//! The node's view of what the cluster agreed on, and the way to change it.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::{ArcSwap, Guard};
+use atp_actors::environment::World;
+use atp_actors::ledger::LedgerHandle;
+use atp_actors::registry::RegistryHandle;
+use atp_protocol::ids::AccountId;
+use tokio::sync::watch;
+
+use super::Status;
+use super::follow::Seen;
+use crate::auth::KeyTable;
+use crate::cluster::Cluster;
+
+/// Keys, policy and accounts as agreed on in the `meta` group, and the way to adapters.
+pub struct Meta {
+    pub(super) keys: ArcSwap<KeyTable>,
+    /// How much of what was agreed on is in force here. Held while more of it comes into force.
+    pub(super) seen: tokio::sync::Mutex<Seen>,
+    /// The groups.
+    pub cluster: Cluster,
+    pub(super) configured: BTreeSet<AccountId>,
+    /// Accounts.
+    pub ledger: LedgerHandle,
+    /// Policy and adapters in force.
+    pub registry: RegistryHandle,
+    pub(super) world: World,
+    draining: watch::Sender<bool>,
+    caught_up: AtomicBool,
+}
+
+impl Meta {
+    /// `keys`: those of the configuration; `configured`: the accounts that a start makes unless they exist.
+    pub(crate) fn new(
+        cluster: Cluster,
+        keys: KeyTable,
+        configured: BTreeSet<AccountId>,
+        (ledger, registry): (LedgerHandle, RegistryHandle),
+        world: World,
+    ) -> Self {
+        Self {
+            keys: ArcSwap::from_pointee(keys),
+            seen: tokio::sync::Mutex::default(),
+            cluster,
+            configured,
+            ledger,
+            registry,
+            world,
+            draining: watch::Sender::new(false),
+            caught_up: AtomicBool::new(false),
+        }
+    }
+
+    /// The keys to authenticate against.
+    pub fn keys(&self) -> Guard<Arc<KeyTable>> {
+        self.keys.load()
+    }
+
+    /// The node knows what was agreed on before it started.
+    pub(crate) fn has_caught_up(&self) {
+        self.caught_up.store(true, Ordering::Release);
+    }
+
+    /// Refuses new work from now on.
+    pub fn drain(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// Whether new work is refused.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// Resolves when new work is refused.
+    pub fn drained(&self) -> impl Future<Output = ()> + 'static {
+        let mut draining = self.draining.subscribe();
+        async move {
+            // A node that is gone refuses work as well.
+            let _ = draining.wait_for(|is_draining| *is_draining).await;
+        }
+    }
+
+    /// What readiness looks at.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            store: self.ledger.is_alive() && self.cluster.is_in_service(),
+            caught_up: self.caught_up.load(Ordering::Acquire),
+            routable_adapters: self.registry.routable(),
+            draining: self.is_draining(),
+        }
+    }
+}

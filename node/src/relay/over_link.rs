@@ -1,0 +1,68 @@
+//! Relayed requests over the link: dialled here, served there.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use actix_http::Protocol;
+use atp_protocol::cluster::NodeId;
+use atp_protocol::link::{Code, Lane, Refusal, Service};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, ready};
+
+use super::Dial;
+use crate::environment::ByteStream;
+use crate::link::{Duplex, Link, Services};
+use crate::server::Serve;
+
+/// HTTP of a client that another member relays; a stream.
+const HTTP: Service = Service(2);
+
+/// Who a relayed request comes from, as far as the service of HTTP is concerned: its client is the other member's to know.
+const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+impl Dial for Link {
+    fn dial(&self, to: NodeId) -> LocalBoxFuture<'static, io::Result<Box<dyn ByteStream>>> {
+        let link = self.clone();
+        async move {
+            let stream = link.open(to, Lane::Requests, HTTP, b"").await;
+            let stream = stream.map_err(|error| io::Error::new(io::ErrorKind::NotConnected, error))?;
+            Ok(Box::new(stream) as Box<dyn ByteStream>)
+        }
+        .boxed_local()
+    }
+}
+
+/// Serves an arbiter's request lane.
+pub(crate) struct Relayed(pub(crate) Serve);
+
+impl Services for Relayed {
+    fn call(
+        &self,
+        _: NodeId,
+        service: Service,
+        _: Bytes,
+        _: Duration,
+    ) -> LocalBoxFuture<'static, Result<Bytes, Refusal>> {
+        ready(Err(unknown(service))).boxed_local()
+    }
+
+    fn open(&self, _: NodeId, service: Service, _: Bytes, stream: Duplex) {
+        match service {
+            HTTP => drop(tokio::task::spawn_local((self.0)(
+                Box::new(stream),
+                Protocol::Http1,
+                PEER,
+            ))),
+            other => stream.reset(unknown(other)),
+        }
+    }
+}
+
+fn unknown(service: Service) -> Refusal {
+    Refusal::new(
+        Code::NO_SERVICE,
+        format!("service {service} is not known to this release on this lane"),
+    )
+}
