@@ -2,7 +2,7 @@
 //!
 //! In the order data flows: [`upstream`] is the provider, [`client`] the connections of the load; [`drive`],
 //! [`streams`], [`open`], [`max`] and [`race`] each produce one kind of load and its report; [`process`] reads what
-//! a gateway spends meanwhile; [`compare`] runs all of it over several gateways and judges the result.
+//! a gateway spends meanwhile; [`compare`] runs all of it over several gateways and judges the result. [`history`] judges what clients of a cluster saw.
 //!
 //! Everything runs on one thread, so that the load takes as little as possible of the cores that it shares with
 //! the gateway, and is Linux only (timerfd, `/proc`). Times are of the monotonic clock, which all processes of a
@@ -12,6 +12,7 @@ pub mod client;
 pub mod clock;
 pub mod compare;
 pub mod drive;
+pub mod history;
 pub mod latency;
 pub mod limits;
 pub mod max;
