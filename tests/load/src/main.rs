@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use atp_load::client::Target;
 use atp_load::process::usage;
-use atp_load::{clock, compare, drive, limits, max, open, race, streams, table, upstream};
+use atp_load::{clock, compare, drive, limits, max, open, partition, race, raft, streams, table, upstream};
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -46,6 +46,10 @@ enum Command {
     Race(Load<race::Options>),
     /// Measure nginx, SMG and ours against one upstream
     Compare(compare::Options),
+    /// Measure committed writes and the loss of a leader of our cluster and of etcd's
+    Raft(raft::Options),
+    /// Stand between the members of a cluster and lose, delay or cut what they say, as told on stdin
+    Partition(partition::Options),
 }
 
 #[derive(Debug, clap::Args)]
@@ -85,6 +89,14 @@ async fn run(cli: Cli) -> Result<ExitCode> {
             } else {
                 ExitCode::SUCCESS
             });
+        }
+        Command::Partition(options) => {
+            partition::run(&options).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Raft(options) => {
+            print(&raft::run(&options).await?.to_string());
+            return Ok(ExitCode::SUCCESS);
         }
         Command::Drive(load) => measured(pid, drive::run(&load.target, &load.options)).await?,
         Command::Streams(load) => measured(pid, streams::run(&load.target, &load.options)).await?,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::Response;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -42,14 +42,19 @@ impl Connection {
         self.sender().await.map(|_| ())
     }
 
-    /// Sends the request and returns at the head of a 200. Any other answer is read to its end and is a failure.
+    /// Asks for `call` from here on. It must be for the same server: the connection stays.
+    pub fn ask(&mut self, call: Call) {
+        self.call = call;
+    }
+
+    /// Sends the request and returns at the head of a 2xx. Any other answer is read to its end and is a failure.
     pub async fn send(&mut self) -> Result<Response<Incoming>, Failure> {
         let request = self.call.request();
         let sender = self.sender().await?;
         let response =
             within(async { sender.send_request(request).await.map_err(|_| Failure::Broken) }).await;
         match response {
-            Ok(response) if response.status() == StatusCode::OK => Ok(response),
+            Ok(response) if response.status().is_success() => Ok(response),
             Ok(response) => {
                 let status = response.status().as_u16();
                 // Read to the end, the connection serves again.

@@ -12,9 +12,9 @@ pub enum Failure {
     Broken,
     /// No answer in time.
     Timeout,
-    /// The answer has this status, which is not 200.
+    /// The answer has this status, which is not one of success.
     Status(u16),
-    /// The answer is 200 and does not say what it should.
+    /// The answer is a success and does not say what it should.
     Content,
 }
 

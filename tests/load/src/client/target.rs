@@ -146,6 +146,24 @@ impl Call {
         })
     }
 
+    /// The same server and headers, asked for something else. `path` begins with a slash.
+    pub fn to(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Result<Self> {
+        Ok(Self {
+            address: self.address,
+            method,
+            path: path.parse().with_context(|| format!("`{path}` is not a path"))?,
+            headers: self.headers.clone(),
+            body: body.into(),
+        })
+    }
+
+    /// With a header more, or another value of one that is there.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self> {
+        self.headers
+            .insert(name.parse::<HeaderName>()?, HeaderValue::from_str(value)?);
+        Ok(self)
+    }
+
     pub(super) fn request(&self) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body.clone()));
         *request.method_mut() = self.method.clone();

@@ -8,7 +8,7 @@
 mod figure;
 mod gateway;
 mod programs;
-mod quiet;
+pub(crate) mod quiet;
 mod report;
 mod round;
 mod running;

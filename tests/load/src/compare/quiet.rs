@@ -42,7 +42,7 @@ pub(super) async fn undisturbed<T>(
     Ok(best)
 }
 
-async fn await_quiet() -> Result<()> {
+pub(crate) async fn await_quiet() -> Result<()> {
     let deadline = clock::now() + PATIENCE;
     while clock::now() < deadline {
         let ((), others) = others_during(async || {
@@ -58,7 +58,7 @@ async fn await_quiet() -> Result<()> {
 }
 
 /// Runs `load` and returns with its value what others took meanwhile, in percent of a core.
-async fn others_during<T>(load: impl AsyncFn() -> Result<T>) -> Result<(T, f64)> {
+pub(crate) async fn others_during<T>(load: impl AsyncFn() -> Result<T>) -> Result<(T, f64)> {
     let others = || Ok::<_, anyhow::Error>(machine_cpu()?.saturating_sub(usage(std::process::id())?.cpu));
     let (start, before) = (clock::now(), others()?);
     let value = load().await?;
