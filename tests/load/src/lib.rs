@@ -4,12 +4,14 @@
 //! [`streams`], [`open`], [`max`] and [`race`] each produce one kind of load and its report; [`process`] reads what
 //! a gateway spends meanwhile; [`compare`] runs all of it over several gateways and judges the result.
 //! [`fleet`] starts, kills and stops the processes of a cluster; [`raft`] measures what its writes and the loss of its
-//! leader cost. [`partition`] stands between members and loses what it is told to; [`history`] judges what clients saw.
+//! leader cost. [`partition`] stands between members and loses what it is told to; [`history`] judges what clients
+//! saw; [`chaos`] uses these on a cluster under load.
 //!
 //! Everything runs on one thread, so that the load takes as little as possible of the cores that it shares with
 //! the gateway, and is Linux only (timerfd, `/proc`). Times are of the monotonic clock, which all processes of a
 //! machine share ([`clock`]): a send time written by the upstream can be subtracted from a receive time here.
 
+pub mod chaos;
 pub mod client;
 pub mod clock;
 pub mod compare;
@@ -25,6 +27,7 @@ pub mod partition;
 pub mod process;
 pub mod race;
 pub mod raft;
+pub mod seed;
 pub mod streams;
 pub mod table;
 pub mod upstream;

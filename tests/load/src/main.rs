@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use atp_load::client::Target;
 use atp_load::process::usage;
-use atp_load::{clock, compare, drive, limits, max, open, partition, race, raft, streams, table, upstream};
+use atp_load::{
+    chaos, clock, compare, drive, limits, max, open, partition, race, raft, streams, table, upstream,
+};
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -46,6 +48,8 @@ enum Command {
     Race(Load<race::Options>),
     /// Measure nginx, SMG and ours against one upstream
     Compare(compare::Options),
+    /// Harm a cluster under load, and check what must hold
+    Chaos(chaos::Options),
     /// Measure committed writes and the loss of a leader of our cluster and of etcd's
     Raft(raft::Options),
     /// Stand between the members of a cluster and lose, delay or cut what they say, as told on stdin
@@ -93,6 +97,15 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Partition(options) => {
             partition::run(&options).await?;
             return Ok(ExitCode::SUCCESS);
+        }
+        Command::Chaos(options) => {
+            let report = chaos::run(&options).await?;
+            print(&serde_json::to_string_pretty(&report)?);
+            return Ok(if report.is_clean() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
         }
         Command::Raft(options) => {
             print(&raft::run(&options).await?.to_string());

@@ -53,6 +53,11 @@ impl Member {
         Ok(())
     }
 
+    /// Of the life that runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     /// SIGSTOP: connections stay, nothing answers.
     pub fn freeze(&self) -> Result<()> {
         self.signal(Signal::STOP)

@@ -47,13 +47,16 @@ async fn relay(inbound: TcpStream, link: Link, mut there: Direction, mut back: D
     tokio::pin!(cut);
     let carried = async {
         // A lost SYN, or a lost answer to it, is sent again until it comes through.
-        there.until(|fault| fault != Fault::Hole).await;
-        back.until(|fault| fault != Fault::Hole).await;
+        let is_open = |fault| fault != Fault::Hole && fault != Fault::Reset;
+        there.until(is_open).await;
+        back.until(is_open).await;
         TcpStream::connect(link.target).await.ok()
     };
+    // A connection that the target has is looked at first: dropped here it would end in order, not by a reset.
     let outbound = tokio::select! {
-        () = &mut cut => None,
+        biased;
         outbound = carried => outbound,
+        () = &mut cut => None,
     };
     // Both without lingering: an aborted connection is a reset for either end.
     let Some(outbound) = outbound else {

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::Fault;
 use super::board::Direction;
 use crate::clock;
+use crate::seed::Seed;
 
 /// Bytes read at once.
 const PIECE: usize = 16 * 1024;
@@ -41,7 +42,7 @@ async fn read(
     pieces: mpsc::Sender<Piece>,
     mut direction: Direction,
 ) -> io::Result<()> {
-    let mut jitter = Jitter(clock::now().as_nanos() as u64);
+    let mut seed = Seed(clock::now().as_nanos() as u64);
     loop {
         let mut piece = BytesMut::with_capacity(PIECE);
         let count = tokio::select! {
@@ -49,7 +50,7 @@ async fn read(
             () = pieces.closed() => return Ok(()),
         };
         let fault = direction.fault();
-        let due = clock::now() + jitter.delay(fault);
+        let due = clock::now() + delay(fault, &mut seed);
         match count {
             Ok(0) => return Ok(()),
             // The writer is gone, and so is the connection.
@@ -92,21 +93,10 @@ async fn write(
     to.shutdown().await
 }
 
-/// Delays that differ.
-struct Jitter(u64);
-
-impl Jitter {
-    fn delay(&mut self, fault: Fault) -> Duration {
-        let Fault::Delay { by, jitter } = fault else {
-            return Duration::ZERO;
-        };
-        // xorshift64: which delay is of no weight, only that they differ.
-        let mut state = self.0 | 1;
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        self.0 = state;
-        let share = (state >> 11) as f64 / (1_u64 << 53) as f64;
-        by.saturating_sub(jitter) + jitter.mul_f64(2.0 * share)
+/// How long `fault` holds a piece back.
+fn delay(fault: Fault, seed: &mut Seed) -> Duration {
+    match fault {
+        Fault::Delay { by, jitter } => by.saturating_sub(jitter) + jitter.mul_f64(2.0 * seed.share()),
+        Fault::Pass | Fault::Hole | Fault::Reset | Fault::Throttle { .. } => Duration::ZERO,
     }
 }

@@ -9,6 +9,7 @@ mod audit;
 mod backpressure;
 mod budget;
 mod certificates;
+mod chaos;
 mod check;
 mod clients;
 mod ctl;
