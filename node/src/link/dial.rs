@@ -167,7 +167,12 @@ impl Dialler {
         }
         match ended {
             Ended::Left(_) => info!(%member, %lane, reason = %ended, "a member left the link"),
-            Ended::Closed | Ended::Silent | Ended::Io(_) | Ended::Frame(_) | Ended::Violation(_) => {
+            Ended::Closed
+            | Ended::Silent
+            | Ended::Deaf
+            | Ended::Io(_)
+            | Ended::Frame(_)
+            | Ended::Violation(_) => {
                 warn!(%member, %lane, reason = %ended, "lost a member");
             }
         }

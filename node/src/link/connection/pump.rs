@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use atp_protocol::link::machine::{Event, Violation};
-use atp_protocol::link::{Code, Correlation, FrameError, Refusal, Service, decode};
+use atp_protocol::link::{Code, Correlation, FRAME_MAX, FrameError, Refusal, Service, decode};
 use atp_protocol::units::Millis;
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Sleep, sleep};
 
 use super::call::Working;
-use super::{Caller, Connection, Duplex, Inbox};
+use super::{Caller, Connection, Duplex, Inbox, OUT_MAX};
 use crate::environment::ByteStream;
 use crate::link::{LinkError, Services};
 
@@ -30,6 +30,10 @@ const READS_MAX: usize = 8;
 
 /// A write buffer that grew beyond this is given back once it is written.
 const KEPT_MAX: usize = 256 * 1024;
+
+/// Bytes waiting to be written that no member causes that reads what it is told: calls, answers and streams wait from [`OUT_MAX`] on, and
+/// what does not is answered once for each thing in flight.
+const OUT_END: usize = 2 * OUT_MAX + FRAME_MAX;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,9 @@ pub(in crate::link) enum Ended {
     /// The other side sent what is no frame.
     #[error("the member sent no frame: {0}")]
     Frame(#[from] FrameError),
+    /// The other side goes on sending and does not read.
+    #[error("the member does not read what it is told")]
+    Deaf,
     /// The other side broke the rules.
     #[error("the member broke the rules: {0}")]
     Violation(#[from] Violation),
@@ -135,7 +142,10 @@ impl<S: ByteStream> Pump<S> {
             };
             self.handle(event);
         }
-        Ok(())
+        match self.connection.lock().out.len() > OUT_END {
+            true => Err(Ended::Deaf),
+            false => Ok(()),
+        }
     }
 
     fn handle(&mut self, event: Event<Caller, AbortHandle, Arc<Inbox>>) {

@@ -193,6 +193,28 @@ async fn garbage_ends_the_connection_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asks_on_and_does_not_read_is_cut_off() {
+    on_arbiter(async {
+        let cluster = Cluster::new();
+        let _two = cluster.member(2, &[], Rc::new(Everything::default())).await;
+        let mut raw = raw(&cluster, &cluster.identity("eu", 1, "n1")).await;
+        raw.write_all(&hello(2, Lane::Control)).await.unwrap();
+        let mut pings = BytesMut::new();
+        for stamp in 0..4_096 {
+            encode(&Frame::<&[u8]>::Ping { stamp }, &mut pings);
+        }
+        let begun = cluster.clock.now();
+        let mut sent = 0;
+        while raw.write_all(&pings).await.is_ok() && raw.flush().await.is_ok() {
+            sent += pings.len();
+            assert!(sent < 16 * 1024 * 1024, "all of it is kept");
+        }
+        assert_eq!(cluster.clock.now(), begun, "not for its silence");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_certificate_gets_no_word_of_ours() {
     on_arbiter(async {
         let cluster = Cluster::new();
