@@ -119,9 +119,12 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), DirectoryError> {
     put().map_err(|source| failed(path, source))
 }
 
-/// Whether there is such a file.
+/// Whether there is such a file. There is none below what is no directory, and who writes there is told so.
 pub(super) fn exists(path: &Path) -> Result<bool, DirectoryError> {
-    fs::exists(path).map_err(|source| failed(path, source))
+    match fs::exists(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        exists => exists.map_err(|source| failed(path, source)),
+    }
 }
 
 fn failed(path: &Path, source: io::Error) -> DirectoryError {
