@@ -1,3 +1,5 @@
+//! Histories that are known to be good or bad, and those of a real register.
+
 use proptest::prelude::*;
 
 use super::LedgerOp::{Hold, Read, Settle};

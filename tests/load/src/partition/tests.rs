@@ -1,3 +1,5 @@
+//! Each fault between two ends of a connection.
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
