@@ -44,6 +44,9 @@ impl Handler<Journal, Effect> for TakeStatement {
                 if let Some(report) = &statement.report {
                     effects.extend(home.explain(&statement, report, context.now()));
                 }
+                // Its holder gives it up on this answer: a grant that was overtaken must not begin it behind its back.
+                let ids = vec![id.clone()];
+                let _ = home.ledger.apply(&Record::Ended { ids });
                 return Acknowledged::Ended;
             }
         }

@@ -58,7 +58,7 @@ impl Handler<Journal, Effect> for ConsumeToken {
             owner: stream.owner,
             epoch: stream.epoch,
         };
-        let reply = match (is_expired, id == self.stream) {
+        let reply = match (is_expired, *id == self.stream) {
             (true, _) => ConsumeTokenReply::Expired,
             (false, false) => return ConsumeTokenReply::Elsewhere,
             (false, true) => consumed,

@@ -15,13 +15,13 @@ use super::{
 /// See the module above.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Streams {
-    /// By tenant, session and stream.
-    pub(super) streams: BTreeMap<Binding, Box<Stream>>,
+    /// By tenant, session and stream; the name is kept once.
+    pub(super) streams: BTreeMap<Arc<Binding>, Box<Stream>>,
     names: BTreeSet<(TenantId, StreamId, SessionId)>,
-    pub(super) tokens: BTreeMap<TokenHash, Binding>,
+    pub(super) tokens: BTreeMap<TokenHash, Arc<Binding>>,
     /// Streams that run, and streams that ended: by when they were written last.
-    running: BTreeSet<(UnixMillis, Binding)>,
-    ended: BTreeSet<(UnixMillis, Binding)>,
+    running: BTreeSet<(UnixMillis, Arc<Binding>)>,
+    ended: BTreeSet<(UnixMillis, Arc<Binding>)>,
     bytes: usize,
     pub(super) repeats: IdempotencyTable<Arc<[u8]>>,
 }
@@ -49,7 +49,9 @@ impl Streams {
 
     /// All streams, by tenant, session and stream: whoever begins to lead looks for those of earlier epochs.
     pub fn iter(&self) -> impl Iterator<Item = (&Binding, &Stream)> {
-        self.streams.iter().map(|(id, stream)| (id, stream.as_ref()))
+        self.streams
+            .iter()
+            .map(|(id, stream)| (id.as_ref(), stream.as_ref()))
     }
 
     /// The streams of a session.
@@ -64,9 +66,9 @@ impl Streams {
             stream: StreamId::new(LEAST).expect("a visible character"),
         };
         self.streams
-            .range(first..)
+            .range::<Binding, _>(&first..)
             .take_while(move |(id, _)| id.tenant == *tenant && id.session == *session)
-            .map(|(id, stream)| (id, stream.as_ref()))
+            .map(|(id, stream)| (id.as_ref(), stream.as_ref()))
     }
 
     /// The sessions in which a tenant has a stream of that name.
@@ -95,8 +97,9 @@ impl Streams {
 
     /// Adds a stream.
     pub(in crate::journal) fn insert(&mut self, id: Binding, stream: Box<Stream>) {
+        let id = Arc::new(id);
         for token in stream.tokens.iter().flatten() {
-            self.tokens.insert(token.hash, id.clone());
+            self.tokens.insert(token.hash, Arc::clone(&id));
         }
         self.names
             .insert((id.tenant.clone(), id.stream.clone(), id.session.clone()));
@@ -105,7 +108,7 @@ impl Streams {
         self.streams.insert(id, stream);
     }
 
-    fn index(&mut self, stream: &Stream) -> &mut BTreeSet<(UnixMillis, Binding)> {
+    fn index(&mut self, stream: &Stream) -> &mut BTreeSet<(UnixMillis, Arc<Binding>)> {
         match stream.has_ended() {
             true => &mut self.ended,
             false => &mut self.running,
@@ -114,7 +117,7 @@ impl Streams {
 
     /// Takes a stream out. A request that did not finish may be made again under its idempotency key.
     fn remove(&mut self, id: &Binding) {
-        let Some(stream) = self.streams.remove(id) else {
+        let Some((id, stream)) = self.streams.remove_entry(id) else {
             return;
         };
         for token in stream.tokens.iter().flatten() {
@@ -125,7 +128,7 @@ impl Streams {
         self.index(&stream).remove(&(stream.updated, id.clone()));
         self.bytes -= stream.bytes();
         if stream.state == State::Open
-            && let Some(key) = self.key_running(id, &stream)
+            && let Some(key) = self.key_running(&id, &stream)
         {
             self.repeats.fail(&key);
         }
@@ -149,7 +152,7 @@ impl Streams {
             table.streams.len() + streams > STREAMS_MAX || table.bytes.saturating_add(bytes) > BYTES_MAX
         };
         while is_over(self) {
-            let Some(oldest) = self.ended.iter().map(|(_, id)| id).find(|id| *id != except) else {
+            let Some(oldest) = self.ended.iter().map(|(_, id)| id).find(|id| ***id != *except) else {
                 return false;
             };
             let oldest = oldest.clone();
@@ -173,7 +176,7 @@ impl Streams {
 
     /// Changes a stream that is there, and all that it is found by except its tokens.
     pub(super) fn write(&mut self, id: &Binding, now: UnixMillis, change: impl FnOnce(&mut Stream)) {
-        let Some(mut stream) = self.streams.remove(id) else {
+        let Some((id, mut stream)) = self.streams.remove_entry(id) else {
             return;
         };
         self.index(&stream).remove(&(stream.updated, id.clone()));
@@ -182,7 +185,7 @@ impl Streams {
         stream.updated = now;
         self.index(&stream).insert((now, id.clone()));
         self.bytes += stream.bytes();
-        self.streams.insert(id.clone(), stream);
+        self.streams.insert(id, stream);
     }
 
     /// A token is good for nothing any more.
@@ -209,7 +212,9 @@ impl Streams {
         if let Some(given_up) = given_up {
             self.tokens.remove(&given_up.hash);
         }
-        self.tokens.insert(token.hash, id.clone());
+        if let Some((id, _)) = self.streams.get_key_value(id) {
+            self.tokens.insert(token.hash, Arc::clone(id));
+        }
     }
 
     /// Forgets streams that nobody wrote to for longer than `ttl_ms`. Returns whether there are more of them.

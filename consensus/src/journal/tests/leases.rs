@@ -234,3 +234,12 @@ fn limits_and_accounts_change_when_nothing_is_in_the_way() {
     };
     assert!(matches!(log.propose(&unclosable), CloseAccountReply::InUse(_)));
 }
+
+#[test]
+fn a_grant_that_was_overtaken_by_the_end_of_its_lease_begins_nothing() {
+    let mut log = tree();
+    assert_eq!(log.propose(&say(1, "l", None, true)), Acknowledged::Ended);
+    let late = log.propose(&ask(1, "l", "a", 1, amount(50, 50)));
+    assert_eq!(late, GrantLeaseReply::Ended);
+    assert_eq!(balance(&log, "t").held, Amount::ZERO);
+}

@@ -2,9 +2,11 @@ mod decisions;
 mod format;
 mod laws;
 mod leases;
+mod member;
 mod resumption;
 mod samples;
 mod streams;
+mod system;
 
 use atp_protocol::cluster::NodeId;
 use atp_protocol::ids::{AccountId, SessionId, StreamId, TenantId};
