@@ -114,7 +114,7 @@ impl Groups {
         self.all().iter().map(|core| core.watch().get()).collect()
     }
 
-    /// Stops all groups. What waits ends as unknown.
+    /// Stops all groups. What waits ends as unknown. A group that is writing ends when the write does.
     pub async fn stop(&self) {
         let open = std::mem::take(&mut *self.open_groups());
         for core in open.into_values() {

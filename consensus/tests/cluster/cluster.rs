@@ -122,6 +122,8 @@ impl Cluster {
     pub(crate) async fn fail(&mut self, node: NodeId) {
         self.network.disconnect(node);
         self.disks[&node].power_loss(Loss::Tail { kept: 0 });
+        // What waited for the disk fails.
+        self.stick(node, false);
         let running = self.running.remove(&node).unwrap();
         running.groups.stop().await;
     }

@@ -9,6 +9,7 @@
 mod cluster;
 mod disk;
 mod early;
+mod history;
 mod members;
 mod network;
 mod power;
