@@ -58,6 +58,9 @@ pub enum Command {
     /// Make a cluster, and the certificates of its nodes. Works on files.
     #[command(subcommand)]
     Cluster(Cluster),
+    /// Look at what a node keeps on disk, or check it. The node must have stopped.
+    #[command(subcommand)]
+    Storage(Storage),
 }
 
 /// `ask`
@@ -188,6 +191,21 @@ pub enum Key {
     Revoke {
         /// Its id, as `key list` shows it.
         id: String,
+    },
+}
+
+/// `storage …`
+#[derive(Debug, Subcommand)]
+pub enum Storage {
+    /// Show logs, tables and snapshots with their sizes.
+    Inspect {
+        /// The directory of the store.
+        dir: PathBuf,
+    },
+    /// Read everything and check every checksum and digest.
+    Verify {
+        /// The directory of the store.
+        dir: PathBuf,
     },
 }
 

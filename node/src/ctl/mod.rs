@@ -21,6 +21,7 @@ mod policy;
 mod routes;
 mod screen;
 mod status;
+mod storage;
 
 pub use client::{Client, Keys};
 pub use failure::Failure;
@@ -63,6 +64,9 @@ pub async fn run(
         let random = Environment::real(1).random;
         return cluster::run(&mut screen, command, &*clock, &*random);
     }
+    if let Command::Storage(command) = &cli.command {
+        return storage::run(&mut screen, command);
+    }
     let keys = Keys::find(cli.key.as_deref(), env)?;
     let mut operator = Operator {
         client: Client::new(&cli.url, keys)?,
@@ -74,9 +78,10 @@ pub async fn run(
         Command::Status => status::run(&mut operator).await,
         Command::Adapters => adapters::run(&mut operator).await,
         Command::Routes => routes::run(&mut operator).await,
-        Command::Audit(_) | Command::Cluster(_) | Command::Policy(args::Policy::Lint { .. }) => {
-            unreachable!("answered above")
-        }
+        Command::Audit(_)
+        | Command::Cluster(_)
+        | Command::Storage(_)
+        | Command::Policy(args::Policy::Lint { .. }) => unreachable!("answered above"),
         Command::Policy(args::Policy::Apply { file }) => policy::apply(&mut operator, &file).await,
         Command::Policy(args::Policy::Show) => policy::show(&mut operator).await,
         Command::Budget(args) => budget::run(&mut operator, args).await,

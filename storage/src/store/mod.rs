@@ -27,6 +27,7 @@ mod error;
 mod outcome;
 mod reader;
 mod seal;
+mod survey;
 mod writer;
 
 #[cfg(test)]
@@ -36,4 +37,5 @@ pub use change::{Change, MAX_COMMIT, MAX_KEY, MAX_RECORD};
 pub use database::{FORMAT, NAME, Options};
 pub use error::{OpenError, Place, ReadError, Refusal, WriteError};
 pub use reader::{Row, Store};
+pub use survey::{LogSurvey, Survey, TableSurvey};
 pub use writer::Writer;

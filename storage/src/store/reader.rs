@@ -156,7 +156,7 @@ impl Store {
         })
     }
 
-    fn read_file<T>(
+    pub(super) fn read_file<T>(
         &self,
         work: impl FnOnce(&redb::Database) -> Result<T, redb::Error>,
     ) -> Result<T, ReadError> {
@@ -183,7 +183,7 @@ fn open_row(table: u16, key: &[u8], stored: &[u8]) -> Result<Vec<u8>, ReadError>
     }
 }
 
-fn damaged(place: Place, what: &str) -> ReadError {
+pub(super) fn damaged(place: Place, what: &str) -> ReadError {
     ReadError::Corrupt {
         place,
         what: what.to_owned(),

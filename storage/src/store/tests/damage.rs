@@ -56,6 +56,24 @@ fn a_damaged_record_is_told_with_log_and_index_and_the_others_are_read() {
 }
 
 #[test]
+fn a_survey_counts_everything_and_names_what_is_damaged() {
+    let (disk, bytes) = written();
+    let survey = open(&disk).0.survey().unwrap();
+    let log = LogSurvey {
+        first: 1,
+        last: 59,
+        records: 59,
+        bytes: 59 * 120,
+    };
+    assert_eq!(survey.logs, [(1, log)].into());
+    assert_eq!(survey.tables, [(1, TableSurvey { rows: 1, bytes: 123 })].into());
+    assert_eq!(survey.damaged, 0);
+    disk.corrupt(NAME, find(&bytes, &[b'z'; 120]) + 60);
+    let survey = open(&disk).0.survey().unwrap();
+    assert_eq!((survey.damaged, survey.damage.len()), (1, 1));
+}
+
+#[test]
 fn a_damaged_row_is_told_with_table_and_key() {
     let (disk, bytes) = written();
     disk.corrupt(NAME, find(&bytes, &[b'z'; 120]) + 60);
