@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use atp_protocol::cluster::NodeId;
 use openraft::AsyncRuntime;
+use tokio::sync::watch;
 
 use super::proposer::Claim;
 use super::{Core, ProposeError, status};
 use crate::rpc::{CallError, Reply, Request};
 use crate::runtime::{self, Runtime};
 use crate::transport::{Lane, Unreachable};
-use crate::types::{node_id, raft_id};
+use crate::types::{Metrics, node_id, raft_id};
 
 /// How long a node that was told of no leader waits before it looks again, if it hears of none before.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// How long a leader that was replaced may take to say what it did not propose.
+const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// A command was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +82,7 @@ impl Core {
         let reply = tokio::select! {
             biased;
             reply = self.links.call(leader, Lane::Control, request, within) => reply,
-            // It will hardly answer any more.
-            _ = metrics.wait_for(|metrics| status::leader(metrics).is_some_and(|known| known != leader)) => {
+            () = replaced(&mut metrics, leader) => {
                 return Err(ProposeError::OutcomeUnknown { leader: self.leader() });
             }
         };
@@ -133,4 +136,13 @@ impl Core {
     pub(super) fn me(&self) -> Option<NodeId> {
         node_id(self.metrics.borrow().id)
     }
+}
+
+/// Ends when a leader was replaced for so long that it will hardly answer any more.
+async fn replaced(metrics: &mut watch::Receiver<Metrics>, leader: NodeId) {
+    // The sender ends with the group: then too.
+    let _ = metrics
+        .wait_for(|metrics| status::leader(metrics).is_some_and(|known| known != leader))
+        .await;
+    Runtime::sleep(LAST_WORDS).await;
 }
