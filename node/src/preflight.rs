@@ -11,6 +11,8 @@ use atp_routing::policy::PolicySet;
 use crate::adapters;
 use crate::auth::FrameCheck;
 use crate::config::{Config, SecretRef};
+use crate::environment::Environment;
+use crate::identity::{self, Credentials};
 use crate::secret::Secret;
 use crate::server::server_config;
 
@@ -25,6 +27,7 @@ pub fn problems(config: &Config, env: &dyn Fn(&str) -> Option<String>) -> Vec<St
     {
         problems.push(format!("tls: {}", chain(&error)));
     }
+    membership(config, &mut problems);
     policy(config, &mut problems);
     problems.extend(adapters::problems(config, env));
     if let Err(error) = writable(&config.node.data_dir) {
@@ -53,6 +56,19 @@ fn secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>, problems: &mut
     let frame_key = frame_key.and_then(|key| resolve("auth.frame_key".to_owned(), key));
     if let Err(weak) = FrameCheck::new(config.compat.verify_frame, frame_key.as_ref()) {
         problems.push(format!("auth.frame_key: {weak}"));
+    }
+}
+
+fn membership(config: &Config, problems: &mut Vec<String>) {
+    let member = match &config.cluster.dir {
+        None => None,
+        Some(dir) => match Credentials::read(dir, Environment::real(1).clock) {
+            Ok(credentials) => Some(credentials.membership().name()),
+            Err(error) => return problems.push(format!("cluster.dir: {}", chain(&error))),
+        },
+    };
+    if let Err(error) = identity::owner(&config.node.data_dir, member) {
+        problems.push(format!("node.data_dir: {}", chain(&error)));
     }
 }
 
@@ -113,6 +129,8 @@ mod tests {
             [tls]
             cert = "{here}/missing.pem"
             key = "{here}/missing.pem"
+            [cluster]
+            dir = "{here}/missing"
             [auth]
             admin_key = "env:ADMIN"
             frame_key = "env:SHORT"
@@ -141,6 +159,7 @@ mod tests {
             "auth.admin_key: env:ADMIN: the variable is not set",
             "auth.frame_key: ",
             "tls: cannot read ",
+            "cluster.dir: cannot use ",
             "policy.file: ",
             "providers.up: file:",
             "providers.tape: ",

@@ -77,6 +77,11 @@ impl Meter {
             .increment(1);
     }
 
+    /// How long the certificate of a member is good for. A node without one has no such series.
+    pub fn certificate_days_left(&self, days: u64) {
+        self.register.gauge("certificate_days_left", &[]).set(days as f64);
+    }
+
     /// Brings gauges that speak of the last seconds up to date; called every few seconds.
     pub fn publish(&self, now: Millis) {
         self.queue.publish(now);

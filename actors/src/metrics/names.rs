@@ -145,6 +145,7 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "link_bytes_total" Counter "bytes of frames on the link, by lane and dir";
     "link_rtt_us" Histogram "way to a member and back in microseconds, of pings, by lane";
     "link_refusals_total" Counter "requests of members that were refused, by lane and code; those of services count as service";
+    "certificate_days_left" Gauge "whole days until the node's certificate for the link ends";
     "audit_records_total" Counter "records written to the audit log";
     "audit_records_lost_total" Counter "records the audit log had no room or no disk for; the log says so too";
     "actor_restarts_total" Counter "actors started anew after they ended, by actor";

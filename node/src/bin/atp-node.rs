@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use atp_node::cluster::ClusterError;
 use atp_node::config::{Config, ConfigError, DevOptions};
 use atp_node::dev::{self, Dev};
 use atp_node::environment::Environment;
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
                                 | StartError::Policy(_)
                                 | StartError::Tls(_)
                                 | StartError::Adapter { .. }
+                                | StartError::Groups(ClusterError::Identity(_))
                         )
                     )
             };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use atp_actors::metrics::Meter;
 use tracing::{info, warn};
 
 use crate::identity::{Look, Rotating};
@@ -14,12 +15,11 @@ const EVERY: Duration = Duration::from_secs(5);
 const SOON_DAYS: u64 = 14;
 
 /// Takes renewed credentials as they come, for connections made from then on.
-pub(super) async fn keep(identity: Arc<Rotating>) {
+pub(super) async fn keep(identity: Arc<Rotating>, meter: Arc<Meter>) {
     let mut warned = None;
     loop {
         let left = identity.current().days_left();
-        metrics::gauge!("cluster_certificate_days_left")
-            .set(f64::from(u32::try_from(left).unwrap_or(u32::MAX)));
+        meter.certificate_days_left(left);
         if left <= SOON_DAYS && warned.replace(left) != Some(left) {
             warn!(
                 days = left,

@@ -21,7 +21,7 @@ use super::transport::{Nobody, OverLink};
 use super::{Cluster, ClusterError, Place, leaders, members, reconcile, rotation};
 use crate::config::{ClusterConfig, Config};
 use crate::environment::{Environment, Listener};
-use crate::identity::Rotating;
+use crate::identity::{self, Rotating};
 use crate::link::{Arrival, Link, LinkSettings};
 use crate::log_io::LogThread;
 use crate::server::Arbiters;
@@ -69,9 +69,16 @@ pub(crate) async fn start(
     arbiters: Vec<mpsc::Sender<Arrival>>,
 ) -> Result<Running, ClusterError> {
     let (place, door) = match &config.cluster.dir {
-        None => (alone(&config.node.name), None),
+        None => {
+            identity::claim(&config.node.data_dir, None)?;
+            (alone(&config.node.name), None)
+        }
         Some(dir) => {
             let identity = Rotating::open(dir, Arc::clone(&environment.clock))?;
+            identity::claim(
+                &config.node.data_dir,
+                Some(identity.current().membership().name()),
+            )?;
             let place = Place::of(&identity, &config.node.name);
             let door = Door {
                 environment: environment.clone(),
@@ -158,7 +165,7 @@ async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), Clus
             groups: cluster.groups.clone(),
             meta: cluster.meta.clone(),
         });
-        tokio::task::spawn_local(rotation::keep(door.identity));
+        tokio::task::spawn_local(rotation::keep(door.identity, door.meter));
         tokio::task::spawn_local(reconcile::keep(cluster.clone(), changes.clone()));
         tokio::task::spawn_local(members::keep(cluster.clone(), link.clone(), changes.clone()));
         tokio::task::spawn_local(async move { link.accept(door.listener, services, door.arbiters).await });

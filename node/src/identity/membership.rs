@@ -7,8 +7,7 @@ use std::str::FromStr;
 use atp_protocol::cluster::{ClusterId, NodeId};
 use serde::{Deserialize, Serialize};
 
-use super::DirectoryError;
-use super::files;
+use super::{DirectoryError, Name, files};
 
 /// The only format there is.
 const FORMAT: u16 = 1;
@@ -105,6 +104,15 @@ impl Cluster {
 }
 
 impl Membership {
+    /// The node as certificates name it.
+    #[must_use]
+    pub const fn name(&self) -> Name {
+        Name {
+            cluster: self.cluster.id,
+            node: self.node,
+        }
+    }
+
     pub(super) fn parse(path: &Path, text: &str) -> Result<Self, DirectoryError> {
         let file: NodeFile = parse(path, text)?;
         checked(path, file.format, &file.cluster)?;

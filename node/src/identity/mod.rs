@@ -4,10 +4,12 @@
 //! 2. A node reads its directory, [`Membership`] and keys, into [`Credentials`]: what the link speaks TLS with.
 //! 3. [`Trust`] decides in every handshake whether the other side is a member, and which.
 //! 4. [`Rotating`] looks at the directory again and again; renewed certificates are for the connections to come.
+//! 5. [`claim`] ties a data directory to one member for ever.
 //!
 //! Never here: addresses of members, or who may vote. Those are in `meta`.
 
 mod authority;
+mod belonging;
 mod credentials;
 mod error;
 mod files;
@@ -21,6 +23,7 @@ mod verifier;
 mod tests;
 
 pub use authority::{Authority, Issued, LIFETIME_DAYS};
+pub use belonging::{claim, owner};
 pub use credentials::Credentials;
 pub use error::{DirectoryError, IdentityError};
 pub use membership::{Address, Cluster, Membership};

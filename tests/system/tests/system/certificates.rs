@@ -1,9 +1,10 @@
-//! `atpctl cluster init|join` as an operator runs it, on files.
+//! `atpctl cluster init|join` as an operator runs it, on files, and a node that is started with them.
 
 use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -29,6 +30,31 @@ impl Desk {
             .env_clear()
             .output()
             .expect("atpctl can be run")
+    }
+
+    /// Writes a configuration and starts a node with it, which prints one line when it is ready.
+    fn node(&self, cluster: &str) -> Child {
+        let config = format!(
+            "[node]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"data\"\n[auth]\nrequired = false\n{cluster}"
+        );
+        fs::write(self.path("node.toml"), config).expect("a writable directory");
+        Command::new(env!("CARGO_BIN_EXE_node-under-test"))
+            .args(["run", "--json", "--config", "node.toml"])
+            .current_dir(self.0.path())
+            .env_clear()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a node can be run")
+    }
+
+    /// The code and standard error of a node that does not start.
+    fn not_started(&self, cluster: &str) -> (Option<i32>, String) {
+        let output = self.node(cluster).wait_with_output().expect("it ends by itself");
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).expect("text"),
+        )
     }
 
     fn json(&self, line: &str) -> Value {
@@ -122,4 +148,38 @@ fn a_line_that_names_no_node_or_address_is_wrong() {
     let (code, message) = desk.refused("join nowhere --node 2 --address h:1 --out n2");
     assert_eq!(code, 1);
     assert!(message.contains("nowhere/cluster.toml"), "{message}");
+}
+
+/// The section of a node whose directory in its cluster is `dir`.
+fn member(dir: &str) -> String {
+    format!("[cluster]\ndir = \"{dir}\"\nlisten = \"127.0.0.1:0\"\n")
+}
+
+#[test]
+fn a_node_keeps_to_the_cluster_and_number_its_data_belongs_to() {
+    let desk = Desk::new();
+    desk.json("init ca --name eu");
+    desk.json(JOIN);
+    desk.json("join ca --node 3 --address 10.0.0.3:7444 --out n3");
+    let mut node = desk.node(&member("n2"));
+    let mut ready = String::new();
+    let out = node.stdout.take().expect("it was piped");
+    let read = BufReader::new(out).read_line(&mut ready);
+    node.kill().expect("it runs");
+    let ended = node.wait_with_output().expect("it was killed");
+    assert!(
+        read.is_ok() && ready.contains("\"ready\":true"),
+        "{ready:?} {ended:?}"
+    );
+    assert_eq!(mode(&desk.path("data/member.toml")), 0o600);
+
+    for other in [member("n3"), String::new()] {
+        let (code, said) = desk.not_started(&other);
+        assert_eq!(code, Some(64), "{said}");
+        assert!(said.contains("belongs to atp://"), "{said}");
+    }
+    fs::set_permissions(desk.path("n2/node.key"), Permissions::from_mode(0o644)).unwrap();
+    let (code, said) = desk.not_started(&member("n2"));
+    assert_eq!(code, Some(64), "{said}");
+    assert!(said.contains("chmod 600"), "{said}");
 }
