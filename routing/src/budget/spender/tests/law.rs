@@ -274,25 +274,32 @@ impl World {
         self.check();
     }
 
-    /// What is settled at home, what is to be reported, and what is held anywhere is within every limit.
+    /// What is settled at home, what is to be reported, and what is held anywhere is within every limit; and no node has more of
+    /// a lease than home has for it.
     fn check(&self) {
-        for (id, account) in self.home.0.accounts() {
-            let mut in_use = account.balance().settled;
-            for place in self.nodes.iter().flat_map(|node| node.spender.accounts.iter()) {
-                let (of, place) = place;
-                let Some(lease) = &place.lease else { continue };
-                if of != id && *id != account_id("t") {
-                    continue;
-                }
-                let taken = self.home.0.hold(&lease.id).map_or(0, |hold| hold.reports);
-                let sent = lease.sent.filter(|sent| sent.number > taken);
-                let held = lease.slice.holds().map(|(_, hold)| hold.amount);
-                in_use = in_use
-                    .plus(sent.map_or(Amount::ZERO, |sent| sent.spent))
-                    .plus(lease.slice.pending().spent)
-                    .plus(held.fold(Amount::ZERO, Amount::plus));
+        let mut in_use: BTreeMap<AccountId, Amount> = BTreeMap::new();
+        for (account, place) in self.nodes.iter().flat_map(|node| &node.spender.accounts) {
+            let Some(lease) = &place.lease else { continue };
+            let home = self.home.0.hold(&lease.id);
+            let (taken, amount) = home.map_or((u64::MAX, Amount::ZERO), |hold| (hold.reports, hold.amount));
+            let sent = lease.sent.filter(|sent| sent.number > taken).unwrap_or_default();
+            let held = lease.slice.holds().map(|(_, hold)| hold.amount);
+            let spent = held.fold(lease.slice.pending().spent, Amount::plus);
+            let has = spent.plus(lease.slice.free());
+            assert!(
+                has.plus(sent.spent).plus(sent.returned).fits(amount),
+                "{:?} has {has:?}, home {amount:?}",
+                lease.id
+            );
+            for id in [account.clone(), account_id("t")] {
+                let sum = in_use.entry(id).or_default();
+                *sum = sum.plus(spent).plus(sent.spent);
             }
-            assert!(in_use.fits(account.limits().amount()), "{id}: {in_use:?}");
+        }
+        for (id, account) in self.home.0.accounts() {
+            let in_use = in_use.get(id).copied().unwrap_or_default();
+            let all = account.balance().settled.plus(in_use);
+            assert!(all.fits(account.limits().amount()), "{id}: {all:?}");
         }
     }
 
