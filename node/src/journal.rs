@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use atp_actors::ledger::{LedgerLog, LogFailed};
-use atp_routing::budget::{Bounds, Ledger, Record};
+use atp_routing::budget::{Bounds, Ledger, Record, spender};
 use atp_storage::disk::FileDisk;
 use atp_storage::journal::{Journal, OpenError, Options, SyncDone, SyncJob, WriteError};
 
@@ -68,9 +68,10 @@ pub(crate) fn open(
     Ok((journal, recovered.records))
 }
 
-/// The ledger's journal.
-pub(crate) struct LedgerJournal {
+/// A journal of records of money: of the ledger, or of leases.
+pub(crate) struct LedgerJournal<R> {
     journal: Journal,
+    encode: fn(&R, &mut Vec<u8>),
     buffer: Vec<u8>,
     ends: Vec<usize>,
     snapshot_bytes: u64,
@@ -105,33 +106,58 @@ impl LogIo {
     }
 }
 
-impl LedgerJournal {
-    /// Opens it and rebuilds the ledger. The last value counts the records applied.
+impl LedgerJournal<Record> {
+    /// Opens that of the ledger and rebuilds it. The last value counts the records applied.
     pub(crate) fn open(data_dir: &Path) -> Result<(Self, Ledger, u64), StoreError> {
         let mut ledger = Ledger::new(Bounds::default());
         let (journal, records) = open(data_dir, "ledger", |bytes| {
             let _ = ledger.apply(&Record::decode(bytes)?);
             Ok(())
         })?;
+        Ok((
+            Self::over(journal, Record::encode_into, data_dir)?,
+            ledger,
+            records,
+        ))
+    }
+}
+
+impl LedgerJournal<spender::Record> {
+    /// Opens that of what the node has leased, with its records.
+    pub(crate) fn open_leases(data_dir: &Path) -> Result<(Self, Vec<spender::Record>), StoreError> {
+        let mut records = Vec::new();
+        let (journal, _) = open(data_dir, "leases", |bytes| {
+            records.push(spender::Record::decode(bytes)?);
+            Ok(())
+        })?;
+        Ok((
+            Self::over(journal, spender::Record::encode_into, data_dir)?,
+            records,
+        ))
+    }
+}
+
+impl<R> LedgerJournal<R> {
+    fn over(journal: Journal, encode: fn(&R, &mut Vec<u8>), data_dir: &Path) -> Result<Self, StoreError> {
         let io = LogIo::start().map_err(|source| StoreError::Directory {
             path: data_dir.to_owned(),
             source,
         })?;
-        let log = Self {
+        Ok(Self {
             journal,
+            encode,
             buffer: Vec::new(),
             ends: Vec::new(),
             snapshot_bytes: 0,
             io,
-        };
-        Ok((log, ledger, records))
+        })
     }
 
-    fn encode(&mut self, records: &[Record]) {
+    fn encode(&mut self, records: &[R]) {
         self.buffer.clear();
         self.ends.clear();
         for record in records {
-            record.encode_into(&mut self.buffer);
+            (self.encode)(record, &mut self.buffer);
             self.ends.push(self.buffer.len());
         }
     }
@@ -150,8 +176,8 @@ fn failed(error: WriteError) -> LogFailed {
     }
 }
 
-impl LedgerLog for LedgerJournal {
-    fn append(&mut self, records: &[Record]) -> Result<(), LogFailed> {
+impl<R: Send> LedgerLog<R> for LedgerJournal<R> {
+    fn append(&mut self, records: &[R]) -> Result<(), LogFailed> {
         self.encode(records);
         self.journal
             .append(Self::slices(&self.buffer, &self.ends))
@@ -175,7 +201,7 @@ impl LedgerLog for LedgerJournal {
         self.journal.len() > CHECKPOINT_BYTES.max(self.snapshot_bytes * 4)
     }
 
-    fn checkpoint(&mut self, snapshot: &[Record]) -> Result<(), LogFailed> {
+    fn checkpoint(&mut self, snapshot: &[R]) -> Result<(), LogFailed> {
         self.encode(snapshot);
         self.journal
             .checkpoint(Self::slices(&self.buffer, &self.ends))

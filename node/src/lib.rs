@@ -26,6 +26,7 @@ pub mod journal;
 pub mod link;
 pub mod log_io;
 pub mod meta;
+mod money;
 pub mod node;
 pub mod preflight;
 pub mod provider;

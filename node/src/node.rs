@@ -9,7 +9,6 @@ use std::time::Duration;
 use atp_actors::adapter::{Burst, Watch};
 use atp_actors::environment::{Clock, World};
 use atp_actors::exec::{Ended, Exec};
-use atp_actors::ledger::{Ledger, LedgerHandle};
 use atp_actors::persona;
 use atp_actors::registry::Registry;
 use atp_actors::session::{RepeatSettings, Router, RouterSettings, Shared, SharedSettings};
@@ -29,9 +28,10 @@ use crate::cluster::{self, ClusterError, Running};
 use crate::config::{Config, ConfigError};
 use crate::environment::Environment;
 use crate::joining::Joining;
-use crate::journal::{LedgerJournal, StoreError};
+use crate::journal::StoreError;
 use crate::link::Link;
 use crate::meta::{Earlier, Meta};
+use crate::money::{self, Money};
 use crate::relay::{Arrival, Relay, Relayed};
 use crate::secret::Secret;
 use crate::server::{Acceptor, Arbiters, HttpTimes, TlsError, serve, server_config, service};
@@ -130,6 +130,7 @@ pub struct NodeHandle {
     shared: Arc<Shared>,
     auditor: Auditor,
     running: Running,
+    money: Money,
 }
 
 impl Node {
@@ -153,7 +154,7 @@ impl Node {
             meter: Arc::clone(&exposition.meter),
             traces: Arc::clone(&environment.traces),
         };
-        let (log, ledger, applied) = LedgerJournal::open(&config.node.data_dir)?;
+        let money = money::Recovered::open(&config)?;
         let earlier = Earlier::read(&config.node.data_dir)?;
         let keys = keys(&config, admin)?;
         let policy = policy(&config)?;
@@ -182,15 +183,8 @@ impl Node {
             (0..exec.len()).map(|_| mpsc::channel(HANDOVER_MAX)).unzip();
         let running = cluster::start(&config, &environment, &exposition.meter, relayed).await?;
         let cluster = running.cluster.clone();
-        let sync_interval = Duration::from_millis(config.budget.sync_interval_ms.max(1));
-        let times_of_ledger = (config.budget.hold_ttl_ms, sync_interval);
-        let ledger_world = world.clone();
-        let ledger = exec
-            .start(0, move || {
-                Ledger::new(ledger, applied, Box::new(log), ledger_world, times_of_ledger)
-            })
-            .await?;
-        let ledger = LedgerHandle::new(ledger);
+        let money = money.start(&config, &exec, &world).await?;
+        let ledger = money.ledger.clone();
         let (registry_world, watch) = (world.clone(), watch(&config));
         let registry = exec
             .run(0, move || Registry::launch(policy, watch, registry_world))
@@ -299,6 +293,7 @@ impl Node {
             shared,
             auditor,
             running,
+            money,
         })
     }
 }
@@ -337,8 +332,8 @@ impl NodeHandle {
         self.stop.send_replace(true);
         // Who does not read loses the end of its reply.
         let _ = tokio::time::timeout(LAST_WORDS, self.stop.closed()).await;
-        if let Err(fault) = self.meta.ledger.checkpoint().await {
-            tracing::warn!(%fault, "the ledger keeps its journal; the next start reads it");
+        if let Err(fault) = self.money.stop().await {
+            tracing::warn!(%fault, "the ledger keeps its journals; the next start reads them");
         }
         self.shared.sessions.close();
         self.auditor.stop();

@@ -1,6 +1,7 @@
 //! What sessions hold of the ledger.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::dev::ToEnvelope;
 use actix::{Addr, Handler, Message};
@@ -8,68 +9,99 @@ use atp_protocol::adapter::UsageSource;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::AccountId;
 use atp_protocol::units::Amount;
+use atp_routing::budget::home::Share;
 use atp_routing::budget::{HoldId, Limits};
+use tracing::Instrument;
 
-use super::Ledger;
 use super::holders::Holder;
-use super::messages::{
-    AccountView, Checkpoint, CloseAccount, Extend, Hold, PutAccount, Release, Settle, View,
-};
+use super::spender::{Asked, Checkpoint, Close, Extend, Flush, Hold, Release, Resume, Settle, Spender};
+use super::{AccountView, Home};
+use crate::spans;
 
-/// The ledger, from any arbiter. Cheap to clone.
+/// How long everything that was used may take to arrive at home.
+const FLUSH: Duration = Duration::from_secs(3);
+
+/// What a node spends, and the home of its accounts, from any arbiter. Cheap to clone.
 #[derive(Clone)]
-pub struct LedgerHandle(Addr<Ledger>);
+pub struct LedgerHandle {
+    spender: Addr<Spender>,
+    home: Arc<dyn Home>,
+}
 
 impl LedgerHandle {
-    /// The handle of a started ledger.
+    /// The handle of a started spender and its home.
     #[must_use]
-    pub fn new(addr: Addr<Ledger>) -> Self {
-        Self(addr)
+    pub fn new(spender: Addr<Spender>, home: Arc<dyn Home>) -> Self {
+        Self { spender, home }
     }
 
     async fn ask<M>(&self, message: M) -> Result<M::Result, Fault>
     where
-        Ledger: Handler<M>,
-        <Ledger as actix::Actor>::Context: ToEnvelope<Ledger, M>,
+        Spender: Handler<M>,
+        <Spender as actix::Actor>::Context: ToEnvelope<Spender, M>,
         M: Message + Send + 'static,
         M::Result: Send,
     {
-        let closed = |_| {
-            Fault::new(
-                Code::Internal,
-                "the ledger has stopped; the operator must look at the node",
-            )
-        };
-        self.0.send(message).await.map_err(closed)
+        self.spender.send(message).await.map_err(|_| stopped())
+    }
+
+    /// The answer to a hold or a top-up, which may have to come from home.
+    async fn answer(&self, asked: Asked<Result<bool, Fault>>) -> Result<bool, Fault> {
+        match asked {
+            Asked::Now(answer) => answer,
+            Asked::Later(answer) => {
+                let waiting = spans::request::lease_wait();
+                answer.instrument(waiting).await.map_err(|_| stopped())?
+            }
+        }
     }
 
     /// Whether it takes requests.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        self.0.connected()
+        self.spender.connected() && self.home.is_alive()
     }
 
-    /// Reserves `amount` on `account` and all its ancestors, or nothing.
+    /// Reserves `amount` on `account` and all its ancestors, or nothing. Waits for home where the node's lease is too small.
     ///
     /// # Errors
-    /// `EBUDGET`, `EWINDOW` and what else [`Refusal`](atp_routing::budget::Refusal) maps to.
+    /// `EBUDGET`, `EWINDOW` and what else [`Refusal`](atp_routing::budget::Refusal) maps to; `EINTERNAL`, to be tried again,
+    /// where home does not answer.
     pub async fn hold(&self, id: HoldId, account: AccountId, amount: Amount) -> Result<HeldBudget, Fault> {
         let holder = Holder::default();
-        let is_limited = self
-            .ask(Hold {
-                id: id.clone(),
-                account,
-                amount,
-                holder: Arc::downgrade(&holder),
-            })
-            .await??;
+        let asked = Hold {
+            id: id.clone(),
+            account: account.clone(),
+            amount,
+            holder: Arc::downgrade(&holder),
+        };
+        let asked = self.ask(asked).await?;
+        let is_limited = self.answer(asked).await?;
         Ok(HeldBudget {
             ledger: self.clone(),
+            account,
             id,
             amount,
             is_limited,
             _holder: holder,
         })
+    }
+
+    /// Has everything that was used on this node arrive at home, and given back what is free where wished. Answers what is
+    /// free then.
+    ///
+    /// # Errors
+    /// `EINTERNAL`, to be tried again, when it does not arrive in time.
+    pub async fn flush(&self, gives_back: bool) -> Result<Vec<Share>, Fault> {
+        let done = self.ask(Flush { gives_back }).await?;
+        let late = |_| {
+            Fault::new(
+                Code::Internal,
+                "the home of an account cannot be reached; what was used is kept and reported later",
+            )
+        };
+        let done = tokio::time::timeout(FLUSH, done).await.map_err(late)?;
+        done.map_err(|_| stopped())
     }
 
     /// Makes an account or replaces its limits.
@@ -82,47 +114,66 @@ impl LedgerHandle {
         parent: Option<AccountId>,
         limits: Limits,
     ) -> Result<AccountView, Fault> {
-        self.ask(PutAccount { id, parent, limits }).await?
+        self.flush(true).await?;
+        let put = self.home.put(id, parent, limits).await;
+        self.ask(Resume).await?;
+        put
     }
 
-    /// Deletes an account, and answers what it was.
+    /// Closes an account. Answers what it was.
     ///
     /// # Errors
     /// `ENOTFOUND` for an unknown account, `EBAD_INPUT` while something depends on it, `EINTERNAL` where the journal cannot be
     /// written.
     pub async fn close(&self, id: AccountId) -> Result<AccountView, Fault> {
-        self.ask(CloseAccount { id }).await?
+        self.flush(true).await?;
+        let closed = self.home.close(id).await;
+        self.ask(Resume).await?;
+        closed
     }
 
     /// One account.
     ///
     /// # Errors
-    /// `EINTERNAL` when the ledger has stopped.
+    /// `EINTERNAL` when the ledger has stopped or home cannot be reached.
     pub async fn account(&self, id: AccountId) -> Result<Option<AccountView>, Fault> {
-        Ok(self.ask(View { id: Some(id) }).await?.pop())
+        let shares = self.flush(false).await?;
+        Ok(self.home.view(Some(id), shares).await?.pop())
     }
 
     /// All accounts, by name.
     ///
     /// # Errors
-    /// `EINTERNAL` when the ledger has stopped.
+    /// `EINTERNAL` when the ledger has stopped or home cannot be reached.
     pub async fn accounts(&self) -> Result<Vec<AccountView>, Fault> {
-        self.ask(View { id: None }).await
+        let shares = self.flush(false).await?;
+        self.home.view(None, shares).await
     }
 
-    /// Replaces the journal by a snapshot.
+    /// Reports everything, gives back what is free, and replaces the journal by a snapshot. No more holds are taken.
     ///
     /// # Errors
-    /// When the journal cannot be written.
-    pub async fn checkpoint(&self) -> Result<(), Fault> {
-        self.ask(Checkpoint).await?
+    /// When home cannot be reached or the journal cannot be written.
+    pub async fn stop(&self) -> Result<(), Fault> {
+        self.ask(Close).await?;
+        let flushed = self.flush(true).await;
+        self.ask(Checkpoint).await??;
+        flushed.map(|_| ())
     }
+}
+
+fn stopped() -> Fault {
+    Fault::new(
+        Code::Internal,
+        "the ledger has stopped; the operator must look at the node",
+    )
 }
 
 /// A live hold, for as long as its work takes. Ends by settling or releasing; one that is merely dropped stays held until
 /// it expires, because what was used under it is not known.
 pub struct HeldBudget {
     ledger: LedgerHandle,
+    account: AccountId,
     id: HoldId,
     amount: Amount,
     is_limited: bool,
@@ -148,12 +199,13 @@ impl HeldBudget {
     /// # Errors
     /// As for a new hold; this one stays as it is.
     pub async fn extend(&mut self, by: Amount) -> Result<(), Fault> {
-        self.ledger
-            .ask(Extend {
-                id: self.id.clone(),
-                by,
-            })
-            .await??;
+        let asked = Extend {
+            account: self.account.clone(),
+            id: self.id.clone(),
+            by,
+        };
+        let asked = self.ledger.ask(asked).await?;
+        self.is_limited = self.ledger.answer(asked).await?;
         self.amount = self.amount.plus(by);
         Ok(())
     }
@@ -165,6 +217,7 @@ impl HeldBudget {
     pub async fn settle(self, actual: Amount, unknown: Amount, source: UsageSource) -> Result<(), Fault> {
         self.ledger
             .ask(Settle {
+                account: self.account.clone(),
                 id: self.id.clone(),
                 actual,
                 unknown,
@@ -178,7 +231,11 @@ impl HeldBudget {
     /// # Errors
     /// As [`Self::settle`].
     pub async fn release(self) -> Result<(), Fault> {
-        self.ledger.ask(Release { id: self.id.clone() }).await?
+        let release = Release {
+            account: self.account.clone(),
+            id: self.id.clone(),
+        };
+        self.ledger.ask(release).await?
     }
 }
 

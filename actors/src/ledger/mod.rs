@@ -1,20 +1,22 @@
-//! Drives the ledger of accounts and its journal.
+//! Money on this node: holds out of leases, and the home that the leases come from (docs/adr/0012).
 //!
-//! Receives  `Hold`, `Extend`, `Settle`, `Release` from sessions; `PutAccount`, `View` from the admin surface; its own tick
-//! Sends     nothing; it answers
-//! Durable   a record is in the journal (written to the operating system) before its effect is acknowledged
-//! Expires   holds whose holder is gone and did not say what was used; one whose holder is at work lives on
-//! When full the mailbox makes senders wait; accounts and holds beyond their bounds are refused
-//! Ends      when the journal fails: a node that cannot write what it promises must not go on promising
+//! [`Spender`] has a part of each account that the node uses and takes holds from it without asking anybody. [`Home`] is where
+//! the tree of accounts is: in the groups of the cluster, or, as [`LocalHome`], in the process. Sessions and the admin surface
+//! have the [`LedgerHandle`].
 
-mod actor;
 mod handle;
 mod holders;
-mod messages;
-mod tenants;
+mod home;
+mod kept;
+mod local;
+mod spender;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
-pub use actor::{Ledger, LedgerLog, LogFailed};
 pub use handle::{HeldBudget, LedgerHandle};
-pub use messages::AccountView;
+pub use home::{AccountView, Home};
+pub use kept::{LedgerLog, LogFailed};
+pub use local::{Ledger, LocalHome};
+pub use spender::{Spender, SpenderTimes};

@@ -1,13 +1,14 @@
-//! A ledger for tests: one account, and a journal that does as it is told.
+//! A ledger for tests: one account, and journals that do as they are told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Actor;
 use atp_protocol::ids::AccountId;
 use atp_protocol::units::Amount;
-use atp_routing::budget::{self, HoldId, Limits, Record};
+use atp_routing::budget::{self, HoldId, Limits, spender};
 
-use super::{HeldBudget, Ledger, LedgerHandle, LedgerLog, LogFailed};
+use super::{HeldBudget, Home, Ledger, LedgerHandle, LedgerLog, LocalHome, LogFailed, Spender, SpenderTimes};
 use crate::environment::World;
 
 /// How long a hold lives whose holder is gone.
@@ -16,8 +17,8 @@ pub(crate) const HOLD_TTL_MS: u64 = 10_000;
 /// A journal that answers each append as it is told to, and takes everything else.
 pub(crate) struct Appending<F>(pub(crate) F);
 
-impl<F: FnMut() -> Result<(), LogFailed> + Send> LedgerLog for Appending<F> {
-    fn append(&mut self, _: &[Record]) -> Result<(), LogFailed> {
+impl<R, F: FnMut() -> Result<(), LogFailed> + Send> LedgerLog<R> for Appending<F> {
+    fn append(&mut self, _: &[R]) -> Result<(), LogFailed> {
         (self.0)()
     }
 
@@ -29,22 +30,46 @@ impl<F: FnMut() -> Result<(), LogFailed> + Send> LedgerLog for Appending<F> {
         false
     }
 
-    fn checkpoint(&mut self, _: &[Record]) -> Result<(), LogFailed> {
+    fn checkpoint(&mut self, _: &[R]) -> Result<(), LogFailed> {
         Ok(())
     }
 }
 
 /// A running ledger with the account of [`hold`], which has this limit.
 pub(crate) async fn ledger(world: World, limit: Amount) -> LedgerHandle {
-    let ledger = ledger_over(Box::new(Appending(|| Ok(()))), world);
+    let ledger = ledger_over(
+        Box::new(Appending(|| Ok(()))),
+        Box::new(Appending(|| Ok(()))),
+        world,
+    );
     put(&ledger, limit).await;
     ledger
 }
 
-/// A running ledger without accounts over this journal.
-pub(crate) fn ledger_over(log: Box<dyn LedgerLog>, world: World) -> LedgerHandle {
-    let times = (HOLD_TTL_MS, Duration::from_secs(1));
-    LedgerHandle::new(Ledger::new(budget::Ledger::default(), 0, log, world, times).start())
+/// A running ledger without accounts over these journals, of home and of the node.
+pub(crate) fn ledger_over(
+    home: Box<dyn LedgerLog<budget::Record>>,
+    node: Box<dyn LedgerLog<spender::Record>>,
+    world: World,
+) -> LedgerHandle {
+    let second = Duration::from_secs(1);
+    let home = Ledger::new(budget::Ledger::default(), 0, home, world.clone(), second);
+    spending(Arc::new(LocalHome::new(home.start())), node, world)
+}
+
+/// A spender of this home over this journal.
+pub(crate) fn spending(
+    home: Arc<dyn Home>,
+    log: Box<dyn LedgerLog<spender::Record>>,
+    world: World,
+) -> LedgerHandle {
+    let times = SpenderTimes {
+        hold_ttl_ms: HOLD_TTL_MS,
+        sync_interval: Duration::from_secs(1),
+        settings: spender::Settings::default(),
+    };
+    let spender = Spender::new(&[], log, Arc::clone(&home), world, times);
+    LedgerHandle::new(spender.start(), home)
 }
 
 /// Replaces the limit of the account.

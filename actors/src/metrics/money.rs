@@ -3,6 +3,7 @@
 use atp_protocol::adapter::UsageSource;
 use atp_protocol::estimate::ape;
 use atp_protocol::units::{Amount, Tier};
+use atp_routing::budget::home::{Granted, HomeRefusal};
 use metrics::{Counter, Gauge, Histogram};
 
 use super::capped::Capped;
@@ -54,6 +55,21 @@ pub struct Money {
     pub invariant_violations: Counter,
     /// Records written to the ledger journal.
     pub journal_appends: Counter,
+    /// Accounts that the node has a lease of.
+    pub leases: Gauge,
+    /// Of those, the ones that may not be spent from because home has not renewed them.
+    pub leases_lapsed: Gauge,
+    /// Tokens and micro-dollars leased with a limit, and neither spent nor held.
+    pub lease_free_tokens: Gauge,
+    /// See [`Self::lease_free_tokens`].
+    pub lease_free_usd_micros: Gauge,
+    /// Requests that wait for home at this moment.
+    pub waiting: Gauge,
+    /// Requests that had to wait for home.
+    pub lease_waits: Counter,
+    /// Reports of usage made.
+    pub lease_reports: Counter,
+    grants: [Counter; 3],
     /// Tenants by name.
     pub tenants: Capped<TenantSeries>,
     cost: [Counter; 3],
@@ -80,6 +96,15 @@ impl Money {
             lost_settlements: register.counter("budget_lost_settlements_total", &[]),
             invariant_violations: register.counter("budget_invariant_violations_total", &[]),
             journal_appends: register.counter("journal_appends_total", &[]),
+            leases: register.gauge("budget_leases", &[]),
+            leases_lapsed: register.gauge("budget_leases_lapsed", &[]),
+            lease_free_tokens: register.gauge("budget_lease_free_tokens", &[]),
+            lease_free_usd_micros: register.gauge("budget_lease_free_usd_micros", &[]),
+            waiting: register.gauge("budget_lease_waiting", &[]),
+            lease_waits: register.counter("budget_lease_waits_total", &[]),
+            lease_reports: register.counter("budget_lease_reports_total", &[]),
+            grants: ["granted", "refused", "unanswered"]
+                .map(|outcome| register.counter("budget_lease_grants_total", &[("outcome", outcome)])),
             tenants: Capped::new(move |tenant| TenantSeries::new(&of, tenant)),
             cost: [
                 "cost_usd_total_qos_gold",
@@ -107,6 +132,16 @@ impl Money {
     /// A hold was refused for want of the component at `index` of `Component::ALL`.
     pub fn refused(&self, component: usize) {
         self.refusals[component].increment(1);
+    }
+
+    /// Home was asked for a lease.
+    pub fn granted(&self, answer: &Result<Granted, HomeRefusal>) {
+        let at = match answer {
+            Ok(_) => 0,
+            Err(HomeRefusal::Refused { .. } | HomeRefusal::Ended) => 1,
+            Err(HomeRefusal::Unavailable(_) | HomeRefusal::Unknown(_)) => 2,
+        };
+        self.grants[at].increment(1);
     }
 
     /// A request is expected to use so much, all lanes together.

@@ -68,7 +68,15 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "budget_overrun_usd_micros_total" Counter "micro-dollars used above a hold with no room left, by tenant";
     "budget_lost_settlements_total" Counter "holds that were gone before they were settled, so that their usage was not charged; must stay 0";
     "budget_invariant_violations_total" Counter "times settled plus held exceeded a limit; must stay 0";
-    "journal_appends_total" Counter "records written to the ledger journal";
+    "budget_leases" Gauge "accounts that the node has a lease of";
+    "budget_leases_lapsed" Gauge "leases that are not spent from because their home has not renewed them";
+    "budget_lease_free_tokens" Gauge "tokens leased of limited accounts and neither spent nor held";
+    "budget_lease_free_usd_micros" Gauge "micro-dollars leased of limited accounts and neither spent nor held";
+    "budget_lease_waiting" Gauge "requests that wait for the home of their account";
+    "budget_lease_waits_total" Counter "requests that had to wait for the home of their account";
+    "budget_lease_grants_total" Counter "grants asked of homes, by outcome: granted, refused, unanswered";
+    "budget_lease_reports_total" Counter "reports of usage made to homes";
+    "journal_appends_total" Counter "records written to the journals of the ledger and of leases";
     "cost_usd_total_qos_gold" Counter "micro-dollars spent by gold requests";
     "cost_usd_total_qos_silver" Counter "micro-dollars spent by silver requests";
     "cost_usd_total_qos_bronze" Counter "micro-dollars spent by bronze requests";

@@ -98,6 +98,11 @@ pub(crate) fn budget(ask: &Span, request: &AgentRequest, wanted: Amount) -> Span
     )
 }
 
+/// Waiting for the home of an account.
+pub(crate) fn lease_wait() -> Span {
+    tracing::info_span!("budget.lease_wait")
+}
+
 /// The account declined.
 pub(crate) fn budget_denied(ask: &Span, request: &AgentRequest, wanted: Amount, fault: &Fault) {
     of_request!(

@@ -50,6 +50,7 @@ impl Spender {
                 if place.desk.ask.take_if(is_current).is_some() {
                     place.pause_if_still_short(unix, pause_until);
                 }
+                self.give_back_too(&grant.lease);
             }
             Err(HomeRefusal::Unavailable(_) | HomeRefusal::Unknown(_)) => {
                 let again_at = now.plus(retry_ms);

@@ -48,6 +48,15 @@ impl Spender {
         records
     }
 
+    /// Records that were due could not be appended: they are due again a little later.
+    pub fn put_off(&mut self, now: Millis, records: &[Record]) {
+        for record in records {
+            if let Some(place) = self.accounts.get_mut(record.account()) {
+                place.desk.report_at = Some(now.plus(self.settings.retry_ms));
+            }
+        }
+    }
+
     /// What to ask home for; an answer, or that there was none, goes to [`Spender::on_grant`].
     pub fn asks_due(&mut self, now: Millis, unix: UnixMillis) -> Vec<Grant> {
         self.end_gathering();
@@ -63,7 +72,8 @@ impl Spender {
                 }
                 continue;
             }
-            if desk.ends || desk.stage == Stage::Gathering || self.is_closing {
+            let is_quiet = self.is_closing || now < self.quiet_until;
+            if is_quiet || desk.ends || desk.stage == Stage::Gathering {
                 continue;
             }
             let demand = desk.demand.amount(unix);

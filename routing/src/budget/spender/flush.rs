@@ -2,28 +2,38 @@
 
 use std::collections::BTreeMap;
 
+use atp_protocol::units::Millis;
+
+use super::state::Place;
 use super::{Spender, Ticket};
 use crate::budget::HoldId;
+
+/// How long nothing is asked for after everything was given back, in milliseconds.
+pub const QUIET_MS: u64 = 250;
 
 /// What has to arrive.
 #[derive(Debug)]
 pub(super) struct Flush {
     ticket: Ticket,
+    gives_back: bool,
     /// The number of the report that says it, for each lease.
     until: BTreeMap<HoldId, u64>,
 }
 
 impl Spender {
-    /// Has everything that was used reported at once, and given back what is free where `gives_back`. Done when
-    /// [`Self::flushed`] says so.
-    pub fn flush(&mut self, gives_back: bool) -> Ticket {
+    /// Has everything that was used reported at once, and given back what is free where `gives_back`; nothing is asked for
+    /// then for [`QUIET_MS`], so that home can be changed by how things are there. Done when [`Self::flushed`] says so.
+    pub fn flush(&mut self, now: Millis, gives_back: bool) -> Ticket {
+        if gives_back {
+            self.quiet_until = now.plus(QUIET_MS);
+        }
         self.tickets.0 += 1;
         let mut until = BTreeMap::new();
         for place in self.accounts.values_mut() {
             let Some(lease) = &place.lease else { continue };
             let has_more = lease.slice.has_spent() || gives_back && lease.has_anything();
             if has_more {
-                place.desk.report_at = Some(atp_protocol::units::Millis(0));
+                place.desk.report_at = Some(Millis(0));
                 place.desk.gives_back |= gives_back;
             }
             if has_more || lease.sent.is_some() {
@@ -32,6 +42,7 @@ impl Spender {
         }
         self.flushes.push(Flush {
             ticket: self.tickets,
+            gives_back,
             until,
         });
         self.tickets
@@ -54,6 +65,9 @@ impl Spender {
                 Some((&lease.id, (lease.known.reports, is_quiet)))
             })
             .collect();
+        // What was asked for before is given back as well when it comes.
+        let is_asking = |place: &Place| place.desk.ask.as_ref().is_some_and(|ask| ask.again_at.is_none());
+        let is_asking = self.accounts.values().any(is_asking);
         let mut done = Vec::new();
         self.flushes.retain(|flush| {
             let arrived = |(lease, number): (&HoldId, &u64)| {
@@ -61,13 +75,34 @@ impl Spender {
                     .get(lease)
                     .is_none_or(|&(taken, is_quiet)| taken >= *number || is_quiet)
             };
-            let is_done = flush.until.iter().all(arrived);
+            let is_done = flush.until.iter().all(arrived) && !(flush.gives_back && is_asking);
             if is_done {
                 done.push(flush.ticket);
             }
             !is_done
         });
         done
+    }
+
+    /// Home was looked at or changed: leases may be asked for again.
+    pub const fn resume(&mut self) {
+        self.quiet_until = Millis(0);
+    }
+
+    /// What came while everything was to be given back goes back too.
+    pub(super) fn give_back_too(&mut self, lease: &HoldId) {
+        let Some(account) = self.by_lease.get(lease) else {
+            return;
+        };
+        let Some(place) = self.accounts.get_mut(account) else {
+            return;
+        };
+        for flush in self.flushes.iter_mut().filter(|flush| flush.gives_back) {
+            let Some(held) = &place.lease else { return };
+            place.desk.gives_back = true;
+            let number = held.slice.reports() + 1;
+            flush.until.insert(lease.clone(), number);
+        }
     }
 
     /// Nobody waits for a flush any more.

@@ -66,6 +66,8 @@ pub struct Spender {
     /// Waiting requests that are to be told why they get nothing.
     pub(super) away: Vec<(Ticket, HomeRefusal)>,
     pub(super) flushes: Vec<Flush>,
+    /// Nothing is asked for before: whoever had everything given back is going to look at home, or to change it.
+    pub(super) quiet_until: Millis,
     /// Everything goes back and nothing is leased any more.
     pub(super) is_closing: bool,
 }
@@ -187,6 +189,7 @@ impl Spender {
             tickets: Ticket(0),
             away: Vec::new(),
             flushes: Vec::new(),
+            quiet_until: Millis(0),
             is_closing: false,
         }
     }
@@ -221,10 +224,18 @@ impl Spender {
             .count()
     }
 
-    /// What is leased and neither spent nor held, over all accounts.
+    /// How many leases may not be spent from, because home has not renewed them.
+    #[must_use]
+    pub fn lapsed(&self, now: Millis) -> usize {
+        let has_lapsed = |place: &&Place| place.lease.is_some() && !place.desk.is_valid(now);
+        self.accounts.values().filter(has_lapsed).count()
+    }
+
+    /// What is leased of limited accounts and neither spent nor held.
     #[must_use]
     pub fn free(&self) -> Amount {
-        let leases = self.accounts.values().filter_map(|place| place.lease.as_ref());
+        let limited = self.accounts.values().filter(|place| place.desk.is_limited);
+        let leases = limited.filter_map(|place| place.lease.as_ref());
         leases.fold(Amount::ZERO, |sum, lease| sum.plus(lease.slice.free()))
     }
 

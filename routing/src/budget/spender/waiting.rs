@@ -138,6 +138,13 @@ impl Spender {
         None
     }
 
+    /// Whoever waited is gone.
+    pub fn forget(&mut self, account: &AccountId, ticket: Ticket) {
+        if let Some(place) = self.accounts.get_mut(account) {
+            place.desk.waiting.retain(|waiting| waiting.ticket != ticket);
+        }
+    }
+
     /// Those whom nothing more is done for, and why.
     pub fn turn_away(&mut self, now: Millis) -> Vec<(Ticket, HomeRefusal)> {
         let mut away = std::mem::take(&mut self.away);

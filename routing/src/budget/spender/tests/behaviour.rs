@@ -225,7 +225,7 @@ fn a_recovered_node_reports_what_it_spent_and_waits_for_home_before_it_spends_mo
     node.talk(&mut home, said);
     assert_eq!(node.served.len(), 1);
     assert_eq!(balance(&home, &node, "a").held, amount(11, 11).plus(amount(4, 4)));
-    let flush = node.spender.flush(false);
+    let flush = node.spender.flush(node.now, false);
     assert_eq!(node.spender.flushed(), []);
     tick(&mut node, &mut home, 0);
     assert_eq!(node.spender.flushed(), [flush]);
@@ -251,4 +251,33 @@ fn a_node_that_stops_gives_everything_back() {
         (amount(4, 4), Amount::ZERO, 0)
     );
     assert_eq!((home.0.live_holds(), node.spender.leases()), (0, 0));
+}
+
+#[test]
+fn nothing_is_leased_while_home_is_changed() {
+    let (mut home, mut node) = (home(), node());
+    home.put("free", None, Limits::default());
+    ask(&mut node, &mut home, "free", "r1", 10);
+    let first = node.served[0].clone();
+    node.settle(&first, amount(4, 4));
+    let until = UnixMillis(node.unix.0 + 600_000);
+    // One is on its way that is going to be granted plenty.
+    let asked = node.ask(want("free", "r2", amount(1 << 41, 10), until));
+    let flush = node.spender.flush(node.now, true);
+    let said = node.drive();
+    node.talk(&mut home, said);
+    assert_eq!(node.spender.flushed(), [], "more may come");
+    node.talk(&mut home, asked);
+    assert_eq!(node.spender.flushed(), [flush]);
+    home.put("free", None, limits(4, 4, 1));
+    node.pass(crate::budget::spender::QUIET_MS);
+    let said = node.drive();
+    node.talk(&mut home, said);
+    assert!(matches!(
+        node.refused[0].1,
+        HomeRefusal::Refused {
+            refusal: Refusal::NeverFits { limit: 4, .. },
+            ..
+        }
+    ));
 }

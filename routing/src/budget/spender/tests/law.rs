@@ -253,7 +253,8 @@ impl World {
                 }
             }
             Op::Recall { node } => {
-                self.nodes[node].spender.flush(true);
+                let now = self.nodes[node].now;
+                self.nodes[node].spender.flush(now, true);
                 let said = self.nodes[node].drive();
                 self.say(node, said);
             }

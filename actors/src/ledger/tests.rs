@@ -1,12 +1,20 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use atp_protocol::adapter::UsageSource;
+use atp_protocol::error::Fault;
+use atp_protocol::ids::AccountId;
+use atp_protocol::units::Amount;
+use atp_routing::budget::Limits;
 use tokio::task::LocalSet;
 
-use super::*;
+use super::LogFailed;
+use super::testing::{Appending, account, hold, ledger_over, put};
 use crate::environment::testing::world;
-use crate::ledger::testing::{Appending, account, hold, ledger_over, put};
+
+/// The ledger has looked about itself once in this time.
+const TICK: Duration = Duration::from_millis(250);
 
 const AMOUNT: Amount = Amount {
     tokens: 1,
@@ -14,9 +22,13 @@ const AMOUNT: Amount = Amount {
 };
 
 /// Fails as told, once.
-fn failing(failure: LogFailed) -> Box<dyn LedgerLog> {
+fn failing(failure: LogFailed) -> impl FnMut() -> Result<(), LogFailed> + Send + 'static {
     let mut failure = Some(failure);
-    Box::new(Appending(move || failure.take().map_or(Ok(()), Err)))
+    move || failure.take().map_or(Ok(()), Err)
+}
+
+fn kept() -> Result<(), LogFailed> {
+    Ok(())
 }
 
 #[tokio::test(start_paused = true)]
@@ -29,7 +41,7 @@ async fn what_a_full_disk_kept_from_being_settled_is_settled_once_there_is_space
                 true => Err(LogFailed::Full),
                 false => Ok(()),
             });
-            let ledger = ledger_over(Box::new(log), world().0);
+            let ledger = ledger_over(Box::new(Appending(kept)), Box::new(log), world().0);
             let limit = Amount::ZERO.plus(AMOUNT).plus(AMOUNT).plus(AMOUNT);
             put(&ledger, limit).await;
             let spent = hold(&ledger, "spent", AMOUNT.plus(AMOUNT)).await;
@@ -57,7 +69,7 @@ async fn what_a_full_disk_kept_from_being_settled_is_settled_once_there_is_space
 
 async fn refused(ledger: &crate::ledger::LedgerHandle) -> Fault {
     let id = AccountId::new("t").unwrap();
-    let made = ledger.put(id, None, budget::Limits::default()).await;
+    let made = ledger.put(id, None, Limits::default()).await;
     made.expect_err("the journal takes nothing")
 }
 
@@ -65,7 +77,11 @@ async fn refused(ledger: &crate::ledger::LedgerHandle) -> Fault {
 async fn a_full_disk_refuses_what_may_be_tried_again_and_the_ledger_goes_on() {
     LocalSet::new()
         .run_until(async {
-            let ledger = ledger_over(failing(LogFailed::Full), world().0);
+            let ledger = ledger_over(
+                Box::new(Appending(failing(LogFailed::Full))),
+                Box::new(Appending(kept)),
+                world().0,
+            );
             assert!(refused(&ledger).await.retry().is_retryable());
             put(&ledger, AMOUNT).await;
             drop(hold(&ledger, "h", AMOUNT).await);
@@ -79,7 +95,11 @@ async fn a_journal_that_failed_ends_the_ledger() {
     LocalSet::new()
         .run_until(async {
             let ended = LogFailed::Ended("no such device".to_owned());
-            let ledger = ledger_over(failing(ended), world().0);
+            let ledger = ledger_over(
+                Box::new(Appending(failing(ended))),
+                Box::new(Appending(kept)),
+                world().0,
+            );
             assert!(!refused(&ledger).await.retry().is_retryable());
             refused(&ledger).await;
             let ending = async {
