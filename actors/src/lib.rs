@@ -7,7 +7,7 @@
 //!   AdapterActor ────┘      surface ── open ──► Router (one per arbiter)
 //!        ▲  decides Live (atomics)                  │ starts
 //!        │                                          ▼
-//!        └──────────── Finished, Heed ────────── Session ── hold, settle ──► Ledger ── append ──► LedgerLog
+//!        └──────────── Finished, Heed ────────── Session ── hold, settle ──► Spender ── grant, report ──► Home
 //!                                                   └── Turned ──► Persona ── publishes ──► Roster, read by scoring
 //! ```
 //!
