@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use crate::cluster::{self, PATIENCE};
 use crate::config::{AccountConfig, Config};
+use crate::home::{self, GroupHome};
 use crate::meta::{Earlier, Meta};
 use crate::node::StartError;
 
@@ -21,6 +22,8 @@ pub(crate) struct Joining {
     pub(crate) config: Arc<Config>,
     pub(crate) meta: Arc<Meta>,
     pub(crate) earlier: Option<Earlier>,
+    pub(crate) accounts: Option<home::Earlier>,
+    pub(crate) home: Arc<GroupHome>,
 }
 
 impl Joining {
@@ -49,10 +52,16 @@ impl Joining {
         let caught_up = group.linearize(PATIENCE).await;
         caught_up.map_err(|error| StartError::Cluster(cluster::fault(&error)))?;
         self.meta.follow().await;
+        if let Some(accounts) = &self.accounts {
+            let data_dir = &self.config.node.data_dir;
+            let taken = self.home.take_over(accounts, &self.meta, data_dir).await;
+            taken.map_err(StartError::Cluster)?;
+            self.accounts = None;
+        }
         for account in &self.config.accounts {
             self.account(account).await?;
         }
-        // Accounts of an earlier release, and those that a crash left half made.
+        // Those that a crash left half made.
         for view in self.meta.ledger.accounts().await.map_err(StartError::Cluster)? {
             self.meta.know(&view).await.map_err(StartError::Cluster)?;
         }

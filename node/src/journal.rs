@@ -106,20 +106,17 @@ impl LogIo {
     }
 }
 
-impl LedgerJournal<Record> {
-    /// Opens that of the ledger and rebuilds it. The last value counts the records applied.
-    pub(crate) fn open(data_dir: &Path) -> Result<(Self, Ledger, u64), StoreError> {
-        let mut ledger = Ledger::new(Bounds::default());
-        let (journal, records) = open(data_dir, "ledger", |bytes| {
-            let _ = ledger.apply(&Record::decode(bytes)?);
-            Ok(())
-        })?;
-        Ok((
-            Self::over(journal, Record::encode_into, data_dir)?,
-            ledger,
-            records,
-        ))
-    }
+/// Reads the ledger that a node of an earlier release kept by itself below `data_dir/name`.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) fn read_ledger(data_dir: &Path, name: &str) -> Result<Ledger, StoreError> {
+    let mut ledger = Ledger::new(Bounds::default());
+    open(data_dir, name, |bytes| {
+        let _ = ledger.apply(&Record::decode(bytes)?);
+        Ok(())
+    })?;
+    Ok(ledger)
 }
 
 impl LedgerJournal<spender::Record> {

@@ -1,75 +1,69 @@
-//! Brings up what accounts for money: the ledger with its journal, and what the node spends of it with another.
+//! Brings up what accounts for money: what the node spends, with its journal, over the home of accounts in the cluster.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use atp_actors::environment::World;
 use atp_actors::exec::{Ended, Exec};
-use atp_actors::ledger::{Ledger, LedgerHandle, LocalHome, Spender, SpenderTimes};
-use atp_protocol::error::Fault;
+use atp_actors::ledger::{Home, LedgerHandle, Spender, SpenderTimes};
 use atp_routing::budget::spender::{self, Settings};
-use atp_routing::budget::{self, Record};
 
+use crate::cluster::Cluster;
 use crate::config::Config;
+use crate::home::{self, GroupHome};
 use crate::journal::{LedgerJournal, StoreError};
 
-/// What was read back from the journals.
+/// What was read back from the journal.
 pub(crate) struct Recovered {
-    ledger: (LedgerJournal<Record>, budget::Ledger, u64),
     leases: (LedgerJournal<spender::Record>, Vec<spender::Record>),
+    /// Accounts that an earlier release kept on the node.
+    earlier: Option<home::Earlier>,
 }
 
-/// What is to be stopped in order.
+/// What runs.
 pub(crate) struct Money {
     /// What sessions and the admin surface ask.
     pub(crate) ledger: LedgerHandle,
-    home: LocalHome,
+    pub(crate) home: Arc<GroupHome>,
+    pub(crate) earlier: Option<home::Earlier>,
 }
 
 impl Recovered {
-    /// Reads the journals.
+    /// Reads the journal.
     pub(crate) fn open(config: &Config) -> Result<Self, StoreError> {
         Ok(Self {
-            ledger: LedgerJournal::open(&config.node.data_dir)?,
             leases: LedgerJournal::open_leases(&config.node.data_dir)?,
+            earlier: home::Earlier::read(&config.node.data_dir)?,
         })
     }
 
-    /// Starts both on the first arbiter, so that what they say to each other crosses no thread.
-    pub(crate) async fn start(self, config: &Config, exec: &Exec, world: &World) -> Result<Money, Ended> {
-        let (log, ledger, applied) = self.ledger;
-        let sync_interval = Duration::from_millis(config.budget.sync_interval_ms.max(1));
-        let of_ledger = world.clone();
-        let ledger = exec
-            .start(0, move || {
-                Ledger::new(ledger, applied, Box::new(log), of_ledger, sync_interval)
-            })
-            .await?;
-        let home = LocalHome::new(ledger);
+    /// Starts it on the first arbiter.
+    pub(crate) async fn start(
+        self,
+        config: &Config,
+        cluster: &Cluster,
+        exec: &Exec,
+        world: &World,
+    ) -> Result<Money, Ended> {
+        let home = Arc::new(GroupHome::new(cluster.clone(), config.cluster.lease_ttl_ms));
         let times = SpenderTimes {
             hold_ttl_ms: config.budget.hold_ttl_ms,
-            sync_interval,
+            sync_interval: Duration::from_millis(config.budget.sync_interval_ms.max(1)),
             settings: Settings::default(),
         };
         let (log, records) = self.leases;
-        let (accounts, of_spender) = (Arc::new(home.clone()), world.clone());
-        let asked = Arc::clone(&accounts);
+        let (asked, of_spender) = (Arc::clone(&home) as Arc<dyn Home>, world.clone());
         let spender = exec
             .start(0, move || {
                 Spender::new(&records, Box::new(log), asked, of_spender, times)
             })
             .await?;
+        let ledger = LedgerHandle::new(spender, Arc::clone(&home) as Arc<dyn Home>);
+        cluster.spends(ledger.clone());
         Ok(Money {
-            ledger: LedgerHandle::new(spender, accounts),
+            ledger,
             home,
+            earlier: self.earlier,
         })
-    }
-}
-
-impl Money {
-    /// Reports what was used, gives back what is free, and writes snapshots of both journals.
-    pub(crate) async fn stop(&self) -> Result<(), Fault> {
-        self.ledger.stop().await?;
-        self.home.checkpoint().await
     }
 }

@@ -6,19 +6,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use atp_actors::adapter::{Burst, Watch};
 use atp_actors::environment::{Clock, World};
 use atp_actors::exec::{Ended, Exec};
 use atp_actors::persona;
 use atp_actors::registry::Registry;
-use atp_actors::session::{RepeatSettings, Router, RouterSettings, Shared, SharedSettings};
-use atp_actors::streams::StreamSettings;
+use atp_actors::session::{Router, Shared};
 use atp_protocol::error::Fault;
-use atp_protocol::flow::{AimdConfig, Rate};
+use atp_protocol::flow::Rate;
 use atp_protocol::ids::{AccountId, TenantId};
-use atp_routing::breaker;
 use atp_routing::policy::{Lint, PolicySet, PolicyStore};
-use atp_routing::scheduler;
 use tokio::sync::{mpsc, watch};
 
 use crate::adapters;
@@ -27,22 +23,21 @@ use crate::auth::{FrameCheck, KeyTable};
 use crate::cluster::{self, ClusterError, Running};
 use crate::config::{Config, ConfigError};
 use crate::environment::Environment;
+use crate::home;
 use crate::joining::Joining;
 use crate::journal::StoreError;
 use crate::link::Link;
 use crate::meta::{Earlier, Meta};
-use crate::money::{self, Money};
+use crate::money;
 use crate::relay::{Arrival, Relay, Relayed};
 use crate::secret::Secret;
 use crate::server::{Acceptor, Arbiters, HttpTimes, TlsError, serve, server_config, service};
-use crate::surfaces::{Settings, Surface};
+use crate::settings;
+use crate::surfaces::Surface;
 use crate::telemetry::Exposition;
 
 /// Connections waiting for their arbiter to take them.
 const HANDOVER_MAX: usize = 64;
-
-/// Decisions of recent requests kept for `explain`.
-const DECISIONS_MAX: usize = 4_096;
 
 /// How often distributions are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -130,7 +125,6 @@ pub struct NodeHandle {
     shared: Arc<Shared>,
     auditor: Auditor,
     running: Running,
-    money: Money,
 }
 
 impl Node {
@@ -183,9 +177,9 @@ impl Node {
             (0..exec.len()).map(|_| mpsc::channel(HANDOVER_MAX)).unzip();
         let running = cluster::start(&config, &environment, &exposition.meter, relayed).await?;
         let cluster = running.cluster.clone();
-        let money = money.start(&config, &exec, &world).await?;
-        let ledger = money.ledger.clone();
-        let (registry_world, watch) = (world.clone(), watch(&config));
+        let money = money.start(&config, &cluster, &exec, &world).await?;
+        let ledger = money.ledger;
+        let (registry_world, watch) = (world.clone(), settings::watch(&config));
         let registry = exec
             .run(0, move || Registry::launch(policy, watch, registry_world))
             .await?;
@@ -202,6 +196,8 @@ impl Node {
             config: Arc::clone(&config),
             meta: Arc::clone(&meta),
             earlier,
+            accounts: money.earlier,
+            home: money.home,
         };
         match cluster.place.is_alone {
             true => joining.settle_in().await?,
@@ -209,13 +205,14 @@ impl Node {
             false => drop(tokio::task::spawn_local(joining.settle_in_some_time())),
         }
         tokio::task::spawn_local(cluster.clone().introduce(format!("http://{api}")));
+        tokio::task::spawn_local(home::gauges::keep(cluster.clone(), world.clone()));
         tokio::task::spawn_local(Arc::clone(&meta).keep_up(running.changes.clone()));
         let frames = Arc::new(frame_check(&config)?);
         let (stop, stopping) = watch::channel(false);
-        let settings = Arc::new(surface_settings(&config));
-        let router_settings = Arc::new(router_settings(&config, exec.len()));
+        let surface_settings = Arc::new(settings::surface(&config));
+        let router_settings = Arc::new(settings::router(&config, exec.len()));
         let shared = Arc::new(Shared::new(
-            shared_settings(&config),
+            settings::shared(&config),
             Arc::clone(&cluster.owners),
             auditor.audit(),
         ));
@@ -229,7 +226,7 @@ impl Node {
             let (sender, connections) = mpsc::channel(HANDOVER_MAX);
             handovers.push(sender);
             let (world, meta, exposition) = (world.clone(), Arc::clone(&meta), Arc::clone(&exposition));
-            let (settings, tls, ledger) = (Arc::clone(&settings), tls.clone(), ledger.clone());
+            let (settings, tls, ledger) = (Arc::clone(&surface_settings), tls.clone(), ledger.clone());
             let (router_settings, shared) = (Arc::clone(&router_settings), Arc::clone(&shared));
             let frames = Arc::clone(&frames);
             let personas = Arc::downgrade(&registry.personas);
@@ -293,7 +290,6 @@ impl Node {
             shared,
             auditor,
             running,
-            money,
         })
     }
 }
@@ -332,8 +328,8 @@ impl NodeHandle {
         self.stop.send_replace(true);
         // Who does not read loses the end of its reply.
         let _ = tokio::time::timeout(LAST_WORDS, self.stop.closed()).await;
-        if let Err(fault) = self.money.stop().await {
-            tracing::warn!(%fault, "the ledger keeps its journals; the next start reads them");
+        if let Err(fault) = self.meta.ledger.stop().await {
+            tracing::warn!(%fault, "what was spent is kept in the journal; the next start reports it");
         }
         self.shared.sessions.close();
         self.auditor.stop();
@@ -406,104 +402,6 @@ fn configured_accounts(config: &Config) -> BTreeSet<AccountId> {
     let ids = config.accounts.iter().map(|account| &account.id);
     ids.map(|id| AccountId::new(id).expect("checked with the configuration"))
         .collect()
-}
-
-fn surface_settings(config: &Config) -> Settings {
-    Settings {
-        router_id: config.node.name.clone(),
-        max_body_bytes: config.limits.max_body_bytes,
-        read_timeout: Duration::from_millis(config.limits.read_timeout_ms),
-        query_api_key: config
-            .compat
-            .query_api_key
-            .unwrap_or(config.node.listen.ip().is_loopback()),
-        open_metrics: config
-            .metrics
-            .open
-            .unwrap_or(config.node.listen.ip().is_loopback()),
-        budget_429: config.compat.budget_429,
-        request_ms: config.timeouts.request_ms,
-        frame_bytes: config.limits.max_frame_bytes,
-        drain_ms: config.node.drain_timeout_ms,
-        write_stall: Duration::from_millis(config.limits.write_stall_ms),
-        needs_fresh_hello: config
-            .auth
-            .hello_nonce
-            .unwrap_or(!config.node.listen.ip().is_loopback()),
-        accepts_dialects: !config.compat.dialects.is_empty(),
-    }
-}
-
-/// How adapters are watched.
-fn watch(config: &Config) -> Watch {
-    let breaker = &config.breaker;
-    let defaults = breaker::Settings::default();
-    Watch {
-        health_poll: Duration::from_millis(config.timeouts.health_poll_ms),
-        breaker: breaker::Settings {
-            fail_threshold: breaker.fail_threshold,
-            reset_timeout_ms: breaker.reset_timeout_ms,
-            half_open_successes: breaker.half_open_successes,
-            reset_backoff: breaker.reset_backoff,
-            reset_timeout_max_ms: defaults.reset_timeout_max_ms.max(breaker.reset_timeout_ms),
-        },
-        burst: (config.burst.rate > 0).then_some(Burst {
-            rate: config.burst.rate,
-            size: config.burst.size,
-        }),
-    }
-}
-
-fn router_settings(config: &Config, arbiters: usize) -> RouterSettings {
-    let slots = (config.sched.max_concurrent as usize).div_ceil(arbiters);
-    let mut scheduler = scheduler::Settings {
-        slots,
-        ..scheduler::Settings::default()
-    };
-    for (tier, timeout_ms) in scheduler.tiers.iter_mut().zip(config.sched.queue_timeout_ms) {
-        tier.queue_timeout_ms = timeout_ms;
-        tier.queue_max = (config.sched.max_queued as usize).div_ceil(arbiters);
-    }
-    RouterSettings {
-        region: "local".into(),
-        prices: Arc::new(crate::adapters::price_table(config)),
-        drain_ms: config.budget.drain_ms,
-        drain_bytes: config.budget.drain_bytes,
-        scheduler,
-        write_stall_ms: config.limits.write_stall_ms,
-        estimate_ms: config.timeouts.estimate_ms,
-        first_chunk_ms: config.timeouts.first_chunk_ms,
-        idle_ms: config.timeouts.idle_ms,
-    }
-}
-
-fn shared_settings(config: &Config) -> SharedSettings {
-    SharedSettings {
-        decisions_max: DECISIONS_MAX,
-        history_bytes: config.resume.max_bytes,
-        repeats: RepeatSettings {
-            ttl_ms: config.idempotency.ttl_ms,
-            keys_max: config.idempotency.max_keys,
-            kept_bytes: config.idempotency.max_bytes,
-        },
-        streams: StreamSettings {
-            ttl_ms: config.resume.ttl_ms,
-            buffer_bytes: config.resume.buffer_bytes,
-            streams_max: config.resume.max_streams,
-        },
-        aimd: aimd(config),
-        is_aimd_tuned: config.aimd.tuned,
-    }
-}
-
-fn aimd(config: &Config) -> AimdConfig {
-    AimdConfig {
-        base: config.aimd.base,
-        max_cap: config.aimd.cap,
-        add: f64::from(config.aimd.add),
-        mult: config.aimd.mult,
-        ..AimdConfig::default()
-    }
 }
 
 async fn upkeep(exposition: Arc<Exposition>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {

@@ -104,6 +104,15 @@ impl LedgerHandle {
         done.map_err(|_| stopped())
     }
 
+    /// Has everything that was used arrive at home, and gives back what is free, for whoever needs it more.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub async fn give_back(&self) -> Result<(), Fault> {
+        self.flush(true).await?;
+        self.ask(Resume).await
+    }
+
     /// Makes an account or replaces its limits.
     ///
     /// # Errors

@@ -8,7 +8,8 @@ use atp_protocol::ids::AccountId;
 use atp_protocol::units::Amount;
 use atp_routing::budget::{self, HoldId, Limits, spender};
 
-use super::{HeldBudget, Home, Ledger, LedgerHandle, LedgerLog, LocalHome, LogFailed, Spender, SpenderTimes};
+use super::local::{Ledger, LocalHome};
+use super::{HeldBudget, Home, LedgerHandle, LedgerLog, LogFailed, Spender, SpenderTimes};
 use crate::environment::World;
 
 /// How long a hold lives whose holder is gone.

@@ -77,6 +77,12 @@ impl Journal {
         &self.streams
     }
 
+    /// Whether anything can fall due, so that the group's clock is to be told the time.
+    #[must_use]
+    pub fn is_anything_pending(&self) -> bool {
+        self.home.next_lapse().is_some() || self.streams.iter().next().is_some()
+    }
+
     /// Decision records.
     #[must_use]
     pub const fn decisions(&self) -> &decisions::Decisions {

@@ -14,11 +14,13 @@ mod reconcile;
 mod rotation;
 mod services;
 mod start;
+mod ticks;
 mod transport;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use atp_actors::ledger::LedgerHandle;
 use atp_actors::owners::Owners;
 use atp_consensus::group::{Group, StatusWatch};
 use atp_consensus::groups::Groups;
@@ -29,6 +31,7 @@ use atp_protocol::cluster::{GroupId, NodeId};
 pub(crate) use fault::read as fault;
 pub use open::{ClusterError, Place};
 pub(crate) use propose::propose;
+pub(crate) use services::LEASES;
 pub(crate) use start::{Running, start};
 
 use crate::link::Link;
@@ -54,6 +57,8 @@ pub struct Cluster {
     pub link: Option<Link>,
     /// Who owns which session.
     pub owners: Arc<Owners>,
+    /// What this node spends, once that runs.
+    ledger: Arc<OnceLock<LedgerHandle>>,
 }
 
 impl Cluster {
@@ -61,6 +66,17 @@ impl Cluster {
     #[must_use]
     pub fn is_in_service(&self) -> bool {
         self.groups.statuses().iter().all(|group| group.fault.is_none())
+    }
+
+    /// Other nodes ask this one from now on what it has of accounts.
+    pub(crate) fn spends(&self, ledger: LedgerHandle) {
+        // Started once.
+        let _ = self.ledger.set(ledger);
+    }
+
+    /// What this node spends, once that runs.
+    pub(crate) fn ledger(&self) -> Option<&LedgerHandle> {
+        self.ledger.get()
     }
 
     /// The journal group of a number.

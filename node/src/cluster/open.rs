@@ -186,6 +186,7 @@ impl Cluster {
             journals: journals.into(),
             link,
             owners,
+            ledger: Arc::default(),
         };
         Ok((cluster, changes))
     }

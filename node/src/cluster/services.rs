@@ -2,25 +2,24 @@
 
 use std::time::Duration;
 
-use atp_consensus::group::Group;
-use atp_consensus::groups::Groups;
-use atp_consensus::meta::Meta;
 use atp_protocol::cluster::NodeId;
 use atp_protocol::link::{Code, Refusal, Service};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, ready};
 
+use super::Cluster;
+use crate::home;
 use crate::link::{Duplex, Services};
 
 /// Raft: appends, votes, proposals, pieces of snapshots.
 pub(crate) const GROUPS: Service = Service(1);
 
+/// What a member has of accounts.
+pub(crate) const LEASES: Service = Service(3);
+
 /// See the module.
-pub(super) struct Control {
-    pub(super) groups: Groups,
-    pub(super) meta: Group<Meta>,
-}
+pub(super) struct Control(pub(super) Cluster);
 
 impl Services for Control {
     fn call(
@@ -35,9 +34,13 @@ impl Services for Control {
         }
         match service {
             GROUPS => {
-                let groups = self.groups.clone();
+                let groups = self.0.groups.clone();
                 async move { Ok(Bytes::from(groups.serve(from, &body).await)) }.boxed_local()
             }
+            LEASES => match self.0.ledger().cloned() {
+                Some(ledger) => async move { home::answer(&ledger, &body).await }.boxed_local(),
+                None => ready(Err(Refusal::new(Code::STOPPING, "the node is starting"))).boxed_local(),
+            },
             other => ready(Err(unknown(other))).boxed_local(),
         }
     }
@@ -50,7 +53,7 @@ impl Services for Control {
 impl Control {
     /// Its certificate is good until it expires, but it is a member no more.
     fn is_removed(&self, node: NodeId) -> bool {
-        self.meta.read(|meta| meta.cluster().was_removed(node))
+        self.0.meta.read(|meta| meta.cluster().was_removed(node))
     }
 }
 

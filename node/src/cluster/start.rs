@@ -9,6 +9,7 @@ use atp_actors::environment::Random;
 use atp_actors::exec::Exec;
 use atp_actors::metrics::Meter;
 use atp_consensus::config::Options;
+use atp_consensus::journal::Tick;
 use atp_consensus::runtime;
 use atp_consensus::transport::Transport;
 use atp_protocol::cluster::GroupId;
@@ -18,7 +19,7 @@ use super::bulk::Bulk;
 use super::open::{Ground, open_store};
 use super::services::Control;
 use super::transport::{Nobody, OverLink};
-use super::{Cluster, ClusterError, Place, leaders, members, reconcile, rotation};
+use super::{Cluster, ClusterError, Place, leaders, members, reconcile, rotation, ticks};
 use crate::config::{ClusterConfig, Config};
 use crate::environment::{Environment, Listener};
 use crate::identity::{self, Rotating};
@@ -28,6 +29,9 @@ use crate::server::Arbiters;
 
 /// Journal groups of a node by itself.
 const JOURNALS: u16 = 8;
+
+/// How long a stream that nobody writes to is kept (atp.md 13.4, `session_ttl_ms`).
+const SESSION_TTL_MS: u64 = 3_600_000;
 
 /// What runs.
 pub(crate) struct Running {
@@ -45,6 +49,7 @@ struct Luggage {
     place: Place,
     ground: Ground,
     options: Options,
+    tick: Tick,
     /// Its way to the others; `None` for a node by itself.
     door: Option<Door>,
 }
@@ -110,6 +115,10 @@ pub(crate) async fn start(
         place,
         ground,
         options: options(&config.cluster),
+        tick: Tick {
+            session_ttl_ms: SESSION_TTL_MS,
+            idempotency_ttl_ms: config.idempotency.ttl_ms,
+        },
         door,
     };
     let seed = seed(&*environment.random);
@@ -139,6 +148,7 @@ async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), Clus
         place,
         ground,
         options,
+        tick,
         door,
     } = luggage;
     let link = door.as_ref().map(|door| {
@@ -160,11 +170,9 @@ async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), Clus
             tokio::task::spawn_local(leaders::follow(group, status, Arc::clone(&cluster.owners)));
         }
     }
+    tokio::task::spawn_local(ticks::keep(Arc::clone(&cluster.journals), tick));
     if let (Some(link), Some(door)) = (link, door) {
-        let services = Rc::new(Control {
-            groups: cluster.groups.clone(),
-            meta: cluster.meta.clone(),
-        });
+        let services = Rc::new(Control(cluster.clone()));
         tokio::task::spawn_local(rotation::keep(door.identity, door.meter));
         tokio::task::spawn_local(reconcile::keep(cluster.clone(), changes.clone()));
         tokio::task::spawn_local(members::keep(cluster.clone(), link.clone(), changes.clone()));

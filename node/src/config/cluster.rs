@@ -17,6 +17,8 @@ pub struct ClusterConfig {
     pub heartbeat_ms: u64,
     /// After how long without a leader another is elected at the earliest, in milliseconds; twice that at the latest.
     pub election_ms: u64,
+    /// For how long a node may spend from its part of an account without hearing from the cluster, in milliseconds.
+    pub lease_ttl_ms: u64,
 }
 
 impl Default for ClusterConfig {
@@ -26,6 +28,7 @@ impl Default for ClusterConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 7444)),
             heartbeat_ms: 50,
             election_ms: 150,
+            lease_ttl_ms: 10_000,
         }
     }
 }

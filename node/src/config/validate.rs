@@ -61,6 +61,10 @@ impl Config {
             let hint = "must be at least twice cluster.heartbeat_ms, and at most 60000";
             return Err(ConfigError::invalid("cluster.election_ms", hint));
         }
+        if !(1_000..=600_000).contains(&cluster.lease_ttl_ms) {
+            let hint = "must lie between 1000 and 600000";
+            return Err(ConfigError::invalid("cluster.lease_ttl_ms", hint));
+        }
         Ok(())
     }
 

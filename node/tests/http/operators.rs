@@ -26,12 +26,22 @@ fn only_the_operator_may_operate() {
 }
 
 #[test]
-fn a_single_node_is_its_only_member_and_in_no_group() {
+fn a_single_node_is_the_only_member_of_its_cluster_and_leads_every_group() {
     on_node(async |node| {
         let cluster = node.admin("GET", "/v1/admin/cluster").send().await.json();
-        assert_eq!(cluster["members"].as_array().unwrap().len(), 1);
-        assert_eq!(cluster["members"][0]["node"], "dev");
-        assert_eq!(cluster["groups"], json!([]));
+        let groups = cluster["groups"].as_array().unwrap();
+        let names: Vec<&str> = groups
+            .iter()
+            .filter_map(|group| group["group"].as_str())
+            .collect();
+        assert_eq!(names, ["meta", "J0", "J1", "J2", "J3", "J4", "J5", "J6", "J7"]);
+        for group in groups {
+            assert_eq!(
+                (&group["leader"], &group["role"]),
+                (&json!(1), &json!("leader")),
+                "{group}"
+            );
+        }
     });
 }
 

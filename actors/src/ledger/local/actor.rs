@@ -11,8 +11,7 @@ use atp_routing::budget::home::{Acknowledged, Granted, HomeRefusal, Share, State
 use atp_routing::budget::{self, AccountError, HoldId, Record, Refusal, home};
 use tracing::error;
 
-use super::messages::{Checkpoint, CloseAccount, Grant, PutAccount, State, View};
-use super::tenants::Tenants;
+use super::messages::{CloseAccount, Grant, PutAccount, State, View};
 use crate::environment::World;
 use crate::ledger::AccountView;
 use crate::ledger::kept::{Kept, LedgerLog};
@@ -27,11 +26,8 @@ const EXPIRED_MAX: usize = 1_024;
 /// How long a lease is good for, in milliseconds.
 const LEASE_MS: u64 = 10_000;
 
-/// How often the gauges of tenants are brought up to date.
-const PUBLISH: Duration = Duration::from_secs(1);
-
 /// The accounts.
-pub struct Ledger {
+pub(in crate::ledger) struct Ledger {
     ledger: budget::Ledger,
     kept: Kept<Record>,
     world: World,
@@ -39,13 +35,12 @@ pub struct Ledger {
     sync_interval: Duration,
     /// Numbers of the last grants taken, as far as this process knows.
     asks: BTreeMap<HoldId, u64>,
-    tenants: Tenants,
 }
 
 impl Ledger {
     /// `ledger` as recovered from `log`, with `applied` records.
     #[must_use]
-    pub fn new(
+    pub(in crate::ledger) fn new(
         ledger: budget::Ledger,
         applied: u64,
         log: Box<dyn LedgerLog<Record>>,
@@ -60,7 +55,6 @@ impl Ledger {
             applied,
             sync_interval,
             asks: BTreeMap::new(),
-            tenants: Tenants::default(),
         }
     }
 
@@ -93,11 +87,6 @@ impl Ledger {
         if self.kept.wants_checkpoint() {
             let _ = self.checkpoint();
         }
-    }
-
-    fn publish(&mut self) {
-        let now = self.world.clock.unix();
-        self.tenants.publish(&self.world.meter.money, &self.ledger, now);
     }
 
     fn checkpoint(&mut self) -> Result<(), Fault> {
@@ -162,9 +151,7 @@ impl Actor for Ledger {
 
     fn started(&mut self, context: &mut Context<Self>) {
         context.set_mailbox_capacity(MAILBOX);
-        self.tenants.begin(&self.world.meter.money, &self.ledger);
         context.run_interval(TICK, Self::tick);
-        context.run_interval(PUBLISH, |ledger, _| ledger.publish());
         context.run_interval(self.sync_interval, |ledger, _| ledger.kept.keep_durable());
     }
 }
@@ -222,7 +209,6 @@ impl Handler<CloseAccount> for Ledger {
         let record = self.ledger.propose_close(&ask.id).map_err(refused)?;
         let view = self.view(&ask.id, &[]).expect("who can be closed is there");
         self.commit(&[record])?;
-        self.tenants.forget(&ask.id);
         self.world.audit.note(Event::AccountDeleted { account: ask.id });
         Ok(view)
     }
@@ -240,13 +226,5 @@ impl Handler<View> for Ledger {
                 .filter_map(|(id, _)| self.view(id, &shares))
                 .collect(),
         })
-    }
-}
-
-impl Handler<Checkpoint> for Ledger {
-    type Result = Result<(), Fault>;
-
-    fn handle(&mut self, _: Checkpoint, _: &mut Context<Self>) -> Self::Result {
-        self.checkpoint()
     }
 }

@@ -10,17 +10,17 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::Ledger;
-use super::messages::{Checkpoint, CloseAccount, Grant, PutAccount, State, View};
+use super::messages::{CloseAccount, Grant, PutAccount, State, View};
 use crate::ledger::{AccountView, Home};
 
 /// The ledger, from any arbiter. Cheap to clone.
 #[derive(Clone)]
-pub struct LocalHome(Addr<Ledger>);
+pub(in crate::ledger) struct LocalHome(Addr<Ledger>);
 
 impl LocalHome {
     /// The handle of a started ledger.
     #[must_use]
-    pub const fn new(addr: Addr<Ledger>) -> Self {
+    pub(in crate::ledger) const fn new(addr: Addr<Ledger>) -> Self {
         Self(addr)
     }
 
@@ -38,14 +38,6 @@ impl LocalHome {
             )
         };
         self.0.send(message).map(move |sent| sent.map_err(closed)).boxed()
-    }
-
-    /// Replaces the journal by a snapshot.
-    ///
-    /// # Errors
-    /// When the journal cannot be written.
-    pub async fn checkpoint(&self) -> Result<(), Fault> {
-        self.ask(Checkpoint).await?
     }
 }
 

@@ -41,8 +41,3 @@ pub(super) struct View {
     pub(super) id: Option<AccountId>,
     pub(super) shares: Vec<Share>,
 }
-
-/// Write a snapshot and drop what it replaces; sent at a clean stop.
-#[derive(Message)]
-#[rtype(result = "Result<(), Fault>")]
-pub(super) struct Checkpoint;

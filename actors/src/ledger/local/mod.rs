@@ -10,7 +10,6 @@
 mod actor;
 mod handle;
 mod messages;
-mod tenants;
 
-pub use actor::Ledger;
-pub use handle::LocalHome;
+pub(super) use actor::Ledger;
+pub(super) use handle::LocalHome;

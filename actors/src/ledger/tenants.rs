@@ -8,13 +8,24 @@ use std::sync::Arc;
 
 use atp_protocol::ids::AccountId;
 use atp_protocol::units::{Amount, UnixMillis};
-use atp_routing::budget::{self, Account, BurnRate};
+use atp_routing::budget::{Balance, BurnRate, Limits};
 
 use crate::metrics::{LABELS_MAX, Money, TenantSeries};
 
 /// The tenants that have series; `None` stands for all others.
 #[derive(Default)]
-pub(super) struct Tenants(BTreeMap<Option<AccountId>, Tenant>);
+pub struct Tenants(BTreeMap<Option<AccountId>, Tenant>);
+
+/// A tenant's own account at this moment.
+#[derive(Debug, Clone)]
+pub struct Root {
+    /// Its name.
+    pub id: AccountId,
+    /// Its limits.
+    pub limits: Limits,
+    /// What it and those below it spent and hold.
+    pub balance: Balance,
+}
 
 struct Tenant {
     series: Arc<TenantSeries>,
@@ -38,8 +49,9 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, account: &Account) {
-        let (balance, room, limits) = (account.balance(), account.room(), account.limits());
+    fn add(&mut self, root: &Root) {
+        let (balance, limits) = (root.balance, root.limits);
+        let room = limits.amount().minus(balance.settled).minus(balance.held);
         self.spent.settled_usd_micros += balance.settled.usd_micros;
         self.spent.overrun_usd_micros += balance.overrun.usd_micros;
         let sum = |sum: &mut Option<u64>, left: u64| *sum = Some(sum.unwrap_or(0).saturating_add(left));
@@ -55,15 +67,16 @@ impl Sums {
 
 impl Tenants {
     /// What was spent before now is not counted again: a restart is no burst.
-    pub(super) fn begin(&mut self, money: &Money, ledger: &budget::Ledger) {
-        for (name, sums) in self.sums(ledger) {
+    pub fn begin(&mut self, money: &Money, roots: &[Root]) {
+        for (name, sums) in self.sums(roots) {
             self.tenant(money, name).seen = sums.spent;
         }
     }
 
-    /// Brings every series up to date.
-    pub(super) fn publish(&mut self, money: &Money, ledger: &budget::Ledger, now: UnixMillis) {
-        for (name, sums) in self.sums(ledger) {
+    /// Brings every series up to date. `roots`: all there are; one that was there before and is not is gone.
+    pub fn publish(&mut self, money: &Money, roots: &[Root], now: UnixMillis) {
+        self.forget_others(roots);
+        for (name, sums) in self.sums(roots) {
             let tenant = self.tenant(money, name);
             let before = std::mem::replace(&mut tenant.seen, sums.spent);
             let since = |now: u64, before: u64| now.saturating_sub(before);
@@ -78,24 +91,27 @@ impl Tenants {
         }
     }
 
-    /// An account is gone: it spends nothing any more. What it had left stays as it was told last.
-    pub(super) fn forget(&mut self, id: &AccountId) {
-        if let Some(tenant) = self.0.remove(&Some(id.clone())) {
-            tenant.series.burn_rate.set(0.0);
-        }
+    /// An account that is gone spends nothing any more. What it had left stays as it was told last.
+    fn forget_others(&mut self, roots: &[Root]) {
+        self.0.retain(|name, tenant| {
+            let is_there = name
+                .as_ref()
+                .is_none_or(|name| roots.iter().any(|root| root.id == *name));
+            if !is_there {
+                tenant.series.burn_rate.set(0.0);
+            }
+            is_there
+        });
     }
 
-    fn sums(&self, ledger: &budget::Ledger) -> BTreeMap<Option<AccountId>, Sums> {
+    fn sums(&self, roots: &[Root]) -> BTreeMap<Option<AccountId>, Sums> {
         let mut all: BTreeMap<Option<AccountId>, Sums> = BTreeMap::new();
         let mut room = LABELS_MAX.saturating_sub(self.0.keys().flatten().count());
-        for (id, account) in ledger
-            .accounts()
-            .filter(|(_, account)| account.parent().is_none())
-        {
-            let own = Some(id.clone());
+        for root in roots {
+            let own = Some(root.id.clone());
             let is_named = self.0.contains_key(&own) || room > 0;
             room -= usize::from(is_named && !self.0.contains_key(&own));
-            all.entry(own.filter(|_| is_named)).or_default().add(account);
+            all.entry(own.filter(|_| is_named)).or_default().add(root);
         }
         all
     }

@@ -1,0 +1,92 @@
+//! What other nodes have of an account and do not use.
+
+use std::collections::BTreeSet;
+
+use atp_actors::ledger::LedgerHandle;
+use atp_consensus::group::Group;
+use atp_consensus::journal::Journal;
+use atp_protocol::cluster::NodeId;
+use atp_protocol::encoding;
+use atp_protocol::ids::AccountId;
+use atp_protocol::link::{Code, Lane, Refusal};
+use atp_routing::budget::home::Share;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+
+use super::{GroupHome, OTHERS_WAIT};
+use crate::cluster::LEASES;
+
+/// What a node asks of another about its leases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Ask {
+    /// Report all that was used, and say what is free.
+    Tell,
+    /// Also give back what is free.
+    GiveBack,
+}
+
+/// Answers another node.
+///
+/// # Errors
+/// What this node's ledger says.
+pub(crate) async fn answer(ledger: &LedgerHandle, body: &[u8]) -> Result<Bytes, Refusal> {
+    let no = |why: String| Refusal::new(Code::SERVICE, why);
+    let ask: Ask = encoding::decode(body).map_err(|error| no(error.to_string()))?;
+    let free = match ask {
+        Ask::Tell => ledger.flush(false).await,
+        Ask::GiveBack => ledger.give_back().await.map(|()| Vec::new()),
+    };
+    let mut bytes = Vec::new();
+    encoding::encode_into(&free.map_err(|fault| no(fault.to_string()))?, &mut bytes)
+        .map_err(|error| no(error.to_string()))?;
+    Ok(bytes.into())
+}
+
+impl GroupHome {
+    /// Has everybody who holds some of `account`, or of what is below it, give back what is free. Answers whether anybody did.
+    pub(super) async fn recall(&self, group: &Group<Journal>, account: &AccountId) -> bool {
+        let nodes: BTreeSet<NodeId> = group.read(|journal| {
+            let holders = journal.home().holders(account);
+            holders.map(|holding| holding.lease.node).collect()
+        });
+        let here = async {
+            match nodes.contains(&self.cluster.node()) {
+                true => self.give_back_here().await,
+                false => false,
+            }
+        };
+        let (here, others) = futures_util::join!(here, self.ask(&nodes, Ask::GiveBack));
+        here || !others.is_empty()
+    }
+
+    async fn give_back_here(&self) -> bool {
+        match self.cluster.ledger() {
+            Some(ledger) => ledger.give_back().await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// What the holders among `nodes`, but for this one, have free.
+    pub(super) async fn free_elsewhere(&self, nodes: &BTreeSet<NodeId>) -> Vec<Share> {
+        self.ask(nodes, Ask::Tell).await.into_iter().flatten().collect()
+    }
+
+    /// The answers of those that gave one in time.
+    async fn ask(&self, nodes: &BTreeSet<NodeId>, ask: Ask) -> Vec<Vec<Share>> {
+        let Some(link) = &self.cluster.link else {
+            return Vec::new();
+        };
+        let mut body = Vec::new();
+        encoding::encode_into(&ask, &mut body).expect("a word is short");
+        let others = nodes.iter().filter(|node| **node != self.cluster.node());
+        let asked = others.map(|node| {
+            let body = &body;
+            async move {
+                let answer = link.call(*node, Lane::Control, LEASES, body, OTHERS_WAIT).await;
+                encoding::decode::<Vec<Share>>(&answer.ok()?).ok()
+            }
+        });
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+}
