@@ -68,17 +68,25 @@ impl Relay {
         let (mut sender, connection) = self.open(to).await?;
         // Ends when it is upgraded, and hands out the stream.
         let mut running = Box::pin(connection.without_shutdown());
-        let asking = sender.send_request(request);
-        let response = tokio::select! {
+        let mut asking = Box::pin(sender.send_request(request));
+        let (response, ended) = tokio::select! {
             biased;
-            response = asking => response.map_err(lost)?,
+            response = &mut asking => (response.map_err(lost)?, None),
+            // An upgrade ends it as its answer comes, and whoever waits is told of the end first.
             ended = &mut running => {
-                ended.map_err(lost)?;
-                return Err(moving());
+                let parts = ended.map_err(lost)?;
+                (asking.as_mut().await.map_err(lost)?, Some(parts))
             }
         };
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS.as_u16() {
-            return Ok(Answer::Upgraded(response, running.await.map_err(lost)?));
+        drop(asking);
+        match (
+            response.status() == StatusCode::SWITCHING_PROTOCOLS.as_u16(),
+            ended,
+        ) {
+            (true, Some(parts)) => return Ok(Answer::Upgraded(response, parts)),
+            (true, None) => return Ok(Answer::Upgraded(response, running.await.map_err(lost)?)),
+            (false, Some(_)) => return Ok(Answer::Refused(response, sender)),
+            (false, None) => {}
         }
         tokio::task::spawn_local(async move {
             // Whoever reads the reply is told by it.
