@@ -12,7 +12,6 @@ use atp_consensus::config::Options;
 use atp_consensus::journal::Tick;
 use atp_consensus::runtime;
 use atp_consensus::transport::Transport;
-use atp_protocol::cluster::GroupId;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bulk::Bulk;
@@ -166,9 +165,7 @@ async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), Clus
     };
     let (cluster, changes) = Cluster::open(place, ground, transport, options, link.clone()).await?;
     for (group, status) in cluster.watches() {
-        if group != GroupId::META {
-            tokio::task::spawn_local(leaders::follow(group, status, Arc::clone(&cluster.owners)));
-        }
+        tokio::task::spawn_local(leaders::follow(group, status, Arc::clone(&cluster.owners)));
     }
     tokio::task::spawn_local(ticks::keep(Arc::clone(&cluster.journals), tick));
     if let (Some(link), Some(door)) = (link, door) {

@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal as _};
 
 use atp_actors::spans::TARGET;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt};
@@ -13,6 +15,12 @@ use crate::config::{ConfigError, LogFormat, TelemetryConfig};
 
 /// What a client sends that is no HTTP is its own affair, told it with 400; the library logs it as an error of the node.
 const NO_PARSE_ERRORS: &str = "actix_http::h1::dispatcher=off";
+
+/// The library of Raft tells every step it takes. What becomes of them the node logs itself: changes of leaders and members.
+const RAFT: &str = "openraft";
+
+/// Its part that tells, as an error and with every try, of members that cannot be reached. The link tells so once.
+const RAFT_REACHING: &str = "openraft::replication";
 
 /// Installs the process's log output and, where `tracing` has a collector, its spans. Called once, by `main`.
 ///
@@ -29,6 +37,8 @@ pub fn init(config: &TelemetryConfig, tracing: &Tracing) -> Result<(), ConfigErr
         .map_err(|error| invalid(error.to_string()))?
         .add_directive(no_spans)
         .add_directive(NO_PARSE_ERRORS.parse().expect("a directive"));
+    let asks_for_raft = config.log.contains(RAFT);
+    let filter = filter.and(filter_fn(move |of| asks_for_raft || is_worth_telling(of)));
     let logs = match config.log_format {
         LogFormat::Json => fmt::layer().event_format(Lines).with_writer(io::stderr).boxed(),
         LogFormat::Text => fmt::layer()
@@ -43,4 +53,10 @@ pub fn init(config: &TelemetryConfig, tracing: &Tracing) -> Result<(), ConfigErr
         .with(tracing.layer())
         .try_init()
         .map_err(|error| invalid(error.to_string()))
+}
+
+/// Whether an operator who did not name Raft's library wants to read the line.
+fn is_worth_telling(of: &Metadata<'_>) -> bool {
+    let target = of.target();
+    !target.starts_with(RAFT) || *of.level() == Level::ERROR && !target.starts_with(RAFT_REACHING)
 }
