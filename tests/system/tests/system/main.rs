@@ -12,6 +12,7 @@ mod certificates;
 mod chaos;
 mod check;
 mod clients;
+mod cluster;
 mod ctl;
 mod drain;
 mod fanout;

@@ -1,0 +1,47 @@
+//! Members come and go.
+
+use http::Method;
+use serde_json::json;
+
+use super::fixture::{Cluster, new_key, serves};
+use crate::fixture::{ADMIN_KEY, Mock, Node, until};
+
+async fn mints(node: &Node) -> u16 {
+    let wanted = json!({ "account": "acme", "label": "test" });
+    node.post("/v1/admin/api-keys", wanted)
+        .key(ADMIN_KEY)
+        .send()
+        .await
+        .status
+}
+
+#[tokio::test]
+async fn a_fourth_node_joins_and_is_refused_once_it_was_removed() {
+    let mock = Mock::start();
+    let mut cluster = Cluster::start(&mock, 3).await;
+    cluster.join(4).await;
+    cluster.is_whole().await;
+    cluster.account("acme", json!({})).await;
+    let key = cluster.node(1).key("acme").await;
+    serves(cluster.node(4), &key).await;
+    assert_eq!(mints(cluster.node(4)).await, 201);
+    let delete = cluster
+        .node(2)
+        .request(Method::DELETE, "/v1/admin/cluster/members/4", "");
+    delete.key(ADMIN_KEY).send().await.ok();
+    let removed = cluster.forget(4);
+    cluster.is_whole().await;
+    until("the removed node to agree on nothing", async || {
+        (mints(&removed).await == 503).then_some(())
+    })
+    .await;
+    let link = cluster.free();
+    let again = cluster.node(1).request(
+        Method::PUT,
+        "/v1/admin/cluster/members/4",
+        json!({ "link": link }).to_string(),
+    );
+    let refused = again.key(ADMIN_KEY).send().await;
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    new_key(cluster.node(3), "acme").await;
+}

@@ -1,0 +1,8 @@
+//! Clusters of real processes on loopback: they form, lose members, take others in, and refuse strangers.
+
+mod fixture;
+mod forming;
+mod loss;
+mod membership;
+mod relay;
+mod strangers;
