@@ -1,5 +1,7 @@
 //! What `atp-node dev` prepares and prints.
 
+mod cluster;
+
 use std::fmt::Write;
 
 use atp_actors::history::FLOOR;
@@ -11,6 +13,8 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::node::NodeHandle;
 use crate::secret::Secret;
+
+pub use cluster::{ClusterError, NODES_MAX, configs, form};
 
 /// Account of the generated key.
 const ACCOUNT: &str = "dev";
@@ -29,26 +33,35 @@ pub fn admin_key() -> Secret {
     Secret::new(format!("adm_{}", hex::encode(bytes)))
 }
 
-/// Makes the account and its key.
+/// Makes the account and its key, in force at all of `nodes`, which are those of one cluster.
 ///
 /// # Errors
-/// When the ledger or key journal cannot be written.
-pub async fn prepare(node: &NodeHandle) -> Result<Dev, Fault> {
+/// When the ledger or the cluster does not take them.
+pub async fn prepare(nodes: &[NodeHandle]) -> Result<Dev, Fault> {
     let account = AccountId::new(ACCOUNT).expect("a valid name");
-    if node.meta.ledger.account(account.clone()).await?.is_none() {
-        node.meta
+    let first = nodes.first().expect("at least one node was started");
+    if first.meta.ledger.account(account.clone()).await?.is_none() {
+        first
+            .meta
             .put_account(account.clone(), None, Limits::default())
             .await?;
     }
-    let minted = node.meta.make_key(account, "atp-node dev", true).await?;
+    let minted = first.meta.make_key(account, "atp-node dev", true).await?;
+    for node in nodes {
+        node.meta.catch_up().await?;
+    }
     Ok(Dev { key: minted.key })
 }
 
-/// What a person sees first.
+/// What a person sees first. `others`: where the other nodes of the cluster serve.
 #[must_use]
-pub fn welcome(api: &str, key: &str, admin: &str) -> String {
+pub fn welcome(api: &str, others: &[String], key: &str, admin: &str) -> String {
+    let also = match others {
+        [] => String::new(),
+        others => format!(", and as one cluster with it on {}", others.join(" and ")),
+    };
     format!(
-        "ATP Router is serving on {api}\n\n  \
+        "ATP Router is serving on {api}{also}\n\n  \
          key        {key}\n  \
          admin key  {admin}\n\n\
          Both are shown once. Try:\n\n  \

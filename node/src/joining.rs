@@ -8,7 +8,6 @@ use atp_protocol::ids::AccountId;
 use atp_routing::budget::Limits;
 use tracing::{info, warn};
 
-use crate::cluster::{self, PATIENCE};
 use crate::config::{AccountConfig, Config};
 use crate::home::{self, GroupHome};
 use crate::meta::{Earlier, Meta};
@@ -48,10 +47,7 @@ impl Joining {
     }
 
     async fn try_to_settle_in(&mut self) -> Result<(), StartError> {
-        let group = &self.meta.cluster.meta;
-        let caught_up = group.linearize(PATIENCE).await;
-        caught_up.map_err(|error| StartError::Cluster(cluster::fault(&error)))?;
-        self.meta.follow().await;
+        self.meta.catch_up().await.map_err(StartError::Cluster)?;
         if let Some(accounts) = &self.accounts {
             let data_dir = &self.config.node.data_dir;
             let taken = self.home.take_over(accounts, &self.meta, data_dir).await;

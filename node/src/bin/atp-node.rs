@@ -20,6 +20,7 @@ use atp_node::preflight;
 use atp_node::secret::Secret;
 use atp_node::telemetry::{self, Exposition, Tracing};
 use clap::{Args, Parser, Subcommand};
+use futures_util::future::{join_all, select_all};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
@@ -40,8 +41,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// One node on loopback without configuration: built-in adapters, a generated key, providers whose keys are in the
-    /// environment.
+    /// One node on loopback without configuration, or a cluster of them: built-in adapters, a generated key, providers whose
+    /// keys are in the environment.
     Dev(DevArgs),
     /// A node from a configuration file.
     Run(RunArgs),
@@ -49,9 +50,12 @@ enum Command {
 
 #[derive(Args)]
 struct DevArgs {
-    /// Port on loopback; 0 picks a free one.
+    /// Port on loopback; 0 picks a free one. With more nodes the others pick free ones.
     #[arg(long, default_value_t = 7443)]
     port: u16,
+    /// How many nodes, as one cluster in this process.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(dev::NODES_MAX)))]
+    nodes: u16,
     /// Where journals go; a temporary directory, removed at the end, unless given.
     #[arg(long)]
     data_dir: Option<PathBuf>,
@@ -115,23 +119,29 @@ fn run_dev(args: DevArgs) -> anyhow::Result<()> {
             (dir.path().to_owned(), Some(dir))
         }
     };
-    let config = Config::dev(
-        &DevOptions {
-            port: args.port,
-            data_dir,
-        },
-        &env,
-    );
+    let options = DevOptions {
+        port: args.port,
+        data_dir,
+    };
+    let configs = match args.nodes {
+        1 => vec![Config::dev(&options, &env)],
+        nodes => dev::configs(&options, nodes, &Environment::real(1), &env)?,
+    };
     let admin = dev::admin_key();
-    let result = serve(config, Some(admin.clone()), async |node| {
-        let Dev { key } = dev::prepare(node).await?;
-        let api = format!("http://{}", node.api);
+    let result = serve(configs, Some(admin.clone()), async |nodes| {
+        dev::form(nodes).await?;
+        let Dev { key } = dev::prepare(nodes).await?;
+        let mut apis = nodes.iter().map(|node| format!("http://{}", node.api));
+        let api = apis.next().expect("at least one node was started");
+        let others: Vec<String> = apis.collect();
         match args.json {
             true => println!(
                 "{}",
-                serde_json::json!({ "ready": true, "api": api, "key": key.expose(), "admin_key": admin.expose() })
+                serde_json::json!({
+                    "ready": true, "api": api, "others": others, "key": key.expose(), "admin_key": admin.expose(),
+                })
             ),
-            false => print!("{}", dev::welcome(&api, key.expose(), admin.expose())),
+            false => print!("{}", dev::welcome(&api, &others, key.expose(), admin.expose())),
         }
         Ok(())
     });
@@ -157,48 +167,60 @@ fn check(args: &RunArgs) -> ExitCode {
 
 fn run(args: RunArgs) -> anyhow::Result<()> {
     let config = Config::load(&args.config, std::env::vars())?;
-    serve(config, None, async |node| {
-        match args.json {
-            true => println!(
-                "{}",
-                serde_json::json!({ "ready": true, "api": format!("http://{}", node.api) })
-            ),
-            false => eprintln!("serving on {}", node.api),
+    serve(vec![config], None, async |nodes| {
+        for NodeHandle { api, .. } in nodes {
+            match args.json {
+                true => println!(
+                    "{}",
+                    serde_json::json!({ "ready": true, "api": format!("http://{api}") })
+                ),
+                false => eprintln!("serving on {api}"),
+            }
         }
         Ok(())
     })
 }
 
-/// Starts a node, calls `ready`, and serves until SIGINT or SIGTERM.
+/// Starts the nodes, calls `ready`, and serves until SIGINT or SIGTERM, or until one of them has to stop. What a process has
+/// once, such as its log, is as the first configuration says.
 fn serve(
-    config: Config,
+    configs: Vec<Config>,
     admin: Option<Secret>,
-    ready: impl AsyncFnOnce(&NodeHandle) -> anyhow::Result<()>,
+    ready: impl AsyncFnOnce(&[NodeHandle]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let tracing = Tracing::start(&config.telemetry, &config.node.name)?;
-    telemetry::init(&config.telemetry, &tracing)?;
-    let exposition = Arc::new(Exposition::new().with_aliases(config.metrics.aliases));
-    telemetry::report_panics(Arc::clone(&exposition.meter));
-    let environment = Environment {
-        traces: tracing.context(),
-        ..Environment::real(config.node.workers)
-    };
+    let first = configs.first().context("no node to start")?;
+    let tracing = Tracing::start(&first.telemetry, &first.node.name)?;
+    telemetry::init(&first.telemetry, &tracing)?;
+    let bounds = dev::bounds(first);
+    let expositions: Vec<Arc<Exposition>> = configs
+        .iter()
+        .map(|config| Arc::new(Exposition::new().with_aliases(config.metrics.aliases)))
+        .collect();
+    telemetry::report_panics(expositions.iter().map(|node| Arc::clone(&node.meter)).collect());
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
         .context("no runtime")?;
-    let served = LocalSet::new().block_on(&runtime, async move {
+    let served = LocalSet::new().block_on(&runtime, async {
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
         let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
-        eprint!("{}", dev::bounds(&config));
-        let node = Node::start(config, environment, exposition, admin).await?;
-        ready(&node).await?;
+        eprint!("{bounds}");
+        let mut nodes = Vec::with_capacity(configs.len());
+        for (config, exposition) in configs.into_iter().zip(expositions) {
+            let environment = Environment {
+                traces: tracing.context(),
+                ..Environment::real(config.node.workers)
+            };
+            nodes.push(Node::start(config, environment, exposition, admin.clone()).await?);
+        }
+        ready(&nodes).await?;
+        let failed = select_all(nodes.iter().map(|node| Box::pin(node.failed())));
         let failure = tokio::select! {
             _ = interrupt.recv() => None,
             _ = terminate.recv() => None,
-            why = node.failed() => Some(why),
+            (why, _, _) = failed => Some(why),
         };
-        node.stop().await;
+        join_all(nodes.into_iter().map(NodeHandle::stop)).await;
         failure.map_or(Ok(()), |why| Err(anyhow::anyhow!("the node had to stop: {why}")))
     });
     tracing.finish();

@@ -42,7 +42,8 @@ impl Cluster {
         }
     }
 
-    fn is_made(&self) -> bool {
+    /// Whether it has been made, as far as this node knows.
+    pub(crate) fn is_made(&self) -> bool {
         self.meta.read(|meta| meta.cluster().identity().is_some())
     }
 

@@ -159,7 +159,7 @@ impl Authority {
                 false => Ok(false),
             };
         }
-        let found = Membership::parse(&path, &files::read_text(&path)?)?;
+        let found = Membership::read(directory)?;
         match found.cluster == self.cluster && found.node == member.node {
             true => Ok(true),
             false => Err(taken(described(&found))),

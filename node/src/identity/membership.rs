@@ -7,7 +7,8 @@ use std::str::FromStr;
 use atp_protocol::cluster::{ClusterId, NodeId};
 use serde::{Deserialize, Serialize};
 
-use super::{DirectoryError, Name, files};
+use super::files::{self, CLUSTER};
+use super::{DirectoryError, Name};
 
 /// The only format there is.
 const FORMAT: u16 = 1;
@@ -104,6 +105,15 @@ impl Cluster {
 }
 
 impl Membership {
+    /// What a node's directory says, as `atpctl cluster join` writes it.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] naming the file at fault.
+    pub fn read(directory: &Path) -> Result<Self, DirectoryError> {
+        let path = directory.join(CLUSTER);
+        Self::parse(&path, &files::read_text(&path)?)
+    }
+
     /// The node as certificates name it.
     #[must_use]
     pub const fn name(&self) -> Name {

@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use atp_actors::environment::World;
 use atp_actors::ledger::LedgerHandle;
 use atp_actors::registry::RegistryHandle;
+use atp_protocol::error::Fault;
 use atp_protocol::ids::AccountId;
 use tokio::sync::watch;
 
 use super::Status;
 use super::follow::Seen;
 use crate::auth::KeyTable;
-use crate::cluster::Cluster;
+use crate::cluster::{self, Cluster, PATIENCE};
 
 /// Keys, policy and accounts as agreed on in the `meta` group, and the way to adapters.
 pub struct Meta {
@@ -31,7 +31,7 @@ pub struct Meta {
     pub registry: RegistryHandle,
     pub(super) world: World,
     draining: watch::Sender<bool>,
-    caught_up: AtomicBool,
+    caught_up: watch::Sender<bool>,
 }
 
 impl Meta {
@@ -52,7 +52,7 @@ impl Meta {
             registry,
             world,
             draining: watch::Sender::new(false),
-            caught_up: AtomicBool::new(false),
+            caught_up: watch::Sender::new(false),
         }
     }
 
@@ -63,7 +63,25 @@ impl Meta {
 
     /// The node knows what was agreed on before it started.
     pub(crate) fn has_caught_up(&self) {
-        self.caught_up.store(true, Ordering::Release);
+        self.caught_up.send_replace(true);
+    }
+
+    /// Resolves when the node knows what was agreed on before it started.
+    pub(crate) async fn caught_up(&self) {
+        let mut caught_up = self.caught_up.subscribe();
+        // The sender lives in `self`.
+        let _ = caught_up.wait_for(|has| *has).await;
+    }
+
+    /// Brings into force what was agreed on before this was called.
+    ///
+    /// # Errors
+    /// Without a quorum.
+    pub(crate) async fn catch_up(&self) -> Result<(), Fault> {
+        let linearized = self.cluster.meta.linearize(PATIENCE).await;
+        linearized.map_err(|error| cluster::fault(&error))?;
+        self.follow().await;
+        Ok(())
     }
 
     /// Refuses new work from now on.
@@ -91,7 +109,7 @@ impl Meta {
     pub fn status(&self) -> Status {
         Status {
             store: self.ledger.is_alive() && self.cluster.is_in_service(),
-            caught_up: self.caught_up.load(Ordering::Acquire),
+            caught_up: *self.caught_up.borrow(),
             routable_adapters: self.registry.routable(),
             draining: self.is_draining(),
         }
