@@ -111,13 +111,6 @@ impl Cluster {
         self.running.values()
     }
 
-    /// Makes an account, through every member.
-    pub(super) async fn account(&self, id: &str, limits: Value) {
-        for node in self.running.values() {
-            node.account(id, limits.clone()).await;
-        }
-    }
-
     /// Starts a member where its last life ended.
     pub(super) async fn run(&mut self, node: u16) {
         let setup = self.stopped.remove(&node).expect("it does not run");

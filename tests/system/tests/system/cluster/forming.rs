@@ -49,8 +49,7 @@ async fn three_nodes_form_a_cluster_that_is_the_same_seen_from_each() {
         assert_eq!(state["cluster"], first["cluster"]);
         assert_eq!(members(&state), members(&first));
     }
-    cluster.account("acme", json!({})).await;
-    let key = cluster.node(2).key("acme").await;
+    let key = cluster.node(2).unlimited().await;
     for node in cluster.nodes() {
         serves(node, &key).await;
     }
@@ -60,7 +59,10 @@ async fn three_nodes_form_a_cluster_that_is_the_same_seen_from_each() {
 async fn all_of_a_cluster_survives_a_kill_of_every_node() {
     let mock = Mock::start();
     let mut cluster = Cluster::start(&mock, 3).await;
-    cluster.account("kept", json!({ "limit_tokens": 77_000 })).await;
+    cluster
+        .node(2)
+        .account("kept", json!({ "limit_tokens": 77_000 }))
+        .await;
     let key = cluster.node(1).key("kept").await;
     let version = apply(cluster.node(3)).await;
     let is_everywhere = async |cluster: &Cluster| {
@@ -79,6 +81,8 @@ async fn all_of_a_cluster_survives_a_kill_of_every_node() {
     for node in cluster.nodes() {
         serves(node, &key).await;
     }
-    let balance = cluster.node(1).balance("kept").await;
-    assert_eq!(balance["limit_tokens"], 77_000, "{balance}");
+    for node in cluster.nodes() {
+        let balance = node.balance("kept").await;
+        assert_eq!(balance["limit_tokens"], 77_000, "{balance}");
+    }
 }

@@ -9,7 +9,7 @@ use crate::fixture::Mock;
 async fn any_one_node_may_be_killed_and_catches_up_when_it_is_back() {
     let mock = Mock::start();
     let mut cluster = Cluster::start(&mock, 3).await;
-    cluster.account("acme", json!({})).await;
+    cluster.node(1).account("acme", json!({})).await;
     for lost in 1..=3 {
         cluster.kill(lost);
         let mut keys = Vec::new();

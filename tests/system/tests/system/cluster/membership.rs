@@ -21,8 +21,7 @@ async fn a_fourth_node_joins_and_is_refused_once_it_was_removed() {
     let mut cluster = Cluster::start(&mock, 3).await;
     cluster.join(4).await;
     cluster.is_whole().await;
-    cluster.account("acme", json!({})).await;
-    let key = cluster.node(1).key("acme").await;
+    let key = cluster.node(1).unlimited().await;
     serves(cluster.node(4), &key).await;
     assert_eq!(mints(cluster.node(4)).await, 201);
     let delete = cluster

@@ -85,8 +85,7 @@ async fn a_session_of_another_owner_is_served_through_any_node() {
     let mock = Mock::start();
     let cluster = Cluster::start(&mock, 3).await;
     cluster.leaders().await;
-    cluster.account("acme", json!({})).await;
-    let key = cluster.node(1).key("acme").await;
+    let key = cluster.node(1).unlimited().await;
     for node in cluster.nodes() {
         serves(node, &key).await;
     }
