@@ -7,7 +7,7 @@ use atp_protocol::units::Millis;
 use metrics::{Counter, Recorder};
 
 use super::register::Register;
-use super::{Adapters, Answers, Flow, Links, Money, Queue, Requests, Wire};
+use super::{Adapters, Answers, Flow, GroupSeries, Links, Money, Queue, Relays, Requests, Wire};
 
 /// All series of a node, by what they speak of.
 pub struct Meter {
@@ -28,6 +28,8 @@ pub struct Meter {
     pub flow: Flow,
     /// The link between members.
     pub link: Links,
+    /// Requests carried to the owners of their sessions.
+    pub relays: Relays,
     /// Panics caught at the edge of an actor.
     pub panics: Counter,
     /// Records written to the audit log.
@@ -52,6 +54,7 @@ impl Meter {
             adapters: Adapters::new(&register),
             flow: Flow::new(&register),
             link: Links::new(&register),
+            relays: Relays::new(&register),
             panics: register.counter("actor_panics_total", &[]),
             audit_records: register.counter("audit_records_total", &[]),
             audit_lost: register.counter("audit_records_lost_total", &[]),
@@ -75,6 +78,12 @@ impl Meter {
         self.register
             .counter("actor_restarts_total", &labels)
             .increment(1);
+    }
+
+    /// The series of a Raft group, of which there are as many as the cluster was made with.
+    #[must_use]
+    pub fn group(&self, name: &str) -> GroupSeries {
+        GroupSeries::new(&self.register, name)
     }
 
     /// How long the certificate of a member is good for. A node without one has no such series.

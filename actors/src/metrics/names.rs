@@ -153,6 +153,15 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "link_bytes_total" Counter "bytes of frames on the link, by lane and dir";
     "link_rtt_us" Histogram "way to a member and back in microseconds, of pings, by lane";
     "link_refusals_total" Counter "requests of members that were refused, by lane and code; those of services count as service";
+    "raft_leads" Gauge "1 while this node leads the group, by group";
+    "raft_has_leader" Gauge "1 while this node knows of a leader of the group, by group";
+    "raft_term" Gauge "term of the group, by group";
+    "raft_applied_index" Gauge "index of the last entry applied here, by group";
+    "raft_unapplied_entries" Gauge "entries in the log here that are not applied, by group";
+    "raft_snapshot_index" Gauge "index up to which the last snapshot here reaches, by group";
+    "raft_leader_changes_total" Counter "times the group had another leader, as seen here once a second, by group";
+    "relay_requests_total" Counter "requests carried to the owner of their session, by outcome: answered, failed";
+    "relay_latency_us" Histogram "from a relayed request to the head of its reply, in microseconds";
     "certificate_days_left" Gauge "whole days until the node's certificate for the link ends";
     "audit_records_total" Counter "records written to the audit log";
     "audit_records_lost_total" Counter "records the audit log had no room or no disk for; the log says so too";

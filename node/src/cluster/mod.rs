@@ -4,6 +4,7 @@
 
 mod bulk;
 mod fault;
+mod figures;
 mod found;
 mod leaders;
 mod members;

@@ -18,7 +18,7 @@ use super::bulk::Bulk;
 use super::open::{Ground, open_store};
 use super::services::Control;
 use super::transport::{Nobody, OverLink};
-use super::{Cluster, ClusterError, Place, leaders, members, reconcile, rotation, ticks};
+use super::{Cluster, ClusterError, Place, figures, leaders, members, reconcile, rotation, ticks};
 use crate::config::{ClusterConfig, Config};
 use crate::environment::{Environment, Listener};
 use crate::identity::{self, Rotating};
@@ -49,6 +49,7 @@ struct Luggage {
     ground: Ground,
     options: Options,
     tick: Tick,
+    meter: Arc<Meter>,
     /// Its way to the others; `None` for a node by itself.
     door: Option<Door>,
 }
@@ -118,6 +119,7 @@ pub(crate) async fn start(
             session_ttl_ms: SESSION_TTL_MS,
             idempotency_ttl_ms: config.idempotency.ttl_ms,
         },
+        meter: Arc::clone(meter),
         door,
     };
     let seed = seed(&*environment.random);
@@ -148,6 +150,7 @@ async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), Clus
         ground,
         options,
         tick,
+        meter,
         door,
     } = luggage;
     let link = door.as_ref().map(|door| {
@@ -167,6 +170,7 @@ async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), Clus
     for (group, status) in cluster.watches() {
         tokio::task::spawn_local(leaders::follow(group, status, Arc::clone(&cluster.owners)));
     }
+    tokio::task::spawn_local(figures::keep(cluster.groups.clone(), meter));
     tokio::task::spawn_local(ticks::keep(Arc::clone(&cluster.journals), tick));
     if let (Some(link), Some(door)) = (link, door) {
         let services = Rc::new(Control(cluster.clone()));

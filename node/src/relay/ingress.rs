@@ -101,7 +101,17 @@ pub(crate) async fn elsewhere(
         response.headers_mut().insert(name, owner.get().into());
         return Ok(response);
     }
-    relay.forward(owner, &copy(request, body)).await
+    let (relays, began) = (&surface.world.meter.relays, surface.world.clock.micros());
+    let answer = relay.forward(owner, &copy(request, body)).await;
+    match &answer {
+        Ok(_) => {
+            relays.answered.increment(1);
+            let took = surface.world.clock.micros().saturating_sub(began);
+            relays.latency.record(took as f64);
+        }
+        Err(_) => relays.failed.increment(1),
+    }
+    answer
 }
 
 /// The request as it is sent on.
