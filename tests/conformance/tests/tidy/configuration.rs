@@ -9,6 +9,7 @@ use super::source::{files, report};
 use super::workspace::root;
 
 const STRUCTS: &[&str] = &[
+    "node/src/config/cluster.rs",
     "node/src/config/file.rs",
     "node/src/config/kept.rs",
     "node/src/config/telemetry.rs",
