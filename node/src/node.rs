@@ -262,7 +262,9 @@ impl Node {
                     };
                     let direct = service(Rc::new(surface), times, stop.clone()).await;
                     if let Some(link) = link {
-                        let relayed = Rc::new(Relayed(service(Rc::new(relayed), times, stop).await));
+                        let serve = service(Rc::new(relayed), times, stop.clone()).await;
+                        let relayed = Rc::new(Relayed::new(serve));
+                        tokio::task::spawn_local(Rc::clone(&relayed).close_at(stop));
                         tokio::task::spawn_local(async move { link.host(arrivals, relayed).await });
                     }
                     serve(direct, connections, tls, times).await;
@@ -327,7 +329,12 @@ impl NodeHandle {
         }
         self.stop.send_replace(true);
         // Who does not read loses the end of its reply.
-        let _ = tokio::time::timeout(LAST_WORDS, self.stop.closed()).await;
+        if tokio::time::timeout(LAST_WORDS, self.stop.closed())
+            .await
+            .is_err()
+        {
+            tracing::warn!("not all connections have closed; they are cut");
+        }
         if let Err(fault) = self.meta.ledger.stop().await {
             tracing::warn!(%fault, "what was spent is kept in the journal; the next start reports it");
         }

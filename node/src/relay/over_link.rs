@@ -1,7 +1,9 @@
 //! Relayed requests over the link: dialled here, served there.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix_http::Protocol;
@@ -10,6 +12,7 @@ use atp_protocol::link::{Code, Lane, Refusal, Service};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, ready};
+use tokio::sync::watch;
 
 use super::Dial;
 use crate::environment::ByteStream;
@@ -34,8 +37,22 @@ impl Dial for Link {
     }
 }
 
-/// Serves an arbiter's request lane.
-pub(crate) struct Relayed(pub(crate) Serve);
+/// Serves an arbiter's request lane, until the node stops.
+pub(crate) struct Relayed(RefCell<Option<Serve>>);
+
+impl Relayed {
+    pub(crate) fn new(serve: Serve) -> Self {
+        Self(RefCell::new(Some(serve)))
+    }
+
+    /// Takes nothing more once `stop` says so; what is being served goes on. The link outlives the surfaces, so that without this
+    /// nobody could tell when the last of them is done.
+    pub(crate) async fn close_at(self: Rc<Self>, mut stop: watch::Receiver<bool>) {
+        // A node that is gone has stopped as well.
+        let _ = stop.wait_for(|stop| *stop).await;
+        self.0.take();
+    }
+}
 
 impl Services for Relayed {
     fn call(
@@ -50,11 +67,13 @@ impl Services for Relayed {
 
     fn open(&self, _: NodeId, service: Service, _: Bytes, stream: Duplex) {
         match service {
-            HTTP => drop(tokio::task::spawn_local((self.0)(
-                Box::new(stream),
-                Protocol::Http1,
-                PEER,
-            ))),
+            HTTP => match &*self.0.borrow() {
+                Some(serve) => {
+                    let serving = serve(Box::new(stream), Protocol::Http1, PEER);
+                    drop(tokio::task::spawn_local(serving));
+                }
+                None => stream.reset(Refusal::new(Code::STOPPING, "this member is stopping")),
+            },
             other => stream.reset(unknown(other)),
         }
     }

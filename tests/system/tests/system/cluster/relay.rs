@@ -83,7 +83,7 @@ async fn over_websocket(node: &Node, key: &str, session: &str) -> Value {
 #[tokio::test]
 async fn a_session_of_another_owner_is_served_through_any_node() {
     let mock = Mock::start();
-    let cluster = Cluster::start(&mock, 3).await;
+    let mut cluster = Cluster::start(&mock, 3).await;
     cluster.leaders().await;
     let key = cluster.node(1).unlimited().await;
     for node in cluster.nodes() {
@@ -97,4 +97,11 @@ async fn a_session_of_another_owner_is_served_through_any_node() {
         let answer = within("an answer", over_websocket(node, &key, &session)).await;
         assert_eq!(answer["payload"]["type"], "agent.result.final", "{answer}");
     }
+    // Connections that relayed are idle and in nobody's way.
+    let node = cluster.forget(2);
+    node.terminate();
+    let (status, setup) = node.ended().await;
+    assert!(status.success(), "{status}");
+    let log = setup.log();
+    assert!(!log.contains("not all connections have closed"), "{log}");
 }
