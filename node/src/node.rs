@@ -10,7 +10,7 @@ use atp_actors::environment::{Clock, World};
 use atp_actors::exec::{Ended, Exec};
 use atp_actors::persona;
 use atp_actors::registry::Registry;
-use atp_actors::session::{Router, Shared};
+use atp_actors::session::{Load, Router, Shared};
 use atp_protocol::error::Fault;
 use atp_protocol::flow::Rate;
 use atp_protocol::ids::{AccountId, TenantId};
@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 use crate::adapters;
 use crate::audit::Auditor;
 use crate::auth::{FrameCheck, KeyTable};
-use crate::cluster::{self, ClusterError, Running};
+use crate::cluster::{self, ClusterError, Own, Running};
 use crate::config::{Config, ConfigError};
 use crate::environment::Environment;
 use crate::home;
@@ -41,6 +41,9 @@ const HANDOVER_MAX: usize = 64;
 
 /// How often distributions are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Longest that others take over what this node leads before it refuses work.
+const HANDING_OVER: Duration = Duration::from_secs(5);
 
 /// How long streams that were cut may take to settle, beside what is read on for usage.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -207,6 +210,8 @@ impl Node {
         tokio::task::spawn_local(cluster.clone().introduce(format!("http://{api}")));
         tokio::task::spawn_local(home::gauges::keep(cluster.clone(), world.clone()));
         tokio::task::spawn_local(Arc::clone(&meta).keep_up(running.changes.clone()));
+        let handing_over = HANDING_OVER.min(Duration::from_millis(config.node.drain_timeout_ms));
+        tokio::task::spawn_local(Arc::clone(&meta).keep_drained(running.changes.clone(), handing_over));
         let frames = Arc::new(frame_check(&config)?);
         let (stop, stopping) = watch::channel(false);
         let surface_settings = Arc::new(settings::surface(&config));
@@ -216,6 +221,7 @@ impl Node {
             Arc::clone(&cluster.owners),
             auditor.audit(),
         ));
+        cluster.tells(teller(&meta, &shared.load, &world));
         let times = HttpTimes {
             head: Duration::from_millis(config.limits.read_timeout_ms),
             keep_alive: Duration::from_secs(75),
@@ -309,9 +315,11 @@ impl NodeHandle {
         }
     }
 
-    /// Ends in order: refuses new work, lets what runs finish within the drain time, cuts and settles the rest, closes the
+    /// Ends in order: hands over what it leads, refuses new work, lets what runs finish within the drain time, cuts and settles the rest, closes the
     /// connections, writes a snapshot of the ledger and closes the audit log.
     pub async fn stop(self) {
+        // Who is sent here for what this node leads is served until others lead it.
+        self.meta.cluster.leave(HANDING_OVER.min(self.drain)).await;
         self.meta.drain();
         let load = &self.shared.load;
         if !self.is_idle_within(self.drain).await {
@@ -355,6 +363,25 @@ impl NodeHandle {
             }
         };
         tokio::time::timeout(time, idle).await.is_ok()
+    }
+}
+
+/// What members are told of this node. It outlives neither.
+fn teller(meta: &Arc<Meta>, load: &Arc<Load>, world: &World) -> impl Fn() -> Own + Send + Sync + 'static {
+    let (meta, load, clock) = (Arc::downgrade(meta), Arc::clone(load), Arc::clone(&world.clock));
+    move || {
+        let Some(meta) = meta.upgrade() else {
+            return Own::default();
+        };
+        let status = meta.status();
+        Own {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            unix_ms: clock.unix().0,
+            is_ready: status.is_ready(),
+            is_draining: status.draining,
+            policy_version: meta.registry.snapshots.policy().version,
+            streams: u64::try_from(load.streams()).unwrap_or(u64::MAX),
+        }
     }
 }
 

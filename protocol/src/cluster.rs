@@ -121,6 +121,26 @@ impl fmt::Display for GroupId {
     }
 }
 
+/// Neither `meta` nor `J` with a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a group is meta, or J with the number of a journal group, such as J0")]
+pub struct NotAGroup;
+
+impl FromStr for GroupId {
+    type Err = NotAGroup;
+
+    fn from_str(text: &str) -> Result<Self, NotAGroup> {
+        if text == "meta" {
+            return Ok(Self::META);
+        }
+        let number: u16 = text
+            .strip_prefix('J')
+            .and_then(|number| number.parse().ok())
+            .ok_or(NotAGroup)?;
+        number.checked_add(1).map(Self).ok_or(NotAGroup)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,5 +174,11 @@ mod tests {
         let names: Vec<String> = GroupId::journals(2).map(|group| group.to_string()).collect();
         assert_eq!(names, ["J0", "J1"]);
         assert_eq!(GroupId::META.to_string(), "meta");
+        for group in [GroupId::META, GroupId(1), GroupId(8)] {
+            assert_eq!(group.to_string().parse(), Ok(group));
+        }
+        for other in ["", "J", "j0", "J65535", "0", "J-1"] {
+            assert_eq!(other.parse::<GroupId>(), Err(NotAGroup), "{other}");
+        }
     }
 }

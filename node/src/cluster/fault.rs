@@ -26,6 +26,20 @@ const UNKNOWN: Row = Row {
 /// How soon to try again, in milliseconds: an election takes about as long.
 const RETRY_MS: u64 = 500;
 
+/// Nothing was done for want of a leader.
+pub(super) fn later(why: String) -> Fault {
+    Fault::new(Code::Internal, why)
+        .told(&NO_QUORUM)
+        .retry_after(RETRY_MS)
+}
+
+/// It may have been done.
+pub(super) fn unknown(why: String) -> Fault {
+    Fault::new(Code::Internal, why)
+        .told(&UNKNOWN)
+        .retry_after(RETRY_MS)
+}
+
 /// Of a proposal.
 pub(crate) fn propose(error: &ProposeError) -> Fault {
     let fault = Fault::new(Code::Internal, error.to_string());

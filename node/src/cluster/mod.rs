@@ -7,13 +7,17 @@ mod fault;
 mod figures;
 mod found;
 mod leaders;
+mod leave;
 mod members;
 mod membership;
 mod open;
+mod operating;
+mod orders;
 mod propose;
 mod reconcile;
 mod rotation;
 mod services;
+mod standing;
 mod start;
 mod ticks;
 mod transport;
@@ -33,9 +37,11 @@ pub(crate) use fault::read as fault;
 pub use open::{ClusterError, Place};
 pub(crate) use propose::propose;
 pub(crate) use services::LEASES;
+pub use standing::{Heard, Lane, Own, Standing};
 pub(crate) use start::{Running, start};
 
 use crate::link::Link;
+use operating::Operating;
 
 /// How long whoever asks for a change waits for it, an election included.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -60,6 +66,8 @@ pub struct Cluster {
     pub owners: Arc<Owners>,
     /// What this node spends, once that runs.
     ledger: Arc<OnceLock<LedgerHandle>>,
+    /// What this node says of itself.
+    operating: Arc<Operating>,
 }
 
 impl Cluster {

@@ -187,6 +187,7 @@ impl Cluster {
             link,
             owners,
             ledger: Arc::default(),
+            operating: Arc::default(),
         };
         Ok((cluster, changes))
     }

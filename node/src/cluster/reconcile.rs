@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use atp_consensus::group::{ChangeError, Group, Role, Status};
 use atp_consensus::machine::Machine;
-use atp_consensus::placement::{Led, Step, balance, next_step};
+use atp_consensus::placement::{Led, Move, Step, balance, next_step};
 use atp_protocol::cluster::{GroupId, NodeId};
 use futures_util::future::join_all;
 use tokio::sync::watch;
@@ -61,17 +61,24 @@ impl Cluster {
 
     /// Hands over groups that others should lead.
     async fn spread(&self) {
-        let able = self.able();
-        let statuses = self.groups.statuses();
-        let led: Vec<Led> = statuses.iter().filter_map(led).collect();
-        for moving in balance(&led, &able) {
-            if moving.from != self.node() {
-                continue;
-            }
+        let able = self.able().await;
+        self.carry_out_own(balance(&self.led(), &able)).await;
+    }
+
+    /// Carries out those of `moves` that are this node's.
+    pub(super) async fn carry_out_own(&self, moves: Vec<Move>) {
+        let own = moves.into_iter().filter(|moving| moving.from == self.node());
+        let all = own.map(|moving| async move {
             if let Err(error) = self.transfer(moving.group, moving.to).await {
                 debug!(group = %moving.group, to = %moving.to, %error, "leadership is not handed over");
             }
-        }
+        });
+        join_all(all).await;
+    }
+
+    /// The groups that have a leader.
+    pub(super) fn led(&self) -> Vec<Led> {
+        self.groups.statuses().iter().filter_map(led).collect()
     }
 
     /// Makes `to` the leader of a group that this node leads.
@@ -87,12 +94,17 @@ impl Cluster {
         Ok(())
     }
 
-    /// The members that may lead: those who can be reached and are not leaving.
-    fn able(&self) -> BTreeSet<NodeId> {
+    /// The members that may lead: those who answer, and neither take no new work nor are to take none.
+    pub(super) async fn able(&self) -> BTreeSet<NodeId> {
+        let standings = self.standings().await;
+        let is_able = |node: &NodeId| {
+            let heard = standings.get(node).and_then(|heard| heard.as_ref().ok());
+            heard.is_some_and(|heard| !heard.standing.is_leaving && !heard.standing.own.is_draining)
+        };
         self.meta.read(|meta| {
             let members = meta.cluster().members();
             members
-                .filter(|(node, member)| !member.is_draining && self.is_reached(*node))
+                .filter(|(node, member)| !member.is_draining && is_able(node))
                 .map(|(node, _)| node)
                 .collect()
         })

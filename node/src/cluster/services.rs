@@ -18,6 +18,9 @@ pub(crate) const GROUPS: Service = Service(1);
 /// What a member has of accounts.
 pub(crate) const LEASES: Service = Service(3);
 
+/// How a member is, and what only it can do.
+pub(super) const ORDERS: Service = Service(4);
+
 /// See the module.
 pub(super) struct Control(pub(super) Cluster);
 
@@ -41,6 +44,10 @@ impl Services for Control {
                 Some(ledger) => async move { home::answer(&ledger, &body).await }.boxed_local(),
                 None => ready(Err(Refusal::new(Code::STOPPING, "the node is starting"))).boxed_local(),
             },
+            ORDERS => {
+                let cluster = self.0.clone();
+                async move { cluster.answer(&body).await }.boxed_local()
+            }
             other => ready(Err(unknown(other))).boxed_local(),
         }
     }

@@ -1,12 +1,13 @@
 //! The command line.
 
+mod cluster;
+
 use std::path::PathBuf;
 
-use atp_protocol::cluster::NodeId;
 use atp_storage::audit::Head;
 use clap::{Args, Parser, Subcommand};
 
-use crate::identity::Address;
+pub use cluster::{Cluster, Join};
 
 /// Operates a node of ATP Router.
 #[derive(Debug, Parser)]
@@ -55,7 +56,7 @@ pub enum Command {
     /// Check the audit log of a node, or look at it. Works on its files.
     #[command(subcommand)]
     Audit(Audit),
-    /// Make a cluster, and the certificates of its nodes. Works on files.
+    /// Make a cluster and the certificates of its nodes, which works on files; then operate it.
     #[command(subcommand)]
     Cluster(Cluster),
     /// Look at what a node keeps on disk, or check it. The node must have stopped.
@@ -110,6 +111,9 @@ pub enum Policy {
     Apply {
         /// The document; `-` is standard input.
         file: PathBuf,
+        /// Return when every live member routes by it; fail after so many seconds, naming who does not.
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "30")]
+        wait: Option<u64>,
     },
     /// What is in force.
     Show,
@@ -237,43 +241,6 @@ fn head(text: &str) -> Result<Head, String> {
         (Ok(seq), Ok(hash)) => Ok(Head { seq, hash }),
         _ => Err(wanted()),
     }
-}
-
-/// `cluster …`
-#[derive(Debug, Subcommand)]
-pub enum Cluster {
-    /// Make a cluster: its id, and the authority that issues certificates to its nodes.
-    Init {
-        /// Where the authority is kept; never on a node.
-        dir: PathBuf,
-        /// For people: a-z, 0-9 and -.
-        #[arg(long)]
-        name: String,
-        /// Journal groups; fixed for ever.
-        #[arg(long, default_value_t = 8)]
-        journals: u16,
-        /// The node that starts the cluster alone, for the others to join.
-        #[arg(long, default_value = "1")]
-        first: NodeId,
-    },
-    /// Issue the certificate of a node, or renew the one it has.
-    Join(Join),
-}
-
-/// `cluster join`
-#[derive(Debug, Args)]
-pub struct Join {
-    /// The authority, as `cluster init` made it.
-    pub dir: PathBuf,
-    /// The node's number, 1 to 65535; never used again for another machine's data.
-    #[arg(long)]
-    pub node: NodeId,
-    /// HOST:PORT where the other members reach it.
-    #[arg(long)]
-    pub address: Address,
-    /// The node's directory, named by `cluster.dir` of its configuration.
-    #[arg(long)]
-    pub out: PathBuf,
 }
 
 /// `doctor`

@@ -11,24 +11,26 @@ use crate::identity::{Authority, DirectoryError, LIFETIME_DAYS, Membership};
 use super::args::{Cluster, Join};
 use super::{Failure, Screen};
 
+/// What works on files; `None` for what asks a node.
 pub(super) fn run(
     screen: &mut Screen,
     command: &Cluster,
     clock: &dyn Clock,
     random: &dyn Random,
-) -> Result<(), Failure> {
-    match command {
+) -> Option<Result<(), Failure>> {
+    Some(match command {
         Cluster::Init {
             dir,
             name,
             journals,
             first,
         } => {
-            let authority = Authority::create(dir, name, *journals, *first, random).map_err(told)?;
-            made(screen, dir, &authority)
+            let authority = Authority::create(dir, name, *journals, *first, random).map_err(told);
+            authority.and_then(|authority| made(screen, dir, &authority))
         }
         Cluster::Join(join) => issue(screen, join, clock),
-    }
+        _ => return None,
+    })
 }
 
 fn made(screen: &mut Screen, dir: &Path, authority: &Authority) -> Result<(), Failure> {

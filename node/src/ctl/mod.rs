@@ -14,9 +14,11 @@ mod budget;
 mod client;
 mod cluster;
 mod doctor;
+mod everywhere;
 mod explain;
 mod failure;
 mod key;
+mod members;
 mod policy;
 mod routes;
 mod screen;
@@ -62,7 +64,9 @@ pub async fn run(
     }
     if let Command::Cluster(command) = &cli.command {
         let random = Environment::real(1).random;
-        return cluster::run(&mut screen, command, &*clock, &*random);
+        if let Some(done) = cluster::run(&mut screen, command, &*clock, &*random) {
+            return done;
+        }
     }
     if let Command::Storage(command) = &cli.command {
         return storage::run(&mut screen, command);
@@ -78,11 +82,13 @@ pub async fn run(
         Command::Status => status::run(&mut operator).await,
         Command::Adapters => adapters::run(&mut operator).await,
         Command::Routes => routes::run(&mut operator).await,
-        Command::Audit(_)
-        | Command::Cluster(_)
-        | Command::Storage(_)
-        | Command::Policy(args::Policy::Lint { .. }) => unreachable!("answered above"),
-        Command::Policy(args::Policy::Apply { file }) => policy::apply(&mut operator, &file).await,
+        Command::Audit(_) | Command::Storage(_) | Command::Policy(args::Policy::Lint { .. }) => {
+            unreachable!("answered above")
+        }
+        Command::Cluster(command) => members::run(&mut operator, command).await,
+        Command::Policy(args::Policy::Apply { file, wait }) => {
+            policy::apply(&mut operator, &file, wait).await
+        }
         Command::Policy(args::Policy::Show) => policy::show(&mut operator).await,
         Command::Budget(args) => budget::run(&mut operator, args).await,
         Command::Key(args) => key::run(&mut operator, args).await,

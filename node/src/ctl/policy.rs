@@ -3,12 +3,14 @@
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use atp_routing::policy::{Lint, PolicySet, Severity};
 use http::Method;
 use serde_json::{Value, json};
 
 use super::client::As;
+use super::everywhere::{self, Without};
 use super::{Failure, Operator, Screen};
 
 /// Checks documents without a node.
@@ -62,25 +64,29 @@ pub(super) fn check(text: &str) -> Vec<Lint> {
     }
 }
 
-/// Puts a document in force; the node checks it again.
-pub(super) async fn apply(operator: &mut Operator, file: &Path) -> Result<(), Failure> {
+/// Puts a document in force; the node checks it again. With `wait`, in seconds, it is in force everywhere afterwards.
+pub(super) async fn apply(operator: &mut Operator, file: &Path, wait: Option<u64>) -> Result<(), Failure> {
     let text = read(file)?;
     let body = Some(("application/yaml", text.into_bytes()));
     let (status, _, body) = operator
         .client
         .whole(As::Admin, Method::PUT, "/v1/admin/policy", body)
         .await?;
-    let reply: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let screen = &mut operator.screen;
+    let mut reply: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
     if status == 200 {
-        return match screen.is_json {
-            true => screen.json(&reply),
-            false => screen.line(&format!(
-                "version {} is in force, {} before",
-                reply["version"], reply["previous"]
-            )),
+        let without = match (wait, reply["version"].as_u64()) {
+            (Some(seconds), Some(version)) => {
+                everywhere::wait(operator, version, Duration::from_secs(seconds)).await?
+            }
+            _ => Without::default(),
         };
+        if wait.is_some() {
+            reply["behind"] = json!(without.behind);
+            reply["silent"] = json!(without.silent);
+        }
+        return in_force(&mut operator.screen, &reply, &without);
     }
+    let screen = &mut operator.screen;
     let lints = reply["lints"].as_array().map_or(&[][..], Vec::as_slice);
     if lints.is_empty() {
         return Err(Failure::refused(status, &body));
@@ -103,6 +109,27 @@ pub(super) async fn apply(operator: &mut Operator, file: &Path) -> Result<(), Fa
         }
     }
     Err(Failure::Verdict("rejected; the policy in force stays".to_owned()))
+}
+
+fn in_force(screen: &mut Screen, reply: &Value, without: &Without) -> Result<(), Failure> {
+    match screen.is_json {
+        true => screen.json(reply)?,
+        false => screen.line(&format!(
+            "version {} is in force, {} before",
+            reply["version"], reply["previous"]
+        ))?,
+    }
+    if !without.silent.is_empty() {
+        let silent = without.silent.join(", ");
+        screen.aside(&format!("no answer from {silent}: whoever is back takes it over"))?;
+    }
+    match without.behind.as_slice() {
+        [] => Ok(()),
+        behind => Err(Failure::Verdict(format!(
+            "not in force yet at {}; `atpctl cluster status` tells how they are",
+            behind.join(", ")
+        ))),
+    }
 }
 
 /// What is in force.

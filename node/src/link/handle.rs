@@ -169,6 +169,12 @@ impl Link {
             .collect()
     }
 
+    /// Whole days until this node's certificate ends.
+    #[must_use]
+    pub fn certificate_days_left(&self) -> u64 {
+        self.shared.identity.current().days_left()
+    }
+
     /// Takes nothing more, says goodbye to all, and waits for what runs, at most five seconds.
     pub async fn stop(&self) {
         self.shared.stop.send_replace(true);

@@ -2,6 +2,7 @@
 //! into force at each node as it applies them; readers see immutable snapshots.
 
 mod accounts;
+mod drain;
 mod earlier;
 mod follow;
 mod keys;

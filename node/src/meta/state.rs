@@ -1,7 +1,6 @@
 //! The node's view of what the cluster agreed on, and the way to change it.
 
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
@@ -13,6 +12,7 @@ use atp_protocol::ids::AccountId;
 use tokio::sync::watch;
 
 use super::Status;
+use super::drain::Draining;
 use super::follow::Seen;
 use crate::auth::KeyTable;
 use crate::cluster::{self, Cluster, PATIENCE};
@@ -30,7 +30,7 @@ pub struct Meta {
     /// Policy and adapters in force.
     pub registry: RegistryHandle,
     pub(super) world: World,
-    draining: watch::Sender<bool>,
+    pub(super) draining: watch::Sender<Draining>,
     caught_up: watch::Sender<bool>,
 }
 
@@ -51,7 +51,7 @@ impl Meta {
             ledger,
             registry,
             world,
-            draining: watch::Sender::new(false),
+            draining: watch::Sender::default(),
             caught_up: watch::Sender::new(false),
         }
     }
@@ -82,26 +82,6 @@ impl Meta {
         linearized.map_err(|error| cluster::fault(&error))?;
         self.follow().await;
         Ok(())
-    }
-
-    /// Refuses new work from now on.
-    pub fn drain(&self) {
-        self.draining.send_replace(true);
-    }
-
-    /// Whether new work is refused.
-    #[must_use]
-    pub fn is_draining(&self) -> bool {
-        *self.draining.borrow()
-    }
-
-    /// Resolves when new work is refused.
-    pub fn drained(&self) -> impl Future<Output = ()> + 'static {
-        let mut draining = self.draining.subscribe();
-        async move {
-            // A node that is gone refuses work as well.
-            let _ = draining.wait_for(|is_draining| *is_draining).await;
-        }
     }
 
     /// What readiness looks at.

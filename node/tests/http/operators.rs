@@ -4,11 +4,15 @@ use serde_json::json;
 
 use super::fixture::{TEXT, on_node};
 
-const PATHS: [(&str, &str); 8] = [
+const PATHS: [(&str, &str); 12] = [
     ("GET", "/admin/sessions"),
     ("GET", "/admin/streams/x"),
     ("POST", "/admin/drain"),
     ("GET", "/v1/admin/cluster"),
+    ("PUT", "/v1/admin/cluster/members/1/drain"),
+    ("POST", "/v1/admin/cluster/transfer"),
+    ("POST", "/v1/admin/cluster/balance"),
+    ("POST", "/v1/admin/cluster/snapshot"),
     ("GET", "/v1/admin/personas"),
     ("GET", "/admin/fair/weights"),
     ("POST", "/admin/fair/weight?session=s&weight=2"),

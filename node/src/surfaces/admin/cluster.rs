@@ -1,4 +1,5 @@
-//! `GET /v1/admin/cluster`: members and groups. `PUT` and `DELETE /v1/admin/cluster/members/{node}`: who is a member.
+//! `GET /v1/admin/cluster`: members and groups. `PUT` and `DELETE /v1/admin/cluster/members/{node}`: who is a member; `PUT …/drain`: whether it
+//! takes work.
 
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -8,6 +9,7 @@ use atp_protocol::error::{Code, Fault};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::cluster::Heard;
 use crate::identity::Address;
 use crate::surfaces::caller::{correlation_id, identify_admin};
 use crate::surfaces::{Surface, body, reply};
@@ -16,17 +18,22 @@ use crate::surfaces::{Surface, body, reply};
 pub(super) async fn get(request: HttpRequest) -> HttpResponse {
     let surface = Surface::of(&request);
     let correlation = correlation_id(&surface, request.headers());
-    let result = identify_admin(&surface, &request).map(|_| shown(&surface));
-    reply::answer(&surface, &correlation, result)
+    let result = async {
+        identify_admin(&surface, &request)?;
+        Ok(shown(&surface).await)
+    };
+    reply::answer(&surface, &correlation, result.await)
 }
 
-fn shown(surface: &Surface) -> Value {
+async fn shown(surface: &Surface) -> Value {
     let cluster = &surface.meta.cluster;
+    let standings = cluster.standings().await;
     let status = surface.meta.status();
     let groups = cluster.groups.statuses();
     let leads = |node: NodeId| groups.iter().filter(|group| group.leader == Some(node)).count();
     let members: Vec<Value> = cluster.meta.read(|meta| {
         let members = meta.cluster().members().map(|(node, member)| {
+            let heard = standings.get(&node);
             json!({
                 "node": node,
                 "name": member.name,
@@ -35,6 +42,8 @@ fn shown(surface: &Surface) -> Value {
                 "draining": member.is_draining,
                 "leads": leads(node),
                 "reached": cluster.is_reached(node),
+                "standing": heard.and_then(|heard| heard.as_ref().ok()).map(standing),
+                "trouble": heard.and_then(|heard| heard.as_ref().err()),
             })
         });
         members.collect()
@@ -47,6 +56,32 @@ fn shown(surface: &Surface) -> Value {
         "streams": surface.router.shared.load.streams(),
         "members": members,
         "groups": groups.iter().map(group).collect::<Vec<_>>(),
+    })
+}
+
+fn standing(heard: &Heard) -> Value {
+    let Heard { standing, clock_ms } = heard;
+    let own = &standing.own;
+    let lanes = standing.lanes.iter().map(|lane| {
+        json!({
+            "to": lane.to,
+            "lane": lane.lane,
+            "up": lane.is_up,
+            "rtt_us": lane.rtt_us,
+            "trouble": lane.trouble,
+        })
+    });
+    json!({
+        "version": own.version,
+        "ready": own.is_ready,
+        "draining": own.is_draining || standing.is_leaving,
+        "policy_version": own.policy_version,
+        "applied_index": standing.applied,
+        "streams": own.streams,
+        "clock_ms": clock_ms,
+        "certificate_days_left": standing.certificate_days_left,
+        "leaderless": standing.leaderless.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "lanes": lanes.collect::<Vec<_>>(),
     })
 }
 
@@ -98,7 +133,7 @@ pub(super) async fn add(request: HttpRequest, node: Path<String>, payload: Paylo
             .cluster
             .add_member(node, name, wanted.link.to_string())
             .await?;
-        Ok(shown(&surface))
+        Ok(shown(&surface).await)
     };
     reply::answer(&surface, &correlation, result.await)
 }
@@ -110,7 +145,28 @@ pub(super) async fn remove(request: HttpRequest, node: Path<String>) -> HttpResp
     let result = async {
         identify_admin(&surface, &request)?;
         surface.meta.cluster.remove_member(numbered(&node)?).await?;
-        Ok(shown(&surface))
+        Ok(shown(&surface).await)
+    };
+    reply::answer(&surface, &correlation, result.await)
+}
+
+/// Whether a member takes work.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Drain {
+    draining: bool,
+}
+
+/// Has a member give its work away, or take work again. It is agreed on when this returns; `GET` shows how far the member is.
+pub(super) async fn drain(request: HttpRequest, node: Path<String>, payload: Payload) -> HttpResponse {
+    let surface = Surface::of(&request);
+    let correlation = correlation_id(&surface, request.headers());
+    let result = async {
+        identify_admin(&surface, &request)?;
+        let node = numbered(&node)?;
+        let wanted: Drain = body::wish(&surface, &request, payload, "drain").await?;
+        surface.meta.set_drain(node, wanted.draining).await?;
+        Ok(shown(&surface).await)
     };
     reply::answer(&surface, &correlation, result.await)
 }

@@ -5,6 +5,7 @@ mod adapters;
 mod cluster;
 mod drain;
 mod fair;
+mod groups;
 mod keys;
 mod personas;
 mod policy;
@@ -26,6 +27,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     let member = at("/v1/admin/cluster/members/{node}", "DELETE, PUT")
         .route(web::delete().to(cluster::remove))
         .route(web::put().to(cluster::add));
+    let draining = at("/v1/admin/cluster/members/{node}/drain", "PUT").route(web::put().to(cluster::drain));
     let policy = at("/v1/admin/policy", "GET, HEAD, PUT")
         .route(look().to(policy::show))
         .route(web::put().to(policy::apply));
@@ -37,6 +39,10 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(at("/v1/admin/api-keys/{id}", "DELETE").route(web::delete().to(keys::revoke)))
         .service(at("/v1/admin/cluster", "GET, HEAD").route(look().to(cluster::get)))
         .service(member)
+        .service(draining)
+        .service(at("/v1/admin/cluster/transfer", "POST").route(web::post().to(groups::transfer)))
+        .service(at("/v1/admin/cluster/balance", "POST").route(web::post().to(groups::balance)))
+        .service(at("/v1/admin/cluster/snapshot", "POST").route(web::post().to(groups::snapshot)))
         .service(at("/v1/admin/personas", "GET, HEAD").route(look().to(personas::list)))
         .service(policy)
         .service(at("/v1/admin/routes", "GET, HEAD").route(look().to(routes::table)))

@@ -138,6 +138,11 @@ impl Cluster {
         self.running.remove(&node).expect("it runs")
     }
 
+    /// A member that was forgotten runs again.
+    pub(super) async fn back(&mut self, node: u16, setup: Setup) {
+        self.running.insert(node, setup.start().await);
+    }
+
     /// Waits until every member that runs sees all of them vote in every group, each reached and each group led.
     pub(super) async fn is_whole(&self) {
         let wanted: BTreeSet<u64> = self.running.keys().map(|node| u64::from(*node)).collect();

@@ -5,5 +5,6 @@ mod fixture;
 mod forming;
 mod loss;
 mod membership;
+mod operating;
 mod relay;
 mod strangers;

@@ -1,0 +1,76 @@
+//! Waits until every live member routes by a policy.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::client::As;
+use super::members::{rows, text};
+use super::{Failure, Operator};
+
+/// How often the members are looked at.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// Who does not have it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Without {
+    /// They answer, and route by an earlier one.
+    pub(super) behind: Vec<String>,
+    /// They do not answer, and take it over when they are back.
+    pub(super) silent: Vec<String>,
+}
+
+/// Looks again and again, for `patience` at most. Returns who does not have `version`, which is nobody that lives, or who is behind yet.
+pub(super) async fn wait(operator: &Operator, version: u64, patience: Duration) -> Result<Without, Failure> {
+    let mut last = Without::default();
+    let seen = async {
+        loop {
+            let cluster = operator.client.get(As::Admin, "/v1/admin/cluster").await?;
+            last = without(&cluster, version);
+            if last.behind.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    };
+    match tokio::time::timeout(patience, seen).await {
+        Ok(Err(failure)) => Err(failure),
+        Ok(Ok(())) | Err(_) => Ok(last),
+    }
+}
+
+fn without(cluster: &Value, version: u64) -> Without {
+    let mut without = Without::default();
+    for member in rows(&cluster["members"]) {
+        let name = format!("node {} ({})", member["node"], text(&member["name"]));
+        match member["standing"]["policy_version"].as_u64() {
+            None => without.silent.push(name),
+            Some(theirs) if theirs < version => without.behind.push(name),
+            Some(_) => {}
+        }
+    }
+    without
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn who_is_behind_and_who_is_silent_are_two_things() {
+        let member = |node: u16, standing: Value| json!({ "node": node, "name": "n", "standing": standing });
+        let cluster = json!({ "members": [
+            member(1, json!({ "policy_version": 7 })),
+            member(2, json!({ "policy_version": 6 })),
+            member(3, Value::Null),
+            member(4, json!({ "policy_version": 8 })),
+        ] });
+        let expected = Without {
+            behind: vec!["node 2 (n)".to_owned()],
+            silent: vec!["node 3 (n)".to_owned()],
+        };
+        assert_eq!(without(&cluster, 7), expected);
+    }
+}
