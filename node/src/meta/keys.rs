@@ -32,7 +32,7 @@ impl Meta {
         let minted = Minted::new(&*self.world.random);
         let key = Key {
             hash: *minted.hash.as_bytes(),
-            tenant: self.tenant(&account)?,
+            tenant: self.tenant(&account).await?,
             account: account.clone(),
             label: label.to_owned(),
             may_declare_agents,
@@ -69,8 +69,12 @@ impl Meta {
     /// # Errors
     /// `ENOTFOUND` for one that was not made or was revoked before; those of the group.
     pub async fn revoke_key(&self, id: &str) -> Result<KeyView, Fault> {
-        let made = self.keys().list();
-        let view = made.into_iter().find(|key| key.key_id.as_deref() == Some(id));
+        let mut view = self.made(id);
+        if view.is_none() {
+            // Another node may have made it a moment ago.
+            self.catch_up().await?;
+            view = self.made(id);
+        }
         let view = view.ok_or_else(|| {
             Fault::no_such(
                 "no such key; list them to see their ids, and look for those without one in the configuration",
@@ -87,16 +91,31 @@ impl Meta {
     }
 
     /// The root of the account's tree, as a tenant.
-    fn tenant(&self, account: &AccountId) -> Result<TenantId, Fault> {
-        let root = self
-            .cluster
-            .meta
-            .read(|meta| meta.accounts().root(account).cloned())
-            .ok_or_else(|| unknown(account))?;
+    async fn tenant(&self, account: &AccountId) -> Result<TenantId, Fault> {
+        let root = match self.root(account) {
+            Some(root) => root,
+            None => {
+                // Another node may have made it a moment ago.
+                self.catch_up().await?;
+                self.root(account).ok_or_else(|| unknown(account))?
+            }
+        };
         TenantId::new(root.as_str()).map_err(|error| {
             let detail = format!("root account {root} cannot name a tenant: {error}");
             Fault::new(Code::BadInput, detail)
         })
+    }
+
+    /// The root of the account's tree, as far as this node knows.
+    fn root(&self, account: &AccountId) -> Option<AccountId> {
+        let meta = &self.cluster.meta;
+        meta.read(|meta| meta.accounts().root(account).cloned())
+    }
+
+    /// A key that was made, as far as this node knows.
+    fn made(&self, id: &str) -> Option<KeyView> {
+        let made = self.keys().list();
+        made.into_iter().find(|key| key.key_id.as_deref() == Some(id))
     }
 }
 

@@ -49,6 +49,12 @@ async fn three_nodes_form_a_cluster_that_is_the_same_seen_from_each() {
         assert_eq!(state["cluster"], first["cluster"]);
         assert_eq!(members(&state), members(&first));
     }
+    // What one node has made the next one knows, however soon it is asked.
+    for round in 0..30 {
+        let account = format!("acme-{round}");
+        cluster.node(round % 3 + 1).account(&account, json!({})).await;
+        cluster.node((round + 1) % 3 + 1).key(&account).await;
+    }
     let key = cluster.node(2).unlimited().await;
     for node in cluster.nodes() {
         serves(node, &key).await;
