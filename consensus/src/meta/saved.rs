@@ -1,12 +1,12 @@
 //! The state of the meta group as rows of a snapshot.
 
 use atp_protocol::cluster::{GroupId, NodeId};
-use atp_protocol::ids::{AccountId, AdapterId};
+use atp_protocol::ids::AccountId;
 use atp_routing::budget::Record;
 use serde::{Deserialize, Serialize};
 
 use super::Meta;
-use super::adapters::Adapter;
+use super::adapters::{Adapter, Name};
 use super::cluster::{Identity, Member};
 use super::keys::Key;
 use super::policy::Document;
@@ -33,7 +33,7 @@ mod kind {
     pub(super) const PLACEMENT: u8 = 20;
     /// `Document`, the oldest first.
     pub(super) const DOCUMENT: u8 = 32;
-    /// `(AdapterId, Adapter)`.
+    /// `(Name, Adapter)`.
     pub(super) const ADAPTER: u8 = 48;
     /// A `routing::budget::Record` of the tree, parents first.
     pub(super) const ACCOUNT: u8 = 64;
@@ -144,8 +144,8 @@ fn load_row(meta: &mut Meta, at: &Generations, row: &Row<'_>) -> Result<(), Load
             meta.policies.change(at.policies).documents.push_back(document);
         }
         kind::ADAPTER => {
-            let (id, adapter): (AdapterId, Adapter) = row.value()?;
-            meta.adapters.change(at.adapters).insert(id, adapter);
+            let (name, adapter): (Name, Adapter) = row.value()?;
+            meta.adapters.change(at.adapters).insert(name, adapter);
         }
         kind::ACCOUNT => {
             let record = Record::decode(row.body).map_err(|error| malformed(error.to_string()))?;

@@ -1,11 +1,10 @@
-//! Registers an adapter, or says anew where it is and what it can do.
+//! Registers an adapter, or says anew what it can do.
 
 use std::cmp::Ordering;
 
-use atp_protocol::ids::AdapterId;
 use serde::{Deserialize, Serialize};
 
-use super::{Adapter, SPEC_MAX};
+use super::{Adapter, Name, SPEC_MAX};
 use crate::command::{Body, Tag};
 use crate::dispatch::Handler;
 use crate::machine::Context;
@@ -14,8 +13,8 @@ use crate::meta::{Effect, Meta, tag};
 /// Of two registrations of one adapter the one with the higher incarnation counts, in whichever order they arrive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PutAdapter {
-    /// The adapter.
-    pub id: AdapterId,
+    /// The adapter, and where it is.
+    pub name: Name,
     /// What is known of it.
     pub adapter: Adapter,
 }
@@ -25,7 +24,7 @@ pub struct PutAdapter {
 pub enum PutAdapterReply {
     /// It is registered so.
     Put,
-    /// It registered elsewhere or otherwise with this incarnation or a later one. Register with a higher one, or leave.
+    /// It registered otherwise with this incarnation or a later one. Register with a higher one, or leave.
     Superseded {
         /// The incarnation known.
         incarnation: u64,
@@ -45,17 +44,14 @@ impl Body for PutAdapter {
 
 impl Handler<Meta, Effect> for PutAdapter {
     fn apply(self, context: &Context, meta: &mut Meta, effects: &mut Vec<Effect>) -> PutAdapterReply {
-        let Self { id, adapter } = self;
+        let Self { name, adapter } = self;
         if adapter.spec.len() > SPEC_MAX {
             return PutAdapterReply::TooLong;
         }
-        if adapter
-            .node
-            .is_some_and(|node| meta.cluster.member(node).is_none())
-        {
+        if name.node.is_some_and(|node| meta.cluster.member(node).is_none()) {
             return PutAdapterReply::UnknownMember;
         }
-        if let Some(known) = meta.adapters.get(&id) {
+        if let Some(known) = meta.adapters.get(&name) {
             let superseded = PutAdapterReply::Superseded {
                 incarnation: known.incarnation,
             };
@@ -65,10 +61,10 @@ impl Handler<Meta, Effect> for PutAdapter {
                 Ordering::Greater => {}
             }
         }
-        if !meta.adapters.has_room_for(&id, adapter.spec.len()) {
+        if !meta.adapters.has_room_for(&name, adapter.spec.len()) {
             return PutAdapterReply::TooMany;
         }
-        meta.adapters.change(context.index).insert(id, adapter);
+        meta.adapters.change(context.index).insert(name, adapter);
         effects.push(Effect::AdaptersChanged);
         PutAdapterReply::Put
     }

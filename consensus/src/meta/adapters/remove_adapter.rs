@@ -1,8 +1,8 @@
 //! Forgets an adapter that left.
 
-use atp_protocol::ids::AdapterId;
 use serde::{Deserialize, Serialize};
 
+use super::Name;
 use crate::command::{Body, Tag};
 use crate::dispatch::Handler;
 use crate::machine::Context;
@@ -11,8 +11,8 @@ use crate::meta::{Effect, Meta, tag};
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoveAdapter {
-    /// The adapter.
-    pub id: AdapterId,
+    /// The adapter, and where it was.
+    pub name: Name,
     /// The registration that ended; a later one stays.
     pub incarnation: u64,
 }
@@ -36,13 +36,13 @@ impl Body for RemoveAdapter {
 
 impl Handler<Meta, Effect> for RemoveAdapter {
     fn apply(self, context: &Context, meta: &mut Meta, effects: &mut Vec<Effect>) -> RemoveAdapterReply {
-        match meta.adapters.get(&self.id).map(|adapter| adapter.incarnation) {
+        match meta.adapters.get(&self.name).map(|adapter| adapter.incarnation) {
             None => RemoveAdapterReply::Removed,
             Some(incarnation) if incarnation > self.incarnation => {
                 RemoveAdapterReply::Superseded { incarnation }
             }
             Some(_) => {
-                meta.adapters.change(context.index).remove(&self.id);
+                meta.adapters.change(context.index).remove(&self.name);
                 effects.push(Effect::AdaptersChanged);
                 RemoveAdapterReply::Removed
             }

@@ -60,7 +60,12 @@ fn with_a_member_go_its_adapters_and_its_places() {
             Effect::AdaptersChanged
         ]
     );
-    let left: Vec<&str> = log.machine.adapters().iter().map(|(id, _)| id.as_str()).collect();
+    let left: Vec<&str> = log
+        .machine
+        .adapters()
+        .iter()
+        .map(|(name, _)| name.id.as_str())
+        .collect();
     assert_eq!(left, ["anywhere", "there"]);
     let cluster = log.machine.cluster();
     assert_eq!(cluster.preferred_leader(GroupId(1)), None);

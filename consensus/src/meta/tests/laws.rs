@@ -24,12 +24,10 @@ fn check_laws(meta: &Meta) {
         assert!(!meta.cluster().was_removed(node));
         assert!(member.reads >= meta.cluster().version());
     }
-    for (id, adapter) in meta.adapters().iter() {
+    for (name, _) in meta.adapters().iter() {
         assert!(
-            adapter
-                .node
-                .is_none_or(|node| meta.cluster().member(node).is_some()),
-            "adapter {id} is attached to nobody"
+            name.node.is_none_or(|node| meta.cluster().member(node).is_some()),
+            "adapter {name:?} is attached to nobody"
         );
     }
 }

@@ -11,7 +11,7 @@ use atp_protocol::units::{Tier, UnixMillis};
 use atp_routing::budget::Limits;
 
 use super::accounts::PutAccount;
-use super::adapters::{Adapter, PutAdapter};
+use super::adapters::{Adapter, Name, PutAdapter};
 use super::cluster::{Identity, InitCluster, PutMember};
 use super::keys::{Key, MakeKey};
 use super::*;
@@ -45,11 +45,18 @@ fn member(number: u16, reads: u16) -> PutMember {
     }
 }
 
+fn name(id: &str, at: Option<u16>) -> Name {
+    Name {
+        id: AdapterId::new(id).unwrap(),
+        owner: None,
+        node: at.map(node),
+    }
+}
+
 fn adapter(id: &str, at: Option<u16>, incarnation: u64) -> PutAdapter {
     PutAdapter {
-        id: AdapterId::new(id).unwrap(),
+        name: name(id, at),
         adapter: Adapter {
-            node: at.map(node),
             incarnation,
             spec: vec![1, 2, 3],
         },

@@ -1,7 +1,6 @@
 //! One command of each kind, and random sequences of them.
 
 use atp_protocol::cluster::GroupId;
-use atp_protocol::ids::AdapterId;
 use proptest::prelude::*;
 
 use super::*;
@@ -35,7 +34,7 @@ pub(super) fn each() -> Vec<Vec<u8>> {
         bytes(&ApplyPolicy::checked(include_str!("policy.yaml").to_owned(), Some(0)).unwrap()),
         bytes(&adapter("a", Some(1), 300)),
         bytes(&RemoveAdapter {
-            id: AdapterId::new("a").unwrap(),
+            name: name("a", Some(1)),
             incarnation: 300,
         }),
         bytes(&account("acme", Some("root"))),
@@ -63,7 +62,7 @@ pub(super) fn each() -> Vec<Vec<u8>> {
 /// Commands about a few things, so that they meet each other.
 pub(super) fn any_command() -> impl Strategy<Value = Vec<u8>> {
     let number = 1..4_u16;
-    let name = prop::sample::select(vec!["a", "b", "c"]);
+    let id = prop::sample::select(vec!["a", "b", "c"]);
     prop_oneof![
         Just(bytes(&init())),
         (number.clone(), 1..4_u16).prop_map(|(number, reads)| bytes(&member(number, reads))),
@@ -79,33 +78,30 @@ pub(super) fn any_command() -> impl Strategy<Value = Vec<u8>> {
             leader: leader.map(node)
         })),
         (1..4_u16).prop_map(|to| bytes(&RaiseVersion { to })),
-        (name.clone(), prop::option::of(0..3_u64)).prop_map(|(name, expected)| {
+        (id.clone(), prop::option::of(0..3_u64)).prop_map(|(name, expected)| {
             let text = format!("# {name}\n{}", include_str!("policy.yaml"));
             bytes(&ApplyPolicy::checked(text, expected).unwrap())
         }),
-        (name.clone(), prop::option::of(number), 0..3_u64).prop_map(|(id, at, incarnation)| bytes(&adapter(
-            id,
-            at,
-            incarnation
-        ))),
-        (name.clone(), 0..3_u64).prop_map(|(id, incarnation)| bytes(&RemoveAdapter {
-            id: AdapterId::new(id).unwrap(),
-            incarnation
-        })),
-        (name.clone(), prop::option::of(name.clone())).prop_map(|(id, parent)| bytes(&account(id, parent))),
-        name.clone()
+        (id.clone(), prop::option::of(number.clone()), 0..3_u64)
+            .prop_map(|(id, at, incarnation)| bytes(&adapter(id, at, incarnation))),
+        (id.clone(), prop::option::of(number), 0..3_u64).prop_map(|(id, at, incarnation)| bytes(
+            &RemoveAdapter {
+                name: name(id, at),
+                incarnation
+            }
+        )),
+        (id.clone(), prop::option::of(id.clone())).prop_map(|(id, parent)| bytes(&account(id, parent))),
+        id.clone()
             .prop_map(|id| bytes(&BeginDelete { id: account_id(id) })),
-        name.clone()
-            .prop_map(|id| bytes(&EndDelete { id: account_id(id) })),
-        name.clone()
+        id.clone().prop_map(|id| bytes(&EndDelete { id: account_id(id) })),
+        id.clone()
             .prop_map(|id| bytes(&CancelDelete { id: account_id(id) })),
-        (name.clone(), name.clone()).prop_map(|(id, account)| bytes(&key(id, account))),
-        name.clone()
-            .prop_map(|id| bytes(&RevokeKey { id: id.to_owned() })),
-        (name.clone(), name.clone()).prop_map(|(key, value)| bytes(&PutSetting {
+        (id.clone(), id.clone()).prop_map(|(id, account)| bytes(&key(id, account))),
+        id.clone().prop_map(|id| bytes(&RevokeKey { id: id.to_owned() })),
+        (id.clone(), id.clone()).prop_map(|(key, value)| bytes(&PutSetting {
             key: key.to_owned(),
             value: value.to_owned()
         })),
-        name.prop_map(|key| bytes(&RemoveSetting { key: key.to_owned() })),
+        id.prop_map(|key| bytes(&RemoveSetting { key: key.to_owned() })),
     ]
 }

@@ -1,5 +1,3 @@
-use atp_protocol::ids::AdapterId;
-
 use super::*;
 use crate::meta::adapters::*;
 use crate::meta::policy::*;
@@ -62,12 +60,17 @@ fn the_later_registration_of_an_adapter_counts_in_whichever_order_they_arrive() 
     );
     assert_eq!(log.propose(&adapter("a", Some(1), 5)), PutAdapterReply::Put);
     assert_eq!(log.propose(&adapter("a", Some(1), 5)), PutAdapterReply::Put);
+    let otherwise = |incarnation| {
+        let mut put = adapter("a", Some(1), incarnation);
+        put.adapter.spec = vec![4];
+        put
+    };
     let superseded = PutAdapterReply::Superseded { incarnation: 5 };
-    assert_eq!(log.propose(&adapter("a", Some(2), 5)), superseded);
-    assert_eq!(log.propose(&adapter("a", Some(2), 4)), superseded);
-    assert_eq!(log.propose(&adapter("a", Some(2), 6)), PutAdapterReply::Put);
+    assert_eq!(log.propose(&otherwise(5)), superseded);
+    assert_eq!(log.propose(&otherwise(4)), superseded);
+    assert_eq!(log.propose(&otherwise(6)), PutAdapterReply::Put);
     let remove = |incarnation| RemoveAdapter {
-        id: AdapterId::new("a").unwrap(),
+        name: name("a", Some(1)),
         incarnation,
     };
     assert_eq!(
@@ -79,6 +82,28 @@ fn the_later_registration_of_an_adapter_counts_in_whichever_order_they_arrive() 
     let mut long = adapter("a", None, 1);
     long.adapter.spec = vec![0; SPEC_MAX + 1];
     assert_eq!(log.propose(&long), PutAdapterReply::TooLong);
+}
+
+#[test]
+fn an_adapter_has_a_row_for_each_place_and_owner() {
+    let mut log = three();
+    let mut of_acme = adapter("a", Some(1), 1);
+    of_acme.name.owner = Some(TenantId::new("acme").unwrap());
+    for put in [adapter("a", Some(1), 1), adapter("a", Some(2), 1), of_acme] {
+        assert_eq!(log.propose(&put), PutAdapterReply::Put);
+    }
+    log.propose(&RemoveAdapter {
+        name: name("a", Some(1)),
+        incarnation: 1,
+    });
+    let left: Vec<_> = log
+        .machine
+        .adapters()
+        .iter()
+        .map(|(name, _)| (name.node, name.owner.is_some()))
+        .collect();
+    assert_eq!(left, [(Some(node(2)), false), (Some(node(1)), true)]);
+    assert_eq!(log.reloaded(), log);
 }
 
 #[test]
