@@ -32,6 +32,7 @@ pub mod node;
 pub mod preflight;
 pub mod provider;
 pub mod relay;
+mod remote;
 pub mod secret;
 pub mod server;
 mod settings;

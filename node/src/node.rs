@@ -15,6 +15,8 @@ use atp_protocol::error::Fault;
 use atp_protocol::flow::Rate;
 use atp_protocol::ids::{AccountId, TenantId};
 use atp_routing::policy::{Lint, PolicySet, PolicyStore};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use tokio::sync::{mpsc, watch};
 
 use crate::adapters;
@@ -22,14 +24,15 @@ use crate::audit::Auditor;
 use crate::auth::{FrameCheck, KeyTable};
 use crate::cluster::{self, ClusterError, Own, Running};
 use crate::config::{Config, ConfigError};
-use crate::environment::Environment;
+use crate::environment::{ByteStream, Environment};
 use crate::home;
 use crate::joining::Joining;
 use crate::journal::StoreError;
 use crate::link::Link;
 use crate::meta::{Earlier, Meta};
 use crate::money;
-use crate::relay::{Arrival, Relay, Relayed};
+use crate::relay::{Arrival, Relay, Relayed, Served};
+use crate::remote::{self, Lanes};
 use crate::secret::Secret;
 use crate::server::{Acceptor, Arbiters, HttpTimes, TlsError, serve, server_config, service};
 use crate::settings;
@@ -212,6 +215,12 @@ impl Node {
         tokio::task::spawn_local(Arc::clone(&meta).keep_up(running.changes.clone()));
         let handing_over = HANDING_OVER.min(Duration::from_millis(config.node.drain_timeout_ms));
         tokio::task::spawn_local(Arc::clone(&meta).keep_drained(running.changes.clone(), handing_over));
+        let lanes = cluster.link.clone().map(Lanes::new).map(Arc::new);
+        if let (Some(link), Some(lanes)) = (&cluster.link, &lanes) {
+            let (meta, link, lanes) = (Arc::clone(&meta), link.clone(), Arc::clone(lanes));
+            tokio::task::spawn_local(remote::publish(Arc::clone(&meta), running.changes.clone()));
+            tokio::task::spawn_local(remote::follow(meta, link, lanes, running.changes.clone()));
+        }
         let frames = Arc::new(frame_check(&config)?);
         let (stop, stopping) = watch::channel(false);
         let surface_settings = Arc::new(settings::surface(&config));
@@ -237,7 +246,7 @@ impl Node {
             let frames = Arc::clone(&frames);
             let personas = Arc::downgrade(&registry.personas);
             let (share, stop) = ((shard, exec.len()), stopping.clone());
-            let cluster = cluster.clone();
+            let (cluster, lanes) = (cluster.clone(), lanes.clone());
             exec.run(shard, move || {
                 tokio::task::spawn_local(persona::keep(personas, world.clone(), share));
                 let router = Router::new(
@@ -251,6 +260,9 @@ impl Node {
                 let link = cluster.link.as_ref().map(Link::on_this_thread);
                 let relay =
                     |link: &Link| Rc::new(Relay::new(Arc::clone(&cluster.owners), Box::new(link.clone())));
+                if let (Some(link), Some(lanes)) = (&link, &lanes) {
+                    lanes.add_this_thread(link.clone());
+                }
                 let surface = Surface {
                     world,
                     router,
@@ -266,10 +278,11 @@ impl Node {
                         arrival: Arrival::Relayed,
                         ..surface.clone()
                     };
+                    let adapters = attached(&surface);
                     let direct = service(Rc::new(surface), times, stop.clone()).await;
                     if let Some(link) = link {
-                        let serve = service(Rc::new(relayed), times, stop.clone()).await;
-                        let relayed = Rc::new(Relayed::new(serve));
+                        let http = service(Rc::new(relayed), times, stop.clone()).await;
+                        let relayed = Rc::new(Relayed::new(Served { http, adapters }));
                         tokio::task::spawn_local(Rc::clone(&relayed).close_at(stop));
                         tokio::task::spawn_local(async move { link.host(arrivals, relayed).await });
                     }
@@ -383,6 +396,12 @@ fn teller(meta: &Arc<Meta>, load: &Arc<Load>, world: &World) -> impl Fn() -> Own
             streams: u64::try_from(load.streams()).unwrap_or(u64::MAX),
         }
     }
+}
+
+/// Serves the adapters that are attached here to other nodes.
+fn attached(surface: &Surface) -> Box<dyn Fn(Box<dyn ByteStream>) -> LocalBoxFuture<'static, ()>> {
+    let (router, meta) = (Rc::clone(&surface.router), Arc::clone(&surface.meta));
+    Box::new(move |stream| remote::serve(Rc::clone(&router), meta.is_draining(), stream).boxed_local())
 }
 
 fn keys(config: &Config, admin: Option<Secret>) -> Result<KeyTable, ConfigError> {

@@ -67,7 +67,7 @@ pub(crate) struct Said {
 /// How adapters are watched, from the configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch {
-    /// Between two polls of a configured adapter's health, at most: after one that failed the next comes sooner.
+    /// Between two polls of the health of an adapter that is configured or attached to another node, at most: after one that failed the next comes sooner.
     pub health_poll: Duration,
     /// When their circuits open and close.
     pub breaker: breaker::Settings,
@@ -140,7 +140,10 @@ impl AdapterActor {
             registry,
             finished,
             world,
-            polls: (spec.attachment == Attachment::Configured).then(|| Polls::new(watch.health_poll)),
+            polls: match spec.attachment {
+                Attachment::Configured | Attachment::Remote { .. } => Some(Polls::new(watch.health_poll)),
+                Attachment::Local | Attachment::Dialled => None,
+            },
             breaker: Breaker::new(watch.breaker),
             window: Aimd::new(window),
             status: StatusTracker::new(StatusConfig::default()),

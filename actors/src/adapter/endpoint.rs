@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use actix::Addr;
 use arc_swap::ArcSwap;
 use atp_protocol::adapter::Capability;
+use atp_protocol::cluster::NodeId;
 use atp_protocol::ids::{AdapterId, TenantId};
 
 use super::actor::AdapterActor;
@@ -19,6 +20,8 @@ pub struct Endpoint {
     pub name: AdapterName,
     /// Which registration it is; never used again, so that an adapter that joins anew is another one.
     pub(crate) registration: u64,
+    /// The other node it is attached to; `None` if it is attached here.
+    pub(crate) elsewhere: Option<NodeId>,
     /// What it declared last.
     pub capability: ArcSwap<Capability>,
     /// Its condition.

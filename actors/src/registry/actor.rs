@@ -11,12 +11,13 @@ use atp_protocol::error::{Code, Fault};
 use atp_protocol::units::Millis;
 use atp_routing::fib::Liveness;
 use atp_routing::policy::{Loaded, PolicyStore};
+use tokio::sync::watch;
 use tracing::info;
 
 use super::entry::Entry;
-use super::messages::{AdapterView, List, LoadPolicy, Register, Report, Withdraw};
+use super::messages::{AdapterView, List, LoadPolicy, Register, Report, Specs, Withdraw};
 use super::tables::{self, Stale};
-use super::{Attachment, PolicyInForce, RegistryHandle, Snapshots};
+use super::{AdapterSpec, Attachment, PolicyInForce, RegistryHandle, Snapshots};
 use crate::adapter::{AdapterActor, AdapterName, Directory, Endpoint, Heard, Live, Watch};
 use crate::environment::World;
 use crate::persona::Roster;
@@ -49,6 +50,8 @@ pub struct Registry {
     stale: Stale,
     /// When tables may be made again.
     rested: Millis,
+    /// Counts what is of interest to whoever looks at [`Specs`].
+    changes: watch::Sender<u64>,
 }
 
 impl Registry {
@@ -73,8 +76,10 @@ impl Registry {
             world,
             stale: Stale::default(),
             rested: Millis(0),
+            changes: watch::Sender::new(0),
         };
-        RegistryHandle::new(registry.start(), snapshots, directory, personas)
+        let changes = registry.changes.subscribe();
+        RegistryHandle::new(registry.start(), snapshots, directory, personas, changes)
     }
 
     /// Publishes what changed.
@@ -106,11 +111,16 @@ impl Registry {
     fn list(&self) {
         let endpoints = self.adapters.values().map(|entry| Arc::clone(&entry.endpoint));
         self.directory.replace(endpoints);
+        self.changed();
         self.world
             .meter
             .adapters
             .registered
             .set(self.adapters.len() as f64);
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     fn tick(&mut self) {
@@ -130,14 +140,18 @@ impl Registry {
     }
 
     /// Whether there is a place for an adapter of this name, and the name is to be had.
-    fn admit(&self, name: &AdapterName, is_dialled: bool) -> Result<(), Fault> {
+    fn admit(&self, name: &AdapterName, attachment: Attachment) -> Result<(), Fault> {
         let clashes = |name: &AdapterName| {
-            let has = self.adapters.get(name);
-            has.is_some_and(|entry| is_dialled && entry.spec.attachment != Attachment::Dialled)
+            let Some(has) = self.adapters.get(name).map(|entry| entry.spec.attachment) else {
+                return false;
+            };
+            let is_taken_from_here = attachment.elsewhere().is_some() && has.elsewhere().is_none();
+            is_taken_from_here || (attachment == Attachment::Dialled && !has.is_dialled())
         };
         let everybodys = AdapterName::everybodys(name.id.clone());
         if clashes(name) || (name.owner.is_some() && self.adapters.contains_key(&everybodys)) {
-            // A name of everybody's cannot be taken over by one tenant, nor a configured one by whoever dials in.
+            // A name of everybody's cannot be taken over by one tenant, nor a configured one by whoever dials in, nor one that is
+            // attached here by another node's.
             let detail = format!(
                 "the name {} is taken by an adapter that serves everybody",
                 name.id
@@ -190,7 +204,8 @@ impl Handler<Register> for Registry {
     fn handle(&mut self, Register(spec): Register, context: &mut Context<Self>) -> Self::Result {
         let name = spec.name();
         let is_dialled = spec.attachment == Attachment::Dialled;
-        self.admit(&name, is_dialled)?;
+        let elsewhere = spec.attachment.elsewhere();
+        self.admit(&name, spec.attachment)?;
         self.supersede(&name);
         let burst = self.watch.burst.filter(|_| is_dialled);
         let live = Arc::new(Live::new(spec.window, burst));
@@ -205,6 +220,7 @@ impl Handler<Register> for Registry {
         let endpoint = Arc::new(Endpoint {
             name: name.clone(),
             registration: self.registrations,
+            elsewhere,
             capability: arc_swap::ArcSwap::new(Arc::clone(&spec.capability)),
             live,
             // What the operator configured needs no probe.
@@ -219,8 +235,8 @@ impl Handler<Register> for Registry {
         self.stale.add(name.owner.as_ref());
         self.adapters
             .insert(name, Entry::new(self.world.now(), spec, endpoint));
-        match is_dialled {
-            // It has candidates once it passed its probe: the next tick is early enough, for as many as come.
+        match is_dialled || elsewhere.is_some() {
+            // It has candidates once it passed its probe, or comes with many others: the next tick is early enough.
             true => self.list(),
             false => self.rebuild(),
         }
@@ -262,9 +278,11 @@ impl Handler<Report> for Registry {
             // An actor that is behind hears the next one.
             let _ = entry.endpoint.actor.try_send(Heard(health.status));
         }
+        let mut is_of_interest = report.is_compliant.is_some();
         if let Some(models) = report.models {
             let capability = entry.endpoint.capability.load_full();
             if capability.models != models {
+                is_of_interest = true;
                 entry.endpoint.capability.store(Arc::new(Capability {
                     models,
                     ..Capability::clone(&capability)
@@ -275,6 +293,9 @@ impl Handler<Report> for Registry {
             entry.endpoint.is_compliant.store(is_compliant, Ordering::Relaxed);
         }
         self.stale.add(report.claim.name.owner.as_ref());
+        if is_of_interest {
+            self.changed();
+        }
     }
 }
 
@@ -294,6 +315,17 @@ impl Handler<LoadPolicy> for Registry {
         self.stale.add(None);
         self.rebuild();
         Ok(versions)
+    }
+}
+
+impl Handler<Specs> for Registry {
+    type Result = Vec<(AdapterSpec, bool)>;
+
+    fn handle(&mut self, _: Specs, _: &mut Context<Self>) -> Self::Result {
+        let specs = self.adapters.values();
+        specs
+            .map(|entry| (entry.spec(), entry.endpoint.is_compliant()))
+            .collect()
     }
 }
 

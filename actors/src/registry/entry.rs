@@ -36,6 +36,14 @@ impl Entry {
         Arc::ptr_eq(&self.spec.factory, &claim.factory)
     }
 
+    /// As it is: with what the adapter declared last.
+    pub(super) fn spec(&self) -> AdapterSpec {
+        AdapterSpec {
+            capability: self.endpoint.capability.load_full(),
+            ..self.spec.clone()
+        }
+    }
+
     /// One registration per model, because each has a price of its own.
     pub(super) fn registered(&self) -> Vec<Registered> {
         let capability = self.endpoint.capability.load_full();
@@ -76,11 +84,8 @@ impl Entry {
         AdapterView {
             capability: self.endpoint.capability.load_full(),
             owner: self.endpoint.name.owner.clone(),
-            attachment: match self.spec.attachment {
-                Attachment::Local => "local",
-                Attachment::Configured => "configured",
-                Attachment::Dialled => "dialled",
-            },
+            attachment: self.spec.attachment.as_str(),
+            node: self.spec.attachment.elsewhere(),
             health: self.liveness.health().copied(),
             status: live.status(),
             circuit: match live.gate() {

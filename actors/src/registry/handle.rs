@@ -7,8 +7,9 @@ use atp_protocol::adapter::Health;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::TenantId;
 use atp_routing::policy::Lint;
+use tokio::sync::watch;
 
-use super::messages::{AdapterView, Claim, List, LoadPolicy, Register, Report, Withdraw};
+use super::messages::{AdapterView, Claim, List, LoadPolicy, Register, Report, Specs, Withdraw};
 use super::{AdapterSpec, Registry, Snapshots};
 use crate::adapter::{AdapterName, Congested, Directory, Said};
 use crate::persona::Roster;
@@ -23,6 +24,7 @@ pub struct RegistryHandle {
     pub directory: Arc<Directory>,
     /// The personas of policy and adapters, and how they do.
     pub personas: Arc<Roster>,
+    changes: watch::Receiver<u64>,
 }
 
 impl RegistryHandle {
@@ -31,13 +33,34 @@ impl RegistryHandle {
         snapshots: Arc<Snapshots>,
         directory: Arc<Directory>,
         personas: Arc<Roster>,
+        changes: watch::Receiver<u64>,
     ) -> Self {
         Self {
             addr,
             snapshots,
             directory,
             personas,
+            changes,
         }
+    }
+
+    /// Told when an adapter has come, gone, or says something else of itself.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.clone()
+    }
+
+    /// Every registration with what its adapter declared last, and whether it passed its probe or needs none.
+    ///
+    /// # Errors
+    /// When the node is stopping.
+    pub async fn specs(&self) -> Result<Vec<(AdapterSpec, bool)>, Fault> {
+        self.addr.send(Specs).await.map_err(|_| stopped())
+    }
+
+    /// Removes what was registered with `spec`; calls in flight go on. One that has replaced it stays.
+    pub async fn retire(&self, spec: &AdapterSpec) {
+        self.withdraw(spec.claim()).await;
     }
 
     /// Adds an adapter or replaces the one of its name, which is told so.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::Message;
 use atp_protocol::adapter::{AgentStatus, Capability, Health};
+use atp_protocol::cluster::NodeId;
 use atp_protocol::error::Fault;
 use atp_protocol::ids::TenantId;
 use atp_routing::policy::Lint;
@@ -52,6 +53,11 @@ pub(super) struct LoadPolicy {
 #[rtype(result = "Vec<AdapterView>")]
 pub(super) struct List(pub(super) Option<TenantId>);
 
+/// Look at every registration as it is, and whether it passed its probe or needs none.
+#[derive(Message)]
+#[rtype(result = "Vec<(AdapterSpec, bool)>")]
+pub(super) struct Specs;
+
 /// An adapter as those see it who know of it.
 #[derive(Debug, Clone)]
 pub struct AdapterView {
@@ -59,8 +65,10 @@ pub struct AdapterView {
     pub capability: Arc<Capability>,
     /// The tenant it works for; `None` is everybody.
     pub owner: Option<TenantId>,
-    /// How it is attached: `local`, `configured` or `dialled`.
+    /// How it is attached: `local`, `configured`, `dialled` or `remote`.
     pub attachment: &'static str,
+    /// The other node it is attached to; `None` if it is attached here.
+    pub node: Option<NodeId>,
     /// Its last health report.
     pub health: Option<Health>,
     /// Readiness.

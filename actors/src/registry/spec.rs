@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use atp_protocol::adapter::Capability;
+use atp_protocol::cluster::NodeId;
 use atp_protocol::estimate::Price;
 use atp_protocol::ids::TenantId;
 
@@ -19,6 +20,41 @@ pub enum Attachment {
     Configured,
     /// Dialled in: reports its health itself, leaves with its connection.
     Dialled,
+    /// Attached to another node and called there; polled for its health. An adapter of its name that is attached here goes first.
+    Remote {
+        /// Which node.
+        node: NodeId,
+        /// It dialled in there.
+        is_dialled: bool,
+    },
+}
+
+impl Attachment {
+    /// The other node it is attached to; `None` if it is attached here.
+    #[must_use]
+    pub const fn elsewhere(self) -> Option<NodeId> {
+        match self {
+            Self::Local | Self::Configured | Self::Dialled => None,
+            Self::Remote { node, .. } => Some(node),
+        }
+    }
+
+    /// Whether it dialled in, here or elsewhere.
+    #[must_use]
+    pub const fn is_dialled(self) -> bool {
+        matches!(self, Self::Dialled | Self::Remote { is_dialled: true, .. })
+    }
+
+    /// `local`, `configured`, `dialled` or `remote`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Configured => "configured",
+            Self::Dialled => "dialled",
+            Self::Remote { .. } => "remote",
+        }
+    }
 }
 
 /// Prices by model, and one for all others.

@@ -15,6 +15,7 @@
 //! cost, and the hold is settled all the same.
 
 mod actor;
+mod attached;
 mod believable;
 mod call;
 mod drain;

@@ -9,6 +9,7 @@ use atp_actors::ledger::LedgerHandle;
 use atp_actors::registry::RegistryHandle;
 use atp_protocol::error::Fault;
 use atp_protocol::ids::AccountId;
+use atp_protocol::units::Millis;
 use tokio::sync::watch;
 
 use super::Status;
@@ -82,6 +83,11 @@ impl Meta {
         linearized.map_err(|error| cluster::fault(&error))?;
         self.follow().await;
         Ok(())
+    }
+
+    /// Milliseconds on the node's monotonic clock.
+    pub(crate) fn now(&self) -> Millis {
+        self.world.now()
     }
 
     /// What readiness looks at.

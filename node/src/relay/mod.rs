@@ -33,7 +33,7 @@ use crate::environment::ByteStream;
 
 pub(crate) use ingress::elsewhere;
 pub use ingress::ingress;
-pub(crate) use over_link::Relayed;
+pub(crate) use over_link::{Relayed, Served};
 
 /// Idle connections kept to each node.
 const IDLE_MAX: usize = 64;

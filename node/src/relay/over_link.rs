@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use super::Dial;
 use crate::environment::ByteStream;
 use crate::link::{Duplex, Link, Services};
+use crate::remote::ADAPTERS;
 use crate::server::Serve;
 
 /// HTTP of a client that another member relays; a stream.
@@ -37,12 +38,20 @@ impl Dial for Link {
     }
 }
 
+/// What is served to other members.
+pub(crate) struct Served {
+    /// HTTP.
+    pub(crate) http: Serve,
+    /// Adapters that are attached here.
+    pub(crate) adapters: Box<dyn Fn(Box<dyn ByteStream>) -> LocalBoxFuture<'static, ()>>,
+}
+
 /// Serves an arbiter's request lane, until the node stops.
-pub(crate) struct Relayed(RefCell<Option<Serve>>);
+pub(crate) struct Relayed(RefCell<Option<Served>>);
 
 impl Relayed {
-    pub(crate) fn new(serve: Serve) -> Self {
-        Self(RefCell::new(Some(serve)))
+    pub(crate) fn new(served: Served) -> Self {
+        Self(RefCell::new(Some(served)))
     }
 
     /// Takes nothing more once `stop` says so; what is being served goes on. The link outlives the surfaces, so that without this
@@ -67,9 +76,13 @@ impl Services for Relayed {
 
     fn open(&self, _: NodeId, service: Service, _: Bytes, stream: Duplex) {
         match service {
-            HTTP => match &*self.0.borrow() {
-                Some(serve) => {
-                    let serving = serve(Box::new(stream), Protocol::Http1, PEER);
+            HTTP | ADAPTERS => match &*self.0.borrow() {
+                Some(served) => {
+                    let stream = Box::new(stream);
+                    let serving = match service {
+                        HTTP => (served.http)(stream, Protocol::Http1, PEER),
+                        _ => (served.adapters)(stream),
+                    };
                     drop(tokio::task::spawn_local(serving));
                 }
                 None => stream.reset(Refusal::new(Code::STOPPING, "this member is stopping")),
