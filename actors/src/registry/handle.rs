@@ -87,6 +87,16 @@ impl RegistryHandle {
         });
     }
 
+    /// Takes what was found of the condition of the adapter that was registered with `spec`, as a poll would.
+    pub fn report(&self, spec: &AdapterSpec, health: Health) {
+        self.addr.do_send(Report {
+            claim: spec.claim(),
+            health: Some(health),
+            models: None,
+            is_compliant: None,
+        });
+    }
+
     /// Takes an adapter's own health report. A full registry hears the next one.
     pub(crate) fn report_health(&self, claim: Claim, health: Health) {
         let _ = self.addr.try_send(Report {

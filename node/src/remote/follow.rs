@@ -1,8 +1,9 @@
 //! Registers here what is attached to other nodes.
 //!
 //! By comparison, like [`publish`](super::publish()). An adapter of the same name that is attached here goes first. Of several nodes that
-//! have it, one that is reachable is called, the next after this one by number, so that callers spread; a node that was
-//! not reachable for [`GRACE`] has its adapters taken over by others, or taken out.
+//! have it, one that is reachable is called, the next after this one by number, so that callers spread. What only nodes have that
+//! were not reachable for [`GRACE`] is unhealthy, as a provider that is down: it is known and not routed to. What nobody has any more
+//! is taken out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use atp_actors::adapter::AdapterName;
 use atp_actors::registry::AdapterSpec;
+use atp_protocol::adapter::{Health, HealthStatus};
 use atp_protocol::cluster::NodeId;
 use atp_protocol::error::Fault;
 use atp_protocol::link::Lane;
@@ -19,7 +21,7 @@ use tracing::warn;
 
 use super::adapter::RemoteAdapter;
 use super::lanes::{Lanes, Open};
-use super::v1::Place;
+use super::v1;
 use crate::link::Link;
 use crate::meta::Meta;
 
@@ -29,13 +31,18 @@ const GRACE: Duration = Duration::from_secs(3);
 /// How often it is looked who is reachable.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Adapters by name, each with who has it and what it says of itself.
-type Wanted = BTreeMap<AdapterName, (NodeId, Vec<u8>)>;
+/// Where an adapter is to be called.
+#[derive(PartialEq)]
+struct Place {
+    node: NodeId,
+    is_there: bool,
+    /// What it says of itself.
+    row: Vec<u8>,
+}
 
 /// What was registered.
 struct Registered {
-    node: NodeId,
-    row: Vec<u8>,
+    place: Place,
     spec: AdapterSpec,
 }
 
@@ -98,64 +105,99 @@ async fn bring_in_line(
             meta.registry.retire(&ours.spec).await;
         }
     }
-    for (name, (node, row)) in wanted {
+    for (name, place) in wanted {
         let is_here = have
             .get(&name)
             .is_some_and(|spec| spec.attachment.elsewhere().is_none());
-        let is_same = registered
-            .get(&name)
-            .is_some_and(|ours| ours.node == node && ours.row == row);
-        if is_here || is_same {
+        let ours = registered.get(&name);
+        if is_here || ours.is_some_and(|ours| ours.place == place) {
             continue;
         }
-        let Some(spec) = spec(&name, node, &row, lanes) else {
-            continue;
+        let ours = ours.filter(|ours| ours.place.node == place.node && ours.place.row == place.row);
+        let spec = match ours {
+            Some(ours) => ours.spec.clone(),
+            None => match register(meta, &name, &place, lanes).await {
+                Some(spec) => spec,
+                None => continue,
+            },
         };
-        match meta.registry.register(spec.clone()).await {
-            Ok(()) => drop(registered.insert(name, Registered { node, row, spec })),
-            Err(fault) => {
-                warn!(adapter = %name.id, %node, %fault, "an adapter of another node is not routed to from here")
-            }
+        if ours.is_some() || !place.is_there {
+            meta.registry.report(&spec, health(place.is_there));
         }
+        registered.insert(name, Registered { place, spec });
     }
     Ok(())
 }
 
+/// Before the next poll says more.
+const fn health(is_there: bool) -> Health {
+    let status = match is_there {
+        true => HealthStatus::Healthy,
+        false => HealthStatus::Unhealthy,
+    };
+    Health {
+        status,
+        ..Health::HEALTHY
+    }
+}
+
+async fn register(
+    meta: &Meta,
+    name: &AdapterName,
+    place: &Place,
+    lanes: &Arc<dyn Open>,
+) -> Option<AdapterSpec> {
+    let node = place.node;
+    let spec = spec(name, place, lanes)?;
+    match meta.registry.register(spec.clone()).await {
+        Ok(()) => Some(spec),
+        Err(fault) => {
+            warn!(adapter = %name.id, %node, %fault, "an adapter of another node is not routed to from here");
+            None
+        }
+    }
+}
+
 /// What this node should be able to call elsewhere, and where.
-fn wanted(meta: &Meta, reach: &Reach) -> Wanted {
+fn wanted(meta: &Meta, reach: &Reach) -> BTreeMap<AdapterName, Place> {
     let own = meta.cluster.node();
-    let rows: Vec<(AdapterName, NodeId, Vec<u8>)> = meta.cluster.meta.read(|meta| {
+    let rows: Vec<(AdapterName, Place)> = meta.cluster.meta.read(|meta| {
         let rows = meta.adapters().iter();
         let elsewhere = rows.filter_map(|(name, row)| {
-            let node = name.node.filter(|node| *node != own && reach.is_there(*node))?;
+            let node = name.node.filter(|node| *node != own)?;
             let owner = name.owner.clone();
             let id = name.id.clone();
-            Some((AdapterName { owner, id }, node, row.spec.clone()))
+            let place = Place {
+                node,
+                is_there: reach.is_there(node),
+                row: row.spec.clone(),
+            };
+            Some((AdapterName { owner, id }, place))
         });
         elsewhere.collect()
     });
-    let mut wanted = Wanted::new();
-    for (name, node, row) in rows {
-        let distance = |node: NodeId| node.get().wrapping_sub(own.get());
-        match wanted.get(&name) {
-            Some((nearer, _)) if distance(*nearer) <= distance(node) => {}
-            _ => drop(wanted.insert(name, (node, row))),
+    let rank = |place: &Place| (!place.is_there, place.node.get().wrapping_sub(own.get()));
+    let mut wanted: BTreeMap<AdapterName, Place> = BTreeMap::new();
+    for (name, place) in rows {
+        if wanted.get(&name).is_none_or(|better| rank(&place) < rank(better)) {
+            wanted.insert(name, place);
         }
     }
     wanted
 }
 
-fn spec(name: &AdapterName, node: NodeId, row: &[u8], lanes: &Arc<dyn Open>) -> Option<AdapterSpec> {
-    let place: Place = match serde_json::from_slice(row) {
-        Ok(place) => place,
+fn spec(name: &AdapterName, place: &Place, lanes: &Arc<dyn Open>) -> Option<AdapterSpec> {
+    let node = place.node;
+    let told: v1::Place = match serde_json::from_slice(&place.row) {
+        Ok(told) => told,
         Err(error) => {
             warn!(adapter = %name.id, %node, %error, "what another node says of an adapter cannot be read; is it of a later release?");
             return None;
         }
     };
-    let capability = Arc::clone(place.capability());
+    let capability = Arc::clone(told.capability());
     let adapter = RemoteAdapter::new(name.clone(), capability, node, Arc::clone(lanes));
-    Some(place.spec(node, name.owner.clone(), Arc::new(adapter)))
+    Some(told.spec(node, name.owner.clone(), Arc::new(adapter)))
 }
 
 /// Who is within reach, by when they were last seen.

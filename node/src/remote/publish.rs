@@ -75,6 +75,10 @@ async fn tell(meta: &Meta, untold: &mut BTreeSet<Name>) -> Result<(), Fault> {
     untold.retain(|name| attached.contains_key(name));
     for (name, spec) in attached {
         let row = known.get(&name);
+        if spec.len() > SPEC_MAX {
+            check(&name, &PutAdapterReply::TooLong, untold)?;
+            continue;
+        }
         if row.is_none_or(|row| row.spec != spec) {
             let incarnation = row.map_or(0, |row| row.incarnation) + 1;
             let adapter = Adapter { incarnation, spec };

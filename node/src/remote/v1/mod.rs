@@ -6,6 +6,8 @@
 mod call;
 mod event;
 mod fault;
+#[cfg(test)]
+mod golden;
 mod place;
 
 use atp_protocol::adapter::Health;
