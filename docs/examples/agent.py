@@ -2,11 +2,13 @@
 
     python agent.py ws://127.0.0.1:7443/ws "$KEY"
 
+With the URLs of several nodes before the key it dials the next one whenever a connection is lost.
 Needs the package `websockets`. Ask it by naming it as the model: `"model": "upper.example"`.
 """
 
 import asyncio
 import json
+import random
 import secrets
 import sys
 import time
@@ -62,4 +64,24 @@ async def main(url, key):
                 print(received["payload"]["content"], file=sys.stderr, flush=True)
 
 
-asyncio.run(main(sys.argv[1], sys.argv[2]))
+async def keep(urls, key):
+    """Node after node: each wait is twice as long, up to half a minute, and never quite as long as anybody else's."""
+    wait = 1
+    while True:
+        for url in urls:
+            began = time.monotonic()
+            try:
+                await main(url, key)
+            except websockets.ConnectionClosed as lost:
+                # The key was revoked, or another has taken the name: dialling again would not help, or take it back.
+                if lost.rcvd and lost.rcvd.code in (4401, 4409):
+                    raise
+            except (OSError, websockets.WebSocketException) as lost:
+                print(lost, file=sys.stderr)
+            if time.monotonic() - began > 60:
+                wait = 1
+            await asyncio.sleep(wait * random.uniform(0.5, 1))
+            wait = min(2 * wait, 30)
+
+
+asyncio.run(keep(sys.argv[1:-1], sys.argv[-1]))

@@ -4,6 +4,7 @@
 //! [`provider`]s, [`grpc`]), and [`server`] hands connections to arbiters where [`surfaces`] turn them into requests, in
 //! the words of [`wire`]. [`auth`] and [`meta`] are what all of it agrees on, [`identity`] says who else is of the cluster,
 //! [`link`] talks to them and [`gossip`] hears how they are, [`telemetry`] is what operators see, `audit` what stays on record.
+//! [`relay`] carries requests to the members that own their sessions, `remote` calls to those that adapters are attached to.
 //! [`log_io`] writes what members agree on.
 
 mod adapters;

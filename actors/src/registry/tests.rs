@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atp_protocol::adapter::{Capability, Health};
-use atp_protocol::error::Fault;
+use atp_protocol::cluster::NodeId;
+use atp_protocol::error::{Code, Fault};
 use atp_protocol::estimate::Estimate;
 use atp_protocol::ids::TenantId;
 use atp_routing::policy::PolicyStore;
@@ -172,6 +173,40 @@ async fn a_sign_of_life_makes_no_table() {
         made_in(&registry, 200).await;
         registry.report_alive(spec.claim());
         assert_eq!(made_in(&registry, 500).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_attached_here_goes_before_the_same_name_elsewhere() {
+    local(async {
+        let registry = registry();
+        let elsewhere = |is_dialled: bool| {
+            let node = NodeId::new(2).unwrap();
+            spec("a", "there", Attachment::Remote { node, is_dialled })
+        };
+        let places = async || {
+            let specs = registry.specs().await.unwrap();
+            let places = specs.iter().map(|(spec, _)| spec.attachment.as_str());
+            places.collect::<Vec<_>>()
+        };
+        registry.register(elsewhere(false)).await.unwrap();
+        let dialled = registry.register(spec("a", "here", Attachment::Dialled)).await;
+        assert_eq!(dialled.unwrap_err().code, Code::Sec, "it is configured elsewhere");
+        registry.register(elsewhere(true)).await.unwrap();
+        registry
+            .register(spec("a", "here", Attachment::Dialled))
+            .await
+            .unwrap();
+        assert_eq!(places().await, ["dialled"], "it dialled in here since");
+        let refused = registry.register(elsewhere(true)).await;
+        assert_eq!(refused.unwrap_err().code, Code::Sec);
+        let here = spec("a", "here", Attachment::Configured);
+        registry.register(here.clone()).await.unwrap();
+        registry.retire(&elsewhere(true)).await;
+        assert_eq!(places().await, ["configured"], "another registration left");
+        registry.retire(&here).await;
+        assert!(places().await.is_empty());
     })
     .await;
 }

@@ -18,6 +18,8 @@ mod frames;
 mod lanes;
 mod publish;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod v1;
 
 pub(crate) use follow::follow;

@@ -39,7 +39,7 @@ impl Cluster {
     }
 
     /// A cluster without members.
-    fn new(mock: &Mock) -> Self {
+    pub(super) fn new(mock: &Mock) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("atp-cluster-")
             .tempdir()
@@ -69,13 +69,18 @@ impl Cluster {
 
     /// Has a certificate issued and starts the node; the first member, where there is one, takes it in.
     pub(super) async fn join(&mut self, node: u16) {
+        self.join_with(node, |setup| setup).await;
+    }
+
+    /// As [`Self::join`], with what `more` sets beside.
+    pub(super) async fn join_with(&mut self, node: u16, more: impl FnOnce(Setup) -> Setup) {
         let link = self.free();
         atpctl(
             self.dir.path(),
             &format!("join ca --node {node} --address {link} --out n{node}"),
         );
         let setup = self.setup(&self.path(&format!("n{node}")), link);
-        self.stopped.insert(node, setup);
+        self.stopped.insert(node, more(setup));
         self.run(node).await;
         if node > 1 {
             self.admit(node, link).await;

@@ -1,5 +1,6 @@
 //! Clusters of real processes on loopback: they form, lose members, take others in, and refuse strangers.
 
+mod attached;
 mod dev;
 mod fixture;
 mod forming;
