@@ -1,5 +1,7 @@
 //! `atpctl doctor`: looks for what is wrong, and says what to do about it.
 
+mod cluster;
+
 use atp_protocol::units::UnixMillis;
 use atp_routing::policy::Severity;
 use http::header::DATE;
@@ -74,6 +76,7 @@ pub(super) async fn run(operator: &mut Operator, args: args::Doctor) -> Result<(
             checks.extend(keys(client).await);
             checks.push(adapters(client).await);
             checks.push(in_force(client).await);
+            checks.extend(between_members(client).await);
         }
         Err(failure) => {
             let remedy = failure.hint().unwrap_or("check the URL");
@@ -255,6 +258,14 @@ async fn in_force(client: &Client) -> Check {
             format!("{version} has {} warnings", warnings.len()),
             "see `atpctl policy show`, mend the document and apply it",
         ),
+    }
+}
+
+async fn between_members(client: &Client) -> Vec<Check> {
+    let told: Result<Value, Failure> = client.get(As::Admin, "/v1/admin/cluster").await;
+    match told {
+        Ok(told) => cluster::checks(&told),
+        Err(_) => vec![Check::new("members", State::Skipped, "needs the admin key", None)],
     }
 }
 
