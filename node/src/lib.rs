@@ -19,6 +19,7 @@ pub mod cpu;
 pub mod ctl;
 pub mod dev;
 pub mod environment;
+mod failover;
 pub mod gossip;
 pub mod grpc;
 mod home;

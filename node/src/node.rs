@@ -25,6 +25,7 @@ use crate::auth::{FrameCheck, KeyTable};
 use crate::cluster::{self, ClusterError, Own, Running};
 use crate::config::{Config, ConfigError};
 use crate::environment::{ByteStream, Environment};
+use crate::failover::Failover;
 use crate::home;
 use crate::joining::Joining;
 use crate::journal::StoreError;
@@ -228,6 +229,7 @@ impl Node {
         let shared = Arc::new(Shared::new(
             settings::shared(&config),
             Arc::clone(&cluster.owners),
+            Arc::new(cluster.clone()),
             auditor.audit(),
         ));
         cluster.tells(teller(&meta, &shared.load, &world));
@@ -258,8 +260,17 @@ impl Node {
                 );
                 // Each arbiter relays over a lane of its own.
                 let link = cluster.link.as_ref().map(Link::on_this_thread);
-                let relay =
-                    |link: &Link| Rc::new(Relay::new(Arc::clone(&cluster.owners), Box::new(link.clone())));
+                let relay = |link: &Link| {
+                    let (owners, whole) = (Arc::clone(&cluster.owners), cluster.clone());
+                    let runs = Box::new(move |tenant: &TenantId, id: &str| whole.runs(tenant, id));
+                    Rc::new(Relay::new(owners, Box::new(link.clone()), runs))
+                };
+                let failover = Failover {
+                    cluster: cluster.clone(),
+                    router: Rc::clone(&router),
+                    share,
+                };
+                tokio::task::spawn_local(failover.keep());
                 if let (Some(link), Some(lanes)) = (&link, &lanes) {
                     lanes.add_this_thread(link.clone());
                 }

@@ -14,7 +14,7 @@ use crate::audit::Audit;
 use crate::history::Pool;
 use crate::nonces::Nonces;
 use crate::owners::Owners;
-use crate::streams::{StreamSettings, Streams};
+use crate::streams::{Records, StreamSettings, Streams};
 
 /// How much a node remembers.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +49,8 @@ pub struct Shared {
     pub(super) repeats: Arc<Repeats>,
     /// Streams that outlive their connection.
     pub streams: Arc<Streams>,
+    /// Their records.
+    pub records: Arc<dyn Records>,
     /// Nonces that were seen.
     pub nonces: Nonces,
     /// What `adaptive` comes to.
@@ -62,11 +64,17 @@ pub struct Shared {
 impl Shared {
     /// Nothing running; sessions are put on record in `audit`.
     #[must_use]
-    pub fn new(settings: SharedSettings, owners: Arc<Owners>, audit: Arc<dyn Audit>) -> Self {
+    pub fn new(
+        settings: SharedSettings,
+        owners: Arc<Owners>,
+        records: Arc<dyn Records>,
+        audit: Arc<dyn Audit>,
+    ) -> Self {
         let pool = Pool::new(settings.history_bytes);
         Self {
             load: Arc::default(),
             owners,
+            records,
             decisions: Arc::new(Decisions::new(settings.decisions_max)),
             sessions: Arc::new(Sessions::new(
                 Pace::new(settings.aimd, settings.is_aimd_tuned),

@@ -8,6 +8,7 @@ use atp_protocol::error::{ControlError, Fault};
 use atp_protocol::frame::Frame;
 use atp_protocol::ids::SessionId;
 use atp_protocol::payload::{self, Ack, ResumeAck, WindowReason};
+use atp_protocol::request::AgentRequest;
 use atp_protocol::units::{Amount, Tier, Window};
 
 use super::{Event, Positions, StreamState};
@@ -91,14 +92,19 @@ pub struct Cancel;
 #[rtype(result = "()")]
 pub struct Forget;
 
+/// Makes room. The stream has ended; its record, if it has one, tells how to whoever asks.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct GiveWay;
+
 /// Looks at the stream.
 #[derive(Message)]
 #[rtype(result = "StreamState")]
 pub struct Look;
 
-/// Issues a resume token beside those that are out.
+/// Issues a resume token beside the last one.
 #[derive(Message)]
-#[rtype(result = "String")]
+#[rtype(result = "Result<String, Fault>")]
 pub struct NewToken;
 
 /// Comes back with a token.
@@ -136,6 +142,19 @@ pub enum ToHolder {
     /// The stream was resumed elsewhere. The WebSocket has nothing more to do with it, and is closed.
     Replaced,
 }
+
+/// The stream is on record under an epoch, or cannot be. Answers whether it goes on.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub(super) struct Recorded {
+    pub(super) result: Result<u64, Fault>,
+    pub(super) request: Box<AgentRequest>,
+}
+
+/// How a stream ended under an earlier owner.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct LastWords(pub(super) Vec<Event>);
 
 /// The router's answer to the stream's request.
 #[derive(Message)]

@@ -14,10 +14,16 @@
 //! Ends      `ttl_ms` after its last word, [`PARTED_MS`] after it where its client has said that it has that; `ttl_ms` after the
 //!           WebSocket that held it went and nobody came back; [`WAIT_MS`] after it was opened where nobody sent a request
 
+mod asked;
+mod durable;
 mod event;
+mod heir;
 mod messages;
 mod post;
 mod questions;
+mod recall;
+mod records;
+mod reserved;
 mod resume;
 mod stream;
 mod table;
@@ -25,13 +31,19 @@ mod told;
 mod view;
 
 pub use event::Event;
+pub use heir::{Adopted, adopt};
 pub use messages::{
     Admission, Around, Cancel, Forget, Head, Look, NewToken, Post, Posted, Resume, Resumed, Take, ToHolder,
 };
+pub use recall::recall;
+pub use records::Records;
 pub use resume::Positions;
 pub use stream::Opening;
 pub use table::{Listed, Streams};
 pub use view::{StreamState, state_name};
+
+/// How long whoever asks for a stream waits for it to be taken over from an owner that was lost, in milliseconds.
+pub const TAKEN_OVER_MS: u64 = 5_000;
 
 /// Readers of a stream at once.
 pub const READERS_MAX: usize = 16;

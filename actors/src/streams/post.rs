@@ -221,7 +221,10 @@ impl KeptStream {
                 }
                 Output::Deliver(Event::LaneFailed { fault, .. }) => self.fail(&fault),
                 Output::Deliver(Event::Congestion(_)) => self.congested(),
-                Output::Deliver(Event::Closed(_)) | Output::Close(_) => self.end(State::Closed),
+                Output::Deliver(Event::Closed(_)) | Output::Close(_) => {
+                    self.close_later();
+                    self.end(State::Closed);
+                }
                 // Hello and resume are its connections' business, and the history bounds what is sent.
                 Output::Deliver(
                     Event::Hello(_)

@@ -3,6 +3,7 @@
 use actix::{ActorContext, Context, Handler, MessageResult, ResponseFuture};
 use atp_protocol::error::{Code, Fault};
 
+use super::messages::GiveWay;
 use super::stream::KeptStream;
 use super::{Admission, Cancel, Forget, Look, StreamState};
 use crate::session::{Facts, Repeat};
@@ -39,6 +40,15 @@ impl Handler<Forget> for KeptStream {
     type Result = ();
 
     fn handle(&mut self, _: Forget, context: &mut Context<Self>) {
+        context.stop();
+    }
+}
+
+impl Handler<GiveWay> for KeptStream {
+    type Result = ();
+
+    fn handle(&mut self, _: GiveWay, context: &mut Context<Self>) {
+        self.epoch = None;
         context.stop();
     }
 }

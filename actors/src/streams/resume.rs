@@ -5,55 +5,86 @@
 //! still kept, unless more than the bound of the history came after it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use actix::{Context, Handler, Recipient};
+use actix::fut;
+use actix::{
+    ActorFutureExt, AsyncContext, Context, Handler, Recipient, ResponseActFuture, ResponseFuture, WrapFuture,
+};
 use atp_protocol::connection::Output;
 use atp_protocol::error::Fault;
 use atp_protocol::ids::{CloneId, LaneId, PersonaId};
 use atp_protocol::payload::{
-    Kind, LanePosition, Payload, ResumeAck, WindowReason, WindowScope, WindowUpdate,
+    self, Kind, LanePosition, Payload, ResumeAck, WindowReason, WindowScope, WindowUpdate,
 };
-use atp_protocol::resume::{Binding, Refusal, ResumeToken, TOKEN_BYTES, reissue_at};
+use atp_protocol::resume::{Refusal, ResumeToken, TOKEN_BYTES, TokenHash, reissue_at};
 use atp_protocol::units::PartialWindow;
+use futures_util::future::{LocalBoxFuture, ready};
 
 use super::messages::ToHolder;
 use super::stream::KeptStream;
 use super::table::read_from;
 use super::{Event, NewToken, Resume, Resumed};
+use crate::history::Reader;
 
 impl KeptStream {
-    fn binding(&self) -> Binding {
-        Binding {
-            tenant: self.identity.tenant.clone(),
-            session: self.key.session.clone(),
-            stream: self.key.stream.clone(),
-        }
-    }
-
-    pub(super) fn issue(&mut self) -> String {
+    /// A token that nobody knows yet.
+    pub(super) fn mint(&mut self) -> ResumeToken {
         let world = &self.router.world;
         let mut bytes = [0; TOKEN_BYTES];
         world.random.fill(&mut bytes);
-        let token = ResumeToken::new(bytes);
         self.token_since = world.clock.unix();
-        let (binding, ttl_ms) = (self.binding(), self.settings().ttl_ms);
-        self.tokens.issue(self.token_since, token.hash(), binding, ttl_ms);
-        token.reveal()
+        ResumeToken::new(bytes)
+    }
+
+    /// A token for a client, good when this resolves.
+    fn issue(&mut self) -> LocalBoxFuture<'static, Result<String, Fault>> {
+        if let Some(spare) = self.spare.take() {
+            return Box::pin(ready(Ok(spare.reveal())));
+        }
+        let token = self.mint();
+        let Some(epoch) = self.epoch else {
+            let (binding, ttl_ms) = (self.binding(), self.settings().ttl_ms);
+            self.tokens.issue(self.token_since, token.hash(), binding, ttl_ms);
+            self.latest = Some(token.hash());
+            return Box::pin(ready(Ok(token.reveal())));
+        };
+        let rotating = self.rotate(epoch, token.hash());
+        Box::pin(async move { rotating.await.map(|()| token.reveal()) })
+    }
+
+    /// Uses a token up.
+    fn consume(&mut self, token: TokenHash) -> LocalBoxFuture<'static, Result<(), Fault>> {
+        if self.epoch.is_some() {
+            return self.consume_on_record(token);
+        }
+        let now = self.router.world.clock.unix();
+        let consumed = self.tokens.consume(now, token, &self.binding());
+        Box::pin(ready(consumed.map_err(Refusal::fault)))
     }
 
     /// At half its time a token gets a successor, which whoever holds or reads the stream is told.
-    pub(super) fn renew_token(&mut self) {
+    pub(super) fn renew_token(&mut self, context: &mut Context<Self>) {
         let ttl_ms = self.settings().ttl_ms;
         let due = reissue_at(self.token_since, ttl_ms);
         let is_admitted = self.machine.streams().next().is_some();
         if !is_admitted || self.router.world.clock.unix() < due {
             return;
         }
+        self.token_since = self.router.world.clock.unix();
+        let issuing = self.issue();
+        context.spawn(issuing.into_actor(self).map(|token, this, _| {
+            // Without one the token before holds for the other half of its time.
+            if let Ok(token) = token {
+                this.tell_token(token);
+            }
+        }));
+    }
+
+    fn tell_token(&mut self, token: String) {
         let window = PartialWindow::default();
         let mut update = WindowUpdate::new(window, 0, WindowScope::Stream, WindowReason::Refresh);
-        update.resume_token = Some(self.issue());
-        update.resume_ttl_ms = Some(ttl_ms);
+        update.resume_token = Some(token);
+        update.resume_ttl_ms = Some(self.settings().ttl_ms);
         let payload = Payload::of(Kind::WindowUpdate, &update);
         let now = self.now();
         let outputs = self.machine.send(now, &self.key, payload, false);
@@ -74,35 +105,55 @@ impl KeptStream {
     }
 
     /// Uses the token up, and gives the stream to whoever brought it.
-    fn resume(&mut self, Resume { request, holder }: Resume) -> Result<Resumed, Fault> {
+    fn resume(
+        &mut self,
+        Resume { request, holder }: Resume,
+    ) -> ResponseActFuture<Self, Result<Resumed, Fault>> {
+        let (token, back) = match self.come_back(&request) {
+            Ok(back) => back,
+            Err(fault) => return Box::pin(fut::ready(Err(fault))),
+        };
+        let consuming = self.consume(token).into_actor(self);
+        let issuing = consuming.then(|consumed, this, _| {
+            let issuing: LocalBoxFuture<'static, _> = match consumed {
+                Ok(()) => this.issue(),
+                Err(fault) => Box::pin(ready(Err(fault))),
+            };
+            issuing.into_actor(this)
+        });
+        Box::pin(issuing.map(move |token, this, _| {
+            let resume_token = token?;
+            this.replace(holder);
+            Ok(Resumed {
+                ack: ResumeAck {
+                    ok: true,
+                    resume_token,
+                    expect: this.received + 1,
+                    replaying: back.replaying,
+                    window: Some(this.window()),
+                    gap_from: back.gap.map(|gap| gap.0),
+                    gap_to: back.gap.map(|gap| gap.1),
+                },
+                has: back.has,
+                reader: back.reader,
+                flow: this.flow.clone(),
+            })
+        }))
+    }
+
+    /// What a client that comes back finds. Before its token is used up: who finds no place may come again with it.
+    fn come_back(&self, request: &payload::Resume) -> Result<(TokenHash, Back), Fault> {
         let token = ResumeToken::parse(&request.resume_token).ok_or_else(|| Refusal::Unknown.fault())?;
         let (first, kept) = self.history.snapshot();
         let has = Positions::of(&request.lanes);
-        let replaying = kept.iter().filter(|event| has.lacks(event)).count() as u64;
-        let gap = has.gap(&kept);
         let skipped = kept.iter().take_while(|event| has.has(event)).count() as u64;
-        // Before the token is used up: who finds no place may come again with it.
-        let reader = read_from(&self.history, first + skipped)?;
-        let now = self.router.world.clock.unix();
-        let binding = self.binding();
-        self.tokens
-            .consume(now, token.hash(), &binding)
-            .map_err(Refusal::fault)?;
-        self.replace(holder);
-        Ok(Resumed {
-            ack: ResumeAck {
-                ok: true,
-                resume_token: self.issue(),
-                expect: self.received + 1,
-                replaying,
-                window: Some(self.window()),
-                gap_from: gap.map(|gap| gap.0),
-                gap_to: gap.map(|gap| gap.1),
-            },
+        let back = Back {
+            replaying: kept.iter().filter(|event| has.lacks(event)).count() as u64,
+            gap: has.gap(&kept),
+            reader: read_from(&self.history, first + skipped)?,
             has,
-            reader,
-            flow: self.flow.clone(),
-        })
+        };
+        Ok((token.hash(), back))
     }
 
     /// The newest wins: a WebSocket that held the stream lets go of it.
@@ -113,6 +164,14 @@ impl KeptStream {
             before.do_send(ToHolder::Replaced);
         }
     }
+}
+
+/// What a client that comes back finds.
+struct Back {
+    replaying: u64,
+    gap: Option<(u64, u64)>,
+    reader: Reader<Event>,
+    has: Positions,
 }
 
 /// What a client has of each lane.
@@ -164,24 +223,26 @@ impl Positions {
 }
 
 impl Handler<NewToken> for KeptStream {
-    type Result = String;
+    type Result = ResponseFuture<Result<String, Fault>>;
 
-    fn handle(&mut self, _: NewToken, _: &mut Context<Self>) -> String {
+    fn handle(&mut self, _: NewToken, _: &mut Context<Self>) -> Self::Result {
         self.issue()
     }
 }
 
 impl Handler<Resume> for KeptStream {
-    type Result = Result<Resumed, Fault>;
+    type Result = ResponseActFuture<Self, Result<Resumed, Fault>>;
 
     fn handle(&mut self, resume: Resume, _: &mut Context<Self>) -> Self::Result {
-        let meter = Arc::clone(&self.router.world.meter);
-        let resumed = self.resume(resume);
-        match &resumed {
-            Ok(_) => meter.requests.resumes.increment(1),
-            Err(_) => meter.requests.resume_failures.increment(1),
-        }
-        resumed
+        let resuming = self.resume(resume);
+        Box::pin(resuming.map(|resumed, this, _| {
+            let requests = &this.router.world.meter.requests;
+            match &resumed {
+                Ok(_) => requests.resumes.increment(1),
+                Err(_) => requests.resume_failures.increment(1),
+            }
+            resumed
+        }))
     }
 }
 

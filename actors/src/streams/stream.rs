@@ -5,22 +5,24 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Recipient};
+use actix::{Actor, ActorContext, AsyncContext, Context, Recipient, Running};
 use atp_protocol::connection::{self, Config, Output, StreamKey};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::flow::Signal;
 use atp_protocol::frame::{Flag, Frame};
 use atp_protocol::limits::Limits;
-use atp_protocol::payload::{Kind, Payload, WindowReason};
+use atp_protocol::payload::{Kind, WindowReason};
+use atp_protocol::request::AgentRequest;
 use atp_protocol::request::Identity;
-use atp_protocol::resume::TokenTable;
+use atp_protocol::resume::{Binding, ResumeToken, TokenHash, TokenTable};
 use atp_protocol::stream::{State, Stream};
 use atp_protocol::units::{Amount, Millis, UnixMillis, Window};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::messages::{Admitted, Around, ToHolder};
+use super::messages::{Admitted, Around, Recorded, ToHolder};
+use super::reserved::Reserved;
 use super::{Event, Head, PARTED_MS, StreamSettings, WAIT_MS};
 use crate::history::History;
 use crate::session::{Facts, Repeat, Router, SessionFlow};
@@ -50,6 +52,8 @@ pub struct Opening {
     pub idempotency_key: Option<String>,
     /// The WebSocket it was opened over; `None` over HTTP.
     pub holder: Option<Recipient<ToHolder>>,
+    /// Under which epoch its record is written, if it has one already.
+    pub epoch: Option<u64>,
 }
 
 /// One stream, kept apart from connections.
@@ -62,7 +66,15 @@ pub struct KeptStream {
     pub(super) request_ms: u64,
     pub(super) machine: connection::Connection,
     pub(super) history: Arc<History<Event>>,
+    /// Under which epoch its record is written, once it has one.
+    pub(super) epoch: Option<u64>,
+    pub(super) reserved: Reserved,
+    /// Tokens that were given out before there was a record; from then on they are in that.
     pub(super) tokens: TokenTable,
+    /// The last of them.
+    pub(super) latest: Option<TokenHash>,
+    /// The first token of the record, until somebody is given it.
+    pub(super) spare: Option<ResumeToken>,
     pub(super) token_since: UnixMillis,
     pub(super) holder: Option<Recipient<ToHolder>>,
     /// Highest number received in the default lane.
@@ -76,6 +88,8 @@ pub struct KeptStream {
     pub(super) used: Amount,
     /// Its client has finished after its last word.
     pub(super) has_parted: bool,
+    /// A request came.
+    is_asked: bool,
     /// How it ended.
     ended: Option<State>,
     opened: Millis,
@@ -102,7 +116,11 @@ impl KeptStream {
         };
         Self {
             machine: connection::Connection::new(now, config),
+            epoch: opening.epoch,
+            reserved: Reserved::default(),
             tokens: TokenTable::new(TOKENS_MAX),
+            latest: None,
+            spare: None,
             token_since: UnixMillis(0),
             received: 0,
             admission: watch::Sender::new(None),
@@ -111,6 +129,7 @@ impl KeptStream {
             last: None,
             used: Amount::ZERO,
             has_parted: false,
+            is_asked: false,
             ended: None,
             opened: now,
             touched: now,
@@ -138,49 +157,68 @@ impl KeptStream {
         self.ended.is_some()
     }
 
+    pub(super) fn binding(&self) -> Binding {
+        Binding {
+            tenant: self.identity.tenant.clone(),
+            session: self.key.session.clone(),
+            stream: self.key.stream.clone(),
+        }
+    }
+
     /// Keeps what the machine transmits, for readers; `replies` takes what answers the frame that is being taken instead.
-    pub(super) fn transmit(&mut self, mut frame: Frame<'static>, replies: Option<&mut Vec<Frame<'static>>>) {
+    pub(super) fn transmit(&mut self, frame: Frame<'static>, replies: Option<&mut Vec<Frame<'static>>>) {
         let is_last = frame.flags.has(Flag::Rst) || frame.flags.has(Flag::Fin);
         match (frame.payload.kind, replies) {
-            (Some(Kind::Heartbeat), _) | (Some(Kind::Ack), None) => return,
             (Some(Kind::Ack), Some(replies)) => return replies.push(frame),
             (Some(Kind::Error), Some(replies)) if !is_last => return replies.push(frame),
             _ => {}
         }
+        let event = self.event(frame);
+        self.push(event);
+    }
+
+    /// What readers get of a frame.
+    fn event(&self, mut frame: Frame<'static>) -> Option<Event> {
+        if matches!(frame.payload.kind, Some(Kind::Heartbeat | Kind::Ack))
+            || frame.stream_id != self.key.stream
+        {
+            return None;
+        }
         // A whole message; the machine marks it for clients without a hello.
         frame.flags.remove(Flag::More);
-        if frame.stream_id == self.key.stream
-            && let Some(event) = Event::of(frame)
-        {
+        Event::of(frame)
+    }
+
+    /// What readers get of what is to be transmitted.
+    pub(super) fn events(&self, outputs: Vec<Output>) -> Vec<Event> {
+        let frames = outputs.into_iter().filter_map(|output| match output {
+            Output::Transmit(frame) => Some(Arc::unwrap_or_clone(frame)),
+            Output::Deliver(_) | Output::Close(_) => None,
+        });
+        frames.filter_map(|frame| self.event(frame)).collect()
+    }
+
+    /// Keeps events for readers.
+    pub(super) fn push(&mut self, events: impl IntoIterator<Item = Event>) {
+        for event in events {
             self.touched = self.now();
             let bytes = event.bytes();
             self.history.push(event, bytes);
         }
     }
 
-    /// Sends readers a payload.
-    pub(super) fn say(&mut self, payload: Payload<'static>, is_last: bool) {
-        let now = self.now();
-        match self.machine.send(now, &self.key, payload, is_last) {
-            Ok(outputs) => self.keep(outputs),
-            Err(fault) => self.fail(&fault),
-        }
-    }
-
     /// Keeps what is to be transmitted, for readers.
     pub(super) fn keep(&mut self, outputs: Vec<Output>) {
-        for output in outputs {
-            if let Output::Transmit(frame) = output {
-                self.transmit(Arc::unwrap_or_clone(frame), None);
-            }
-        }
+        let events = self.events(outputs);
+        self.push(events);
     }
 
-    /// Asks for the work in the stream's first message.
+    /// Asks for the work in the stream's first message, once the stream is on record.
     ///
     /// # Errors
     /// What it is refused with at once; the stream has ended then.
     pub(super) fn open(&mut self, frame: &Frame<'static>, context: &mut Context<Self>) -> Result<(), Fault> {
+        self.is_asked = true;
         let request = match self.request(frame) {
             Ok(request) => request,
             Err(fault) => {
@@ -188,6 +226,15 @@ impl KeptStream {
                 return Err(fault);
             }
         };
+        match self.epoch {
+            Some(_) => self.ask(request, context),
+            None => self.record(request, frame, context),
+        }
+        Ok(())
+    }
+
+    /// Has the request admitted.
+    fn ask(&mut self, request: AgentRequest, context: &mut Context<Self>) {
         let (router, stream) = (Rc::clone(&self.router), context.address());
         let opening = tokio::task::spawn_local(async move {
             let result = router.open(request).await;
@@ -195,7 +242,21 @@ impl KeptStream {
             let _ = stream.send(Admitted(result)).await;
         });
         self.pump = Some(opening.abort_handle());
-        Ok(())
+    }
+
+    /// The stream is on record, or cannot be. Answers whether it goes on.
+    pub(super) fn recorded(&mut self, recorded: Recorded, context: &mut Context<Self>) -> bool {
+        if self.is_over() {
+            return false;
+        }
+        match recorded.result {
+            Ok(epoch) => {
+                self.epoch = Some(epoch);
+                self.ask(*recorded.request, context);
+            }
+            Err(fault) => self.refuse(fault),
+        }
+        true
     }
 
     pub(super) fn refuse(&mut self, fault: Fault) {
@@ -235,7 +296,9 @@ impl KeptStream {
         self.router.world.meter.error(fault.code, fault.scope);
         let now = self.now();
         let outputs = self.machine.fail(now, &self.key, fault);
-        self.keep(outputs);
+        let events = self.events(outputs);
+        self.finish_later(&events, fault.retry().is_retryable());
+        self.push(events);
         self.end(State::Reset);
     }
 
@@ -274,7 +337,7 @@ impl KeptStream {
         if self.is_over() {
             return;
         }
-        if self.pump.is_none() && now.since(self.opened) > WAIT_MS {
+        if !self.is_asked && now.since(self.opened) > WAIT_MS {
             let detail = "no request came on the stream; POST it to its frames";
             return self.fail(&Fault::new(Code::Timeout, detail).terminal());
         }
@@ -287,7 +350,7 @@ impl KeptStream {
         let outputs = self.machine.tick(now, 0.0);
         // Nobody asked, so nobody is answered: what ends the stream its readers are told.
         let _ = self.process(outputs, &mut Vec::new(), context);
-        self.renew_token();
+        self.renew_token(context);
     }
 
     /// Whether somebody is there.
@@ -323,6 +386,12 @@ impl Actor for KeptStream {
     fn started(&mut self, context: &mut Context<Self>) {
         context.set_mailbox_capacity(MAILBOX);
         context.run_interval(TICK, Self::tick);
+    }
+
+    /// Nobody comes back to it: its record may go.
+    fn stopping(&mut self, _: &mut Context<Self>) -> Running {
+        self.close_later();
+        Running::Stop
     }
 }
 

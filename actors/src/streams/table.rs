@@ -10,7 +10,9 @@ use atp_protocol::connection::StreamKey;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::{SessionId, StreamId, TenantId};
 use atp_protocol::units::Millis;
+use tokio::sync::watch;
 
+use super::messages::GiveWay;
 use super::stream::{KeptStream, Opening};
 use super::{Event, Forget, READERS_MAX, StreamSettings};
 use crate::history::{History, Pool, Reader, Unread};
@@ -24,6 +26,8 @@ pub struct Streams {
     pub(super) settings: StreamSettings,
     pool: Arc<Pool>,
     inner: Mutex<Inner>,
+    /// Changes when a stream may be found that was not before.
+    changes: watch::Sender<()>,
 }
 
 type Name = (TenantId, StreamId, SessionId);
@@ -64,6 +68,7 @@ impl Streams {
             settings,
             pool: Arc::clone(pool),
             inner: Mutex::default(),
+            changes: watch::Sender::new(()),
         })
     }
 
@@ -99,7 +104,18 @@ impl Streams {
             actor: KeptStream::new(Rc::clone(router), opening, history).start(),
         });
         inner.listed.insert(name, Arc::clone(&listed));
+        drop(inner);
+        self.stir();
         Ok(listed)
+    }
+
+    /// Has those who wait for a stream look for it again.
+    pub fn stir(&self) {
+        self.changes.send_replace(());
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// The tenant's stream of that name, of the session where one is named.
@@ -198,7 +214,9 @@ impl Inner {
             );
             return Err(Fault::new(Code::Window, detail));
         };
-        self.forget(&name);
+        if let Some(listed) = self.remove(&name) {
+            listed.actor.do_send(GiveWay);
+        }
         Ok(())
     }
 

@@ -15,6 +15,7 @@ mod operating;
 mod orders;
 mod propose;
 mod reconcile;
+mod records;
 mod rotation;
 mod services;
 mod standing;

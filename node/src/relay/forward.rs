@@ -76,12 +76,17 @@ impl Relay {
         })
     }
 
-    /// As [`Self::owner`], of a session or stream.
+    /// As [`Self::owner`], of a session or stream: whoever runs it, else the leader of its group.
     ///
     /// # Errors
     /// As [`Self::owner`].
     pub(crate) async fn owner_of(&self, tenant: &TenantId, id: &str) -> Result<Option<NodeId>, Fault> {
-        self.owner(|| self.owners.of(tenant, id)).await
+        let find = || match (self.runs)(tenant, id) {
+            Some(node) if node == self.owners.this() => Owner::Here,
+            Some(node) => Owner::At(node),
+            None => self.owners.of(tenant, id),
+        };
+        self.owner(find).await
     }
 
     /// Sends a request to `to`, and once to whom that one names instead. Answers with the reply as it comes.

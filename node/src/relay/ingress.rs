@@ -37,7 +37,7 @@ pub async fn ingress(
         return next.call(request).await;
     };
     // Nearly every request names nothing that could be elsewhere.
-    let Some(named) = named(request.request()).filter(|_| !relay.owners.all_here()) else {
+    let Some(named) = named(request.request()) else {
         return next.call(request).await;
     };
     let Some(tenant) = surfaces::tenant(&surface, request.request()) else {

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use atp_actors::owners::Owners;
 use atp_protocol::cluster::NodeId;
+use atp_protocol::ids::TenantId;
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use http_body_util::Full;
@@ -63,18 +64,24 @@ pub trait Dial {
 pub struct Relay {
     /// Who owns what.
     pub(crate) owners: Arc<Owners>,
+    /// Who runs a stream of that name, or of that session, wherever its group is led.
+    runs: Box<Runs>,
     dial: Box<dyn Dial>,
     idle: RefCell<BTreeMap<NodeId, Vec<Sender>>>,
 }
+
+/// Finds who runs a stream of a tenant, by the stream's name or its session's.
+pub type Runs = dyn Fn(&TenantId, &str) -> Option<NodeId>;
 
 type Sender = SendRequest<Full<Bytes>>;
 
 impl Relay {
     /// The relay of the calling arbiter.
     #[must_use]
-    pub fn new(owners: Arc<Owners>, dial: Box<dyn Dial>) -> Self {
+    pub fn new(owners: Arc<Owners>, dial: Box<dyn Dial>, runs: Box<Runs>) -> Self {
         Self {
             owners,
+            runs,
             dial,
             idle: RefCell::default(),
         }

@@ -53,7 +53,7 @@ fn node(number: u16) -> NodeId {
 
 fn relay(nodes: &Nodes) -> Rc<Relay> {
     let owners = Arc::new(Owners::new(node(1), 8));
-    Rc::new(Relay::new(owners, Box::new(nodes.clone())))
+    Rc::new(Relay::new(owners, Box::new(nodes.clone()), Box::new(|_, _| None)))
 }
 
 fn request(body: &'static str) -> http::Request<Bytes> {

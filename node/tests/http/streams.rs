@@ -318,7 +318,8 @@ fn the_stream_that_ended_first_gives_way_and_an_open_one_does_not() {
             let third = node.ask("POST", "/v1/streams").json(&json!({})).send().await;
             assert_eq!(third.status(), 201);
             let look = |stream: &Value| node.ask("GET", &path(stream, "")).send();
-            look(&ended).await.is_problem(404, "ENOTFOUND");
+            // Its record is kept, and shown when there is room again.
+            look(&ended).await.is_problem(429, "EWINDOW");
             assert_eq!(look(&waiting).await.status(), 200);
             let fourth = node.ask("POST", "/v1/streams").json(&json!({})).send().await;
             fourth.is_problem(429, "EWINDOW");

@@ -6,6 +6,7 @@
 
 mod told;
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{AsyncContext, Context, ResponseFuture};
@@ -110,6 +111,7 @@ impl Connection {
             request_ms: self.settings.request_ms,
             idempotency_key: meta.and_then(|meta| meta.task().idempotency_key),
             holder: Some(context.address().recipient()),
+            epoch: None,
         };
         let listed = self.router.shared.streams.start(&self.router, opening)?;
         let reader = listed.read()?;
@@ -142,27 +144,34 @@ impl Connection {
             Some(Ok(request)) => self.machine.check_room(&key).map(|()| request),
             Some(Err(_)) | None => Err(Fault::new(Code::BadInput, "a resume needs a resume_token")),
         };
-        let found = asked.and_then(|request| match self.find(&key) {
-            Ok(listed) => Ok((request, listed)),
-            Err(_) => {
-                self.router.world.meter.requests.resume_failures.increment(1);
-                Err(Refusal::Unknown.fault())
-            }
-        });
-        let (request, listed) = match found {
-            Ok(found) => found,
+        let request = match asked {
+            Ok(request) => request,
             Err(fault) => return Routed::Refused(self.refuse(&key, &fault)),
         };
+        let (router, tenant) = (Rc::clone(&self.router), self.identity.tenant.clone());
         let connection = context.address();
         Routed::Taken(Box::pin(async move {
-            let resume = streams::Resume {
-                request,
-                holder: Some(connection.clone().recipient()),
+            let session = Some(key.session.as_str());
+            let result = match streams::recall(&router, &tenant, &key.stream, session).await {
+                Ok(listed) => {
+                    let resume = streams::Resume {
+                        request,
+                        holder: Some(connection.clone().recipient()),
+                    };
+                    let answer = listed.actor.send(resume).await;
+                    let answer = answer.unwrap_or_else(|_| Err(Refusal::Unknown.fault()));
+                    answer.map(|resumed| (listed, resumed))
+                }
+                Err(fault) => {
+                    router.world.meter.requests.resume_failures.increment(1);
+                    Err(match fault.code {
+                        Code::NotFound => Refusal::Unknown.fault(),
+                        _ => fault,
+                    })
+                }
             };
-            let answer = listed.actor.send(resume).await;
-            let result = answer.unwrap_or_else(|_| Err(Refusal::Unknown.fault()));
             // A connection that has ended holds nothing.
-            let _ = connection.send(CameBack { key, listed, result }).await;
+            let _ = connection.send(CameBack { key, result }).await;
         }))
     }
 }

@@ -37,8 +37,8 @@ struct Over(StreamKey);
 #[rtype(result = "()")]
 pub(super) struct CameBack {
     pub(super) key: StreamKey,
-    pub(super) listed: Arc<Listed>,
-    pub(super) result: Result<Resumed, Fault>,
+    /// The stream, and what of it the client gets.
+    pub(super) result: Result<(Arc<Listed>, Resumed), Fault>,
 }
 
 /// Hands a frame to its stream, and what that answers to the connection.
@@ -132,9 +132,9 @@ impl Handler<CameBack> for Connection {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, back: CameBack, context: &mut Context<Self>) -> Self::Result {
-        let CameBack { key, listed, result } = back;
+        let CameBack { key, result } = back;
         let outputs = match result {
-            Ok(back) => {
+            Ok((listed, back)) => {
                 let payload = Payload::of(Kind::ResumeAck, &back.ack);
                 let answer = Frame::new(key.session.clone(), key.stream.clone(), 0, payload);
                 self.attach(listed, back.reader, back.has, context);

@@ -1,6 +1,6 @@
 //! Streams that outlive a node, and requests under idempotency keys (atp.md 13.1, 13.3, 13.4).
 //!
-//! A record is written by the stream's owner under its epoch, the term in which it leads the group. A write of another epoch is
+//! A record is written by the stream's owner under its epoch: the term of the group when it was opened, and higher with each further owner. A write of another epoch is
 //! refused: an earlier owner learns that it was followed, a later one takes the stream over first.
 //!
 //! At the bounds: of streams beyond [`STREAMS_MAX`], or [`BYTES_MAX`] bytes of requests and finals, the one that ended longest ago makes

@@ -28,7 +28,7 @@ pub struct OpenStream {
     pub stream: Binding,
     /// Who runs it.
     pub owner: NodeId,
-    /// In which term of the group.
+    /// In which epoch: the term of the group.
     pub epoch: u64,
     /// Its tier.
     pub qos: Tier,
@@ -82,8 +82,11 @@ impl Handler<Journal, Effect> for OpenStream {
             return OpenStreamReply::TooLong;
         }
         let streams = &mut journal.streams;
-        if let Some(known) = streams.get(&self.stream) {
-            return self.meets(known);
+        match streams.get(&self.stream) {
+            // Nobody comes back to that one: its name is free.
+            Some(known) if known.state == State::Closed => streams.remove(&self.stream),
+            Some(known) => return self.meets(known),
+            None => {}
         }
         if let Some(answer) = streams.begin(&self, context.now()) {
             return answer;

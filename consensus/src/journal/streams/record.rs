@@ -65,7 +65,7 @@ impl Token {
 pub struct Stream {
     /// Who runs it.
     pub owner: NodeId,
-    /// In which term of the group.
+    /// In which epoch.
     pub epoch: u64,
     /// How far it is.
     pub state: State,

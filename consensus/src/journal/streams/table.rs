@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use atp_protocol::cluster::NodeId;
 use atp_protocol::ids::{SessionId, StreamId, TenantId};
 use atp_protocol::resume::{Binding, Entry, IdempotencyKey, IdempotencyTable, State as Under, TokenHash};
 use atp_protocol::units::UnixMillis;
@@ -52,6 +53,33 @@ impl Streams {
         self.streams
             .iter()
             .map(|(id, stream)| (id.as_ref(), stream.as_ref()))
+    }
+
+    /// Those that run, those first that nobody has written to for longest.
+    pub fn running(&self) -> impl Iterator<Item = (&Binding, &Stream)> {
+        let running = self.running.iter();
+        running.filter_map(|(_, id)| Some((id.as_ref(), self.get(id)?)))
+    }
+
+    /// Who runs a stream of a tenant that has that name, or whose session has.
+    #[must_use]
+    pub fn runs(&self, tenant: &TenantId, id: &str) -> Option<NodeId> {
+        let owner = |stream: &Stream| (stream.state == State::Open).then_some(stream.owner);
+        let by_session = SessionId::new(id).ok().and_then(|session| {
+            let mut streams = self.of_session(tenant, &session);
+            streams.find_map(|(_, stream)| owner(stream))
+        });
+        by_session.or_else(|| {
+            let stream = StreamId::new(id).ok()?;
+            self.sessions_of(tenant, &stream).find_map(|session| {
+                let binding = Binding {
+                    tenant: tenant.clone(),
+                    session: session.clone(),
+                    stream: stream.clone(),
+                };
+                self.get(&binding).and_then(owner)
+            })
+        })
     }
 
     /// The streams of a session.
@@ -116,7 +144,7 @@ impl Streams {
     }
 
     /// Takes a stream out. A request that did not finish may be made again under its idempotency key.
-    fn remove(&mut self, id: &Binding) {
+    pub(super) fn remove(&mut self, id: &Binding) {
         let Some((id, stream)) = self.streams.remove_entry(id) else {
             return;
         };

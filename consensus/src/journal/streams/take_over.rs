@@ -19,7 +19,7 @@ pub struct TakeOver {
     pub stream: Binding,
     /// Who runs it from here on.
     pub owner: NodeId,
-    /// Its term, later than that of the owner before.
+    /// Its epoch, higher than that of the owner before.
     pub epoch: u64,
 }
 

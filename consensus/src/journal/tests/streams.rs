@@ -244,3 +244,37 @@ fn streams_that_ended_make_room_and_streams_that_run_do_not() {
         FinishStreamReply::Full
     );
 }
+
+#[test]
+fn the_name_of_a_closed_stream_is_free() {
+    let mut log = run();
+    log.propose(&open("s", "name", None));
+    let close = CloseStream {
+        stream: stream_id("s", "name"),
+        epoch: 5,
+    };
+    assert_eq!(log.propose(&close), Written::Written);
+    let other = OpenStream {
+        epoch: 6,
+        request: b"and what?".to_vec(),
+        ..open("s", "name", None)
+    };
+    assert_eq!(log.propose(&other), OpenStreamReply::Opened);
+    assert_eq!(log.machine.streams().get(&other.stream).unwrap().epoch, 6);
+}
+
+#[test]
+fn who_runs_a_stream_is_found_by_its_name_and_by_its_sessions_until_it_ends() {
+    let mut log = Log::<Journal>::new();
+    let acme = TenantId::new("acme").unwrap();
+    log.propose(&open("s", "x", None));
+    for name in ["s", "x"] {
+        assert_eq!(log.machine.streams().runs(&acme, name), Some(node(1)), "{name}");
+    }
+    assert_eq!(log.machine.streams().running().count(), 1);
+    log.propose(&finish("s", "x", b"that"));
+    for name in ["s", "x", "unknown", ""] {
+        assert_eq!(log.machine.streams().runs(&acme, name), None, "{name}");
+    }
+    assert_eq!(log.machine.streams().running().count(), 0);
+}

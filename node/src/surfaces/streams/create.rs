@@ -64,6 +64,7 @@ async fn serve(
         request_ms: surface.settings.request_ms,
         idempotency_key: None,
         holder: None,
+        epoch: None,
     };
     let listed = streams.start(&surface.router, opening)?;
     let abandoned = Abandon(Some(&listed));
@@ -144,7 +145,7 @@ impl Drop for Abandon<'_> {
 
 async fn shown(surface: &Surface, http: &HttpRequest, listed: &Listed) -> Result<Value, Fault> {
     let state = listed.actor.send(Look).await.map_err(gone)?;
-    let token = listed.actor.send(NewToken).await.map_err(gone)?;
+    let token = listed.actor.send(NewToken).await.map_err(gone)??;
     let (session, stream) = (&listed.key.session, &listed.key.stream);
     let connection = http.connection_info();
     let scheme = match connection.scheme() {

@@ -28,15 +28,16 @@ const BEAT: Duration = Duration::from_secs(15);
 pub(super) async fn read(request: HttpRequest, path: Path<String>) -> HttpResponse {
     let surface = Surface::of(&request);
     let correlation = correlation_id(&surface, request.headers());
-    let result = identify(&surface, &request).and_then(|identity| {
-        let listed = find(&surface, &identity, &request, &path)?;
+    let result = async {
+        let identity = identify(&surface, &request)?;
+        let listed = find(&surface, &identity, &request, &path).await?;
         let last_id = request.headers().get("last-event-id");
         match last_id.and_then(|id| id.to_str().ok()) {
             Some(last_id) => listed.read_after(last_id),
             None => listed.read(),
         }
-    });
-    match result {
+    };
+    match result.await {
         Ok(reader) => HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, "text/event-stream"))
             .insert_header((CACHE_CONTROL, "no-cache"))

@@ -25,7 +25,7 @@ pub(super) async fn post(request: HttpRequest, path: Path<String>, payload: Payl
     let result = async {
         let identity = identify(&surface, &request)?;
         request::check_draining(&surface)?;
-        let listed = find(&surface, &identity, &request, &path)?;
+        let listed = find(&surface, &identity, &request, &path).await?;
         let bytes = body::work(&surface, &request, payload).await?;
         let frames = frames(&bytes)?;
         check_names(&frames, listed.key.stream.as_str())?;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
-use atp_actors::streams::Listed;
+use atp_actors::streams::{Listed, recall};
 use atp_protocol::error::Fault;
 use atp_protocol::ids::StreamId;
 use atp_protocol::request::Identity;
@@ -34,7 +34,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 
 /// The stream of the path among those of the caller's tenant; the query's `session_id` or header `x-session-id` says which where
 /// several sessions have one of that name.
-fn find(
+async fn find(
     surface: &Surface,
     identity: &Identity,
     request: &HttpRequest,
@@ -47,11 +47,7 @@ fn find(
         .find_map(|pair| pair.strip_prefix("session_id="));
     let in_head = || request.headers().get("x-session-id")?.to_str().ok();
     let session = in_query.or_else(in_head);
-    surface
-        .router
-        .shared
-        .streams
-        .find(&identity.tenant, &stream, session)
+    recall(&surface.router, &identity.tenant, &stream, session).await
 }
 
 /// The stream's actor has ended, in order or not.

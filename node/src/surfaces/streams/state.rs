@@ -20,7 +20,7 @@ pub(super) async fn get(request: HttpRequest, path: Path<String>) -> HttpRespons
     let correlation = correlation_id(&surface, request.headers());
     let result = async {
         let identity = identify(&surface, &request)?;
-        let listed = find(&surface, &identity, &request, &path)?;
+        let listed = find(&surface, &identity, &request, &path).await?;
         let state = listed.actor.send(Look).await.map_err(gone)?;
         let mut shown = shown(&state);
         shown["session_id"] = listed.key.session.as_str().into();
@@ -60,7 +60,7 @@ pub(super) async fn cancel(request: HttpRequest, path: Path<String>) -> HttpResp
     let correlation = correlation_id(&surface, request.headers());
     let result = async {
         let identity = identify(&surface, &request)?;
-        let listed = find(&surface, &identity, &request, &path)?;
+        let listed = find(&surface, &identity, &request, &path).await?;
         let was_running = listed.actor.send(Cancel).await.map_err(gone)?;
         let state = listed.actor.send(Look).await.map_err(gone)?;
         let status = match was_running {
@@ -88,10 +88,12 @@ pub(super) async fn resume(request: HttpRequest, path: Path<String>, payload: Pa
     let correlation = correlation_id(&surface, request.headers());
     let result = async {
         let identity = identify(&surface, &request)?;
-        let listed = find(&surface, &identity, &request, &path).map_err(|fault| match fault.code {
-            Code::NotFound => Refusal::Unknown.fault(),
-            _ => fault,
-        })?;
+        let listed = find(&surface, &identity, &request, &path)
+            .await
+            .map_err(|fault| match fault.code {
+                Code::NotFound => Refusal::Unknown.fault(),
+                _ => fault,
+            })?;
         let wanted: Wanted = body::wish(&surface, &request, payload, "resume").await?;
         let resume = Resume {
             request: payload::Resume {

@@ -2,6 +2,7 @@
 
 mod attached;
 mod dev;
+mod failover;
 mod fixture;
 mod forming;
 mod loss;
