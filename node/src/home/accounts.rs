@@ -89,7 +89,7 @@ impl GroupHome {
         };
         let mut reply = propose(&group, &put).await?;
         if let PutLimitsReply::Refused(AccountError::LimitBelowUse { id, .. }) = &reply
-            && self.recall(&group, id).await
+            && self.recall(&group, id, None).await
         {
             reply = propose(&group, &put).await?;
         }
@@ -113,7 +113,7 @@ impl GroupHome {
         let close = CloseAccount { account: id.clone() };
         let mut reply = propose(&group, &close).await?;
         if let CloseAccountReply::InUse(AccountError::InUse { .. }) = &reply
-            && self.recall(&group, &id).await
+            && self.recall(&group, &id, None).await
         {
             reply = propose(&group, &close).await?;
         }

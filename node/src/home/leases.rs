@@ -28,7 +28,7 @@ impl GroupHome {
         };
         let mut reply = ask(&group, &command).await?;
         if let Some(short) = no_room(&reply)
-            && self.recall(&group, short).await
+            && self.recall(&group, short, Some(&command.grant.lease)).await
         {
             reply = ask(&group, &command).await?;
         }

@@ -35,6 +35,9 @@ pub(crate) use others::answer;
 /// How long other nodes are waited for.
 const OTHERS_WAIT: Duration = Duration::from_millis(1_500);
 
+/// How long this node's own leases are waited for.
+const HERE_WAIT: Duration = Duration::from_millis(300);
+
 /// Leases of which it is remembered where they are at home; of others it is looked up again.
 const KNOWN_MAX: usize = 65_536;
 

@@ -9,12 +9,13 @@ use atp_protocol::cluster::NodeId;
 use atp_protocol::encoding;
 use atp_protocol::ids::AccountId;
 use atp_protocol::link::{Code, Lane, Refusal};
+use atp_routing::budget::HoldId;
 use atp_routing::budget::home::Share;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
-use super::{GroupHome, OTHERS_WAIT};
+use super::{GroupHome, HERE_WAIT, OTHERS_WAIT};
 use crate::cluster::LEASES;
 
 /// What a node asks of another about its leases.
@@ -44,11 +45,18 @@ pub(crate) async fn answer(ledger: &LedgerHandle, body: &[u8]) -> Result<Bytes, 
 }
 
 impl GroupHome {
-    /// Has everybody who holds some of `account`, or of what is below it, give back what is free. Answers whether anybody did.
-    pub(super) async fn recall(&self, group: &Group<Journal>, account: &AccountId) -> bool {
+    /// Has everybody who holds some of `account`, or of what is below it, give back what is free; but for `asking`, which is what
+    /// more is asked for. Answers whether anybody did.
+    pub(super) async fn recall(
+        &self,
+        group: &Group<Journal>,
+        account: &AccountId,
+        asking: Option<&HoldId>,
+    ) -> bool {
         let nodes: BTreeSet<NodeId> = group.read(|journal| {
             let holders = journal.home().holders(account);
-            holders.map(|holding| holding.lease.node).collect()
+            let others = holders.filter(|holding| asking != Some(holding.id));
+            others.map(|holding| holding.lease.node).collect()
         });
         let here = async {
             match nodes.contains(&self.cluster.node()) {
@@ -60,11 +68,13 @@ impl GroupHome {
         here || !others.is_empty()
     }
 
+    /// Bounded, as what is given back may have to wait for the very grant that is asked for.
     async fn give_back_here(&self) -> bool {
-        match self.cluster.ledger() {
-            Some(ledger) => ledger.give_back().await.is_ok(),
-            None => false,
-        }
+        let Some(ledger) = self.cluster.ledger() else {
+            return false;
+        };
+        let given = tokio::time::timeout(HERE_WAIT, ledger.give_back()).await;
+        given.is_ok_and(|given| given.is_ok())
     }
 
     /// What the holders among `nodes`, but for this one, have free.

@@ -6,6 +6,7 @@ use atp_consensus::meta::accounts::{
 };
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::AccountId;
+use atp_routing::audit::Event;
 use atp_routing::budget::Limits;
 
 use super::Meta;
@@ -24,6 +25,11 @@ impl Meta {
     ) -> Result<AccountView, Fault> {
         let view = self.ledger.put(id, parent, limits).await?;
         self.know(&view).await?;
+        self.world.audit.note(Event::AccountSet {
+            account: view.id.clone(),
+            parent: view.parent.clone(),
+            limits: view.limits,
+        });
         Ok(view)
     }
 
@@ -81,7 +87,8 @@ impl Meta {
         let closed = self.ledger.close(id.clone()).await;
         match &closed {
             Ok(_) => {
-                propose(meta, &EndDelete { id }).await?;
+                propose(meta, &EndDelete { id: id.clone() }).await?;
+                self.world.audit.note(Event::AccountDeleted { account: id });
             }
             Err(_) => {
                 // What was begun and is not cancelled is found by whoever deletes it again.

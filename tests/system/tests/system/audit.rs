@@ -236,6 +236,6 @@ async fn a_node_that_is_told_so_keeps_none() {
     node.unlimited().await;
     node.terminate();
     let (_, setup) = node.ended().await;
-    assert!(setup.path("data").join("ledger").exists());
+    assert!(setup.path("data").join("leases").exists());
     assert!(!setup.path("data").join("audit").exists());
 }

@@ -155,6 +155,7 @@ async fn agent(node: &Node) -> JoinHandle<()> {
     let declaration = frame("adapter.capability", control, 0, &["CTRL"], capability);
     socket.send(greeting).await.expect("the node reads");
     socket.send(declaration).await.expect("the node reads");
+    #[expect(clippy::disallowed_methods, reason = "the test's own runtime")]
     tokio::spawn(async move {
         while let Some(Ok(message)) = socket.next().await {
             let Message::Text(text) = message else { continue };
