@@ -167,3 +167,35 @@ async fn no_request_fails_at_the_others_while_each_node_in_turn_is_restarted() {
         .await;
     }
 }
+
+#[tokio::test]
+async fn the_doctor_proves_every_pair_and_names_who_is_missing() {
+    let mock = Mock::start();
+    let mut cluster = Cluster::start(&mock, 3).await;
+    let state = |doctor: &Value, check: &str| {
+        let checks = doctor["checks"].as_array().expect("a list");
+        let found = checks.iter().find(|of| of["check"] == check);
+        found.map(|of| of["state"].clone()).unwrap_or_default()
+    };
+    let examine = |node: &Node| -> Value {
+        serde_json::from_slice(&ctl(node, "doctor").stdout).expect("a report, however it goes")
+    };
+    until("every pair to be connected both ways", async || {
+        let doctor = examine(cluster.node(2));
+        let is_sound = ["members", "links", "certificates", "clocks", "groups"]
+            .iter()
+            .all(|check| state(&doctor, check) == "ok");
+        is_sound.then_some(())
+    })
+    .await;
+    cluster.kill(3);
+    until("the doctor to miss a member", async || {
+        let doctor = examine(cluster.node(2));
+        let is_told = ["members", "links"]
+            .iter()
+            .all(|check| state(&doctor, check) == "failed");
+        // Two of three are a quorum, once they have elected.
+        (is_told && state(&doctor, "groups") == "ok").then_some(())
+    })
+    .await;
+}
