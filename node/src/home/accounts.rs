@@ -17,7 +17,7 @@ use crate::cluster::{self, PATIENCE, propose};
 impl GroupHome {
     /// One account as it is now: what was used everywhere is reported first, and what is leased and free is not held.
     pub(super) async fn one(&self, id: AccountId, shares: Vec<Share>) -> Result<Option<AccountView>, Fault> {
-        let Some(group) = self.group(&id).cloned() else {
+        let Some(group) = self.found(&id).await? else {
             return Ok(None);
         };
         self.linearize(&group).await?;
@@ -73,10 +73,10 @@ impl GroupHome {
             self.cluster.meta.read(known)
         });
         let group = match &parent {
-            Some(parent) => self.group(parent),
-            None => self.group_of_root(&id),
+            Some(parent) => self.found(parent).await?,
+            None => self.group_of_root(&id).cloned(),
         };
-        let Some(group) = group.cloned() else {
+        let Some(group) = group else {
             let unknown = AccountError::UnknownParent {
                 parent: parent.unwrap_or(id),
             };
@@ -104,7 +104,7 @@ impl GroupHome {
 
     pub(super) async fn close_account(&self, id: AccountId) -> Result<AccountView, Fault> {
         let unknown = AccountError::Unknown { id: id.clone() };
-        let Some(group) = self.group(&id).cloned() else {
+        let Some(group) = self.found(&id).await? else {
             return Err(Fault::no_such(unknown.to_string()));
         };
         self.linearize(&group).await?;
@@ -121,6 +121,10 @@ impl GroupHome {
             CloseAccountReply::Closed => before.ok_or_else(|| Fault::no_such(unknown.to_string())),
             CloseAccountReply::InUse(error) => Err(Fault::new(Code::BadInput, error.to_string())),
         }
+    }
+
+    async fn found(&self, account: &AccountId) -> Result<Option<Group<Journal>>, Fault> {
+        self.find(account).await.map_err(|error| cluster::fault(&error))
     }
 
     async fn linearize(&self, group: &Group<Journal>) -> Result<(), Fault> {

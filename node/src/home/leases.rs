@@ -14,7 +14,8 @@ use crate::cluster::PATIENCE;
 
 impl GroupHome {
     pub(super) async fn lease(&self, grant: Grant) -> Result<Granted, HomeRefusal> {
-        let Some(group) = self.group(&grant.account).cloned() else {
+        let found = self.find(&grant.account).await;
+        let Some(group) = found.map_err(|error| HomeRefusal::Unavailable(error.to_string()))? else {
             let refusal = Refusal::UnknownAccount {
                 account: grant.account,
             };

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use atp_actors::ledger::{AccountView, Home};
-use atp_consensus::group::Group;
+use atp_consensus::group::{Group, ReadError};
 use atp_consensus::journal::Journal;
 use atp_consensus::placement::group_of_account;
 use atp_protocol::cluster::GroupId;
@@ -27,7 +27,7 @@ use atp_routing::budget::{HoldId, Limits};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, PATIENCE};
 
 pub(crate) use earlier::Earlier;
 pub(crate) use others::answer;
@@ -66,6 +66,19 @@ impl GroupHome {
             .meta
             .read(|meta| meta.accounts().root(account).cloned())?;
         self.group_of_root(&root)
+    }
+
+    /// As [`Self::group`], and looks again at what the cluster agreed on before it says that there is no such account: this node may
+    /// have just started.
+    ///
+    /// # Errors
+    /// Those of `meta`.
+    async fn find(&self, account: &AccountId) -> Result<Option<Group<Journal>>, ReadError> {
+        if let Some(group) = self.group(account) {
+            return Ok(Some(group.clone()));
+        }
+        self.cluster.meta.linearize(PATIENCE).await?;
+        Ok(self.group(account).cloned())
     }
 
     fn group_of_root(&self, root: &AccountId) -> Option<&Group<Journal>> {
