@@ -40,4 +40,5 @@ pub mod server;
 mod settings;
 pub mod surfaces;
 pub mod telemetry;
+mod teller;
 pub mod wire;

@@ -10,7 +10,7 @@ use atp_actors::environment::{Clock, World};
 use atp_actors::exec::{Ended, Exec};
 use atp_actors::persona;
 use atp_actors::registry::Registry;
-use atp_actors::session::{Load, Router, Shared};
+use atp_actors::session::{Router, Shared};
 use atp_protocol::error::Fault;
 use atp_protocol::flow::Rate;
 use atp_protocol::ids::{AccountId, TenantId};
@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 use crate::adapters;
 use crate::audit::Auditor;
 use crate::auth::{FrameCheck, KeyTable};
-use crate::cluster::{self, ClusterError, Own, Running};
+use crate::cluster::{self, ClusterError, FromGossip, Running};
 use crate::config::{Config, ConfigError};
 use crate::environment::{ByteStream, Environment};
 use crate::failover::Failover;
@@ -39,6 +39,7 @@ use crate::server::{Acceptor, Arbiters, HttpTimes, TlsError, serve, server_confi
 use crate::settings;
 use crate::surfaces::Surface;
 use crate::telemetry::Exposition;
+use crate::teller::teller;
 
 /// Connections waiting for their arbiter to take them.
 const HANDOVER_MAX: usize = 64;
@@ -186,7 +187,12 @@ impl Node {
         let cluster = running.cluster.clone();
         let money = money.start(&config, &cluster, &exec, &world).await?;
         let ledger = money.ledger;
-        let (registry_world, watch) = (world.clone(), settings::watch(&config));
+        let origins = Arc::new(adapters::origins(&config));
+        let hearsay = FromGossip {
+            cluster: cluster.clone(),
+            origins: Arc::clone(&origins),
+        };
+        let (registry_world, watch) = (world.clone(), settings::watch(&config, Arc::new(hearsay)));
         let registry = exec
             .run(0, move || Registry::launch(policy, watch, registry_world))
             .await?;
@@ -232,7 +238,7 @@ impl Node {
             Arc::new(cluster.clone()),
             auditor.audit(),
         ));
-        cluster.tells(teller(&meta, &shared.load, &world));
+        cluster.tells(teller(&meta, &shared.load, origins, config.sched.max_concurrent));
         let times = HttpTimes {
             head: Duration::from_millis(config.limits.read_timeout_ms),
             keep_alive: Duration::from_secs(75),
@@ -387,25 +393,6 @@ impl NodeHandle {
             }
         };
         tokio::time::timeout(time, idle).await.is_ok()
-    }
-}
-
-/// What members are told of this node. It outlives neither.
-fn teller(meta: &Arc<Meta>, load: &Arc<Load>, world: &World) -> impl Fn() -> Own + Send + Sync + 'static {
-    let (meta, load, clock) = (Arc::downgrade(meta), Arc::clone(load), Arc::clone(&world.clock));
-    move || {
-        let Some(meta) = meta.upgrade() else {
-            return Own::default();
-        };
-        let status = meta.status();
-        Own {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            unix_ms: clock.unix().0,
-            is_ready: status.is_ready(),
-            is_draining: status.draining,
-            policy_version: meta.registry.snapshots.policy().version,
-            streams: u64::try_from(load.streams()).unwrap_or(u64::MAX),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use atp_actors::adapter::{Burst, Watch};
+use atp_actors::adapter::{Burst, Hearsay, Watch};
 use atp_actors::session::{RepeatSettings, RouterSettings, SharedSettings};
 use atp_actors::streams::StreamSettings;
 use atp_protocol::flow::AimdConfig;
@@ -43,7 +43,7 @@ pub(crate) fn surface(config: &Config) -> Settings {
 }
 
 /// How adapters are watched.
-pub(crate) fn watch(config: &Config) -> Watch {
+pub(crate) fn watch(config: &Config, hearsay: Arc<dyn Hearsay>) -> Watch {
     let breaker = &config.breaker;
     let defaults = breaker::Settings::default();
     Watch {
@@ -59,6 +59,7 @@ pub(crate) fn watch(config: &Config) -> Watch {
             rate: config.burst.rate,
             size: config.burst.size,
         }),
+        hearsay,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Decides the condition of one adapter: breaker, window, accuracy of its estimates, measured latency, health polls.
 //!
-//! Receives  `Heed` from sessions, which says that `Finished` are waiting; `Said` from the adapter's connection; its own tick
+//! Receives  `Heed` from sessions, which says that `Finished` are waiting; `Said` from the adapter's connection; its own tick;
+//!           of adapters that are polled, what other nodes found (`Hearsay`)
 //! Sends     `Report` to the registry
 //! When full `Finished` is dropped: a figure is lost, no call is
 //! Ends      when its endpoint is replaced or withdrawn
@@ -27,7 +28,7 @@ use super::pass::{Pass, Unused};
 use super::polls::Polls;
 use super::reports::{FINISHED_MAX, Finished, Heed, Reports};
 use super::tally::Tally;
-use super::{Adapter, Burst, Gate, Live, Past};
+use super::{Adapter, Burst, Gate, Hearsay, Live, Past, Silence};
 use crate::environment::World;
 use crate::metrics::AdapterSeries;
 use crate::registry::{AdapterSpec, Attachment, Claim, Registry, Report};
@@ -65,7 +66,7 @@ pub(crate) struct Said {
 }
 
 /// How adapters are watched, from the configuration.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Watch {
     /// Between two polls of the health of an adapter that is configured or attached to another node, at most: after one that failed the next comes sooner.
     pub health_poll: Duration,
@@ -73,6 +74,8 @@ pub struct Watch {
     pub breaker: breaker::Settings,
     /// How often those are called that dial in; `None` is as often as one likes.
     pub burst: Option<Burst>,
+    /// Who is listened to before an adapter is polled.
+    pub hearsay: Arc<dyn Hearsay>,
 }
 
 impl Default for Watch {
@@ -81,6 +84,7 @@ impl Default for Watch {
             health_poll: Duration::from_secs(10),
             breaker: breaker::Settings::default(),
             burst: Some(Burst::default()),
+            hearsay: Arc::new(Silence),
         }
     }
 }
@@ -106,6 +110,8 @@ pub(crate) struct AdapterActor {
     world: World,
     /// When it is polled; `None` for one that is not.
     polls: Option<Polls>,
+    attachment: Attachment,
+    hearsay: Arc<dyn Hearsay>,
     breaker: Breaker,
     window: Aimd,
     status: StatusTracker,
@@ -144,6 +150,8 @@ impl AdapterActor {
                 Attachment::Configured | Attachment::Remote { .. } => Some(Polls::new(watch.health_poll)),
                 Attachment::Local | Attachment::Dialled => None,
             },
+            attachment: spec.attachment,
+            hearsay: Arc::clone(&watch.hearsay),
             breaker: Breaker::new(watch.breaker),
             window: Aimd::new(window),
             status: StatusTracker::new(StatusConfig::default()),
@@ -307,32 +315,49 @@ impl AdapterActor {
             .set_measured(percentile(&self.latencies, 0.95), error_rate(&self.outcomes));
     }
 
+    /// Takes the word of another node, or asks.
+    fn look(&mut self, context: &mut Context<Self>) {
+        let Some(polls) = &mut self.polls else { return };
+        let models = &self.adapter.capability().models;
+        let heard = self.hearsay.of(&self.claim.name, self.attachment, models);
+        self.world.meter.adapters.looked(heard.is_some());
+        let Some(health) = heard else {
+            return self.poll(context);
+        };
+        let (is_news, wait) = polls.hear(self.world.now(), health);
+        if is_news {
+            self.report(health, None);
+        }
+        context.run_later(wait, |actor, context| actor.look(context));
+    }
+
+    fn report(&self, health: Health, models: Option<Vec<String>>) {
+        let claim = self.claim.clone();
+        // A registry that is behind hears of the next poll soon enough.
+        let _ = self.registry.try_send(Report {
+            claim,
+            health: Some(health),
+            models,
+            is_compliant: None,
+        });
+    }
+
     fn poll(&self, context: &mut Context<Self>) {
         let asked = self.adapter.health();
-        let adapter = Rc::clone(&self.adapter);
-        let (registry, claim) = (self.registry.clone(), self.claim.clone());
         let polling = async move {
-            let health = match tokio::time::timeout(POLL_TIMEOUT, asked).await {
+            match tokio::time::timeout(POLL_TIMEOUT, asked).await {
                 Ok(Ok(health)) => health,
                 Ok(Err(_)) | Err(_) => Health {
                     status: HealthStatus::Unhealthy,
                     ..Health::HEALTHY
                 },
-            };
-            let models = adapter.capability().models.clone();
-            let report = Report {
-                claim,
-                health: Some(health),
-                models: Some(models),
-                is_compliant: None,
-            };
-            // A registry that is behind hears of the next poll soon enough.
-            let _ = registry.try_send(report);
-            health.status != HealthStatus::Unhealthy
+            }
         };
-        let again = polling.into_actor(self).map(|is_up, actor, context| {
+        let again = polling.into_actor(self).map(|health, actor, context| {
+            actor.report(health, Some(actor.adapter.capability().models.clone()));
             if let Some(polls) = &mut actor.polls {
-                context.run_later(polls.next(is_up), |actor, context| actor.poll(context));
+                let is_up = health.status != HealthStatus::Unhealthy;
+                context.run_later(polls.next(is_up), |actor, context| actor.look(context));
             }
         });
         context.spawn(again);
@@ -382,9 +407,7 @@ impl Actor for AdapterActor {
                 false => context.stop(),
             }
         });
-        if self.polls.is_some() {
-            self.poll(context);
-        }
+        self.look(context);
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {

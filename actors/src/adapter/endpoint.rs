@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::Addr;
-use arc_swap::ArcSwap;
-use atp_protocol::adapter::Capability;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use atp_protocol::adapter::{Capability, Health};
 use atp_protocol::cluster::NodeId;
 use atp_protocol::ids::{AdapterId, TenantId};
 
@@ -24,6 +24,8 @@ pub struct Endpoint {
     pub(crate) elsewhere: Option<NodeId>,
     /// What it declared last.
     pub capability: ArcSwap<Capability>,
+    /// What was last found of its health, by this node or another.
+    pub health: ArcSwapOption<Health>,
     /// Its condition.
     pub live: Arc<Live>,
     /// It passed its compliance probe, or needs none; before, no request is sent to it.
@@ -74,6 +76,17 @@ impl Directory {
             None => tables.everybodys.get(&name.id).cloned(),
             Some(owner) => tables.tenants.get(owner)?.get(&name.id).cloned(),
         }
+    }
+
+    /// The adapters that are attached to this node and may be given work.
+    #[must_use]
+    pub fn attached(&self) -> Vec<Arc<Endpoint>> {
+        let tables = self.0.load();
+        let of_tenants = tables.tenants.values().flat_map(BTreeMap::values);
+        let all = tables.everybodys.values().chain(of_tenants);
+        all.filter(|endpoint| endpoint.elsewhere.is_none() && endpoint.is_compliant())
+            .cloned()
+            .collect()
     }
 
     /// Whether a registration is still in force.

@@ -3,6 +3,7 @@
 mod actor;
 mod contract;
 mod endpoint;
+mod hearsay;
 mod live;
 mod name;
 mod pass;
@@ -18,6 +19,7 @@ pub use contract::{
     Adapter, AdapterFactory, Call, Form, LaneEvent, LaneFinal, LaneStream, Metered, Partial, Question,
 };
 pub use endpoint::{Directory, Endpoint};
+pub use hearsay::{Hearsay, Silence};
 pub use live::{Gate, Live, Past};
 pub use name::AdapterName;
 pub(crate) use pass::Pass;

@@ -67,6 +67,8 @@ pub struct Adapters {
     pub non_compliant: Gauge,
     /// Reports of an adapter's health.
     pub health_updates: Counter,
+    /// Looks at an adapter's health: it was asked, or others were listened to.
+    looks: [Counter; 2],
     /// Tables made.
     pub rebuilds: Counter,
     /// Breakers open or half open.
@@ -87,6 +89,8 @@ impl Adapters {
             registered: register.gauge("adapters_registered", &[]),
             non_compliant: register.gauge("non_compliant_adapters", &[]),
             health_updates: register.counter("adapter_health_updates", &[]),
+            looks: ["adapter", "gossip"]
+                .map(|by| register.counter("adapter_health_looks_total", &[("by", by)])),
             rebuilds: register.counter("fib_rebuilds_total", &[]),
             circuits_open: register.gauge("circuits_open", &[]),
             overrides: register.counter("window_overrides_applied", &[]),
@@ -103,6 +107,11 @@ impl Adapters {
             }),
             named: Capped::new(move |adapter| AdapterSeries::new(&of, adapter)),
         }
+    }
+
+    /// It was looked how an adapter is; `is_hearsay`: by the word of another node.
+    pub fn looked(&self, is_hearsay: bool) {
+        self.looks[usize::from(is_hearsay)].increment(1);
     }
 
     /// An agent is in another condition than before.

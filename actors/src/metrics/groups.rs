@@ -38,6 +38,33 @@ impl GroupSeries {
     }
 }
 
+/// What members hear of each other.
+pub struct GossipSeries {
+    /// Members whose heartbeats arrive, this node included.
+    pub alive: Gauge,
+    /// Times a member was taken for dead.
+    pub deaths: Counter,
+    /// Messages taken.
+    pub received: Counter,
+    /// Messages that arrived.
+    pub sent: Counter,
+    /// Messages that were not sent, or of which it is not known whether they arrived.
+    pub lost: Counter,
+}
+
+impl GossipSeries {
+    pub(super) fn new(register: &Register) -> Self {
+        let messages = |dir| register.counter("gossip_messages_total", &[("dir", dir)]);
+        Self {
+            alive: register.gauge("gossip_members_alive", &[]),
+            deaths: register.counter("gossip_deaths_total", &[]),
+            received: messages("in"),
+            sent: messages("out"),
+            lost: messages("lost"),
+        }
+    }
+}
+
 /// Requests carried to the owners of their sessions.
 pub struct Relays {
     /// Carried, and answered by the owner.

@@ -7,7 +7,9 @@ use atp_protocol::units::Millis;
 use metrics::{Counter, Recorder};
 
 use super::register::Register;
-use super::{Adapters, Answers, Flow, GroupSeries, Links, Money, Queue, Relays, Requests, Wire};
+use super::{
+    Adapters, Answers, Flow, GossipSeries, GroupSeries, Links, Money, Queue, Relays, Requests, Wire,
+};
 
 /// All series of a node, by what they speak of.
 pub struct Meter {
@@ -89,6 +91,12 @@ impl Meter {
     /// How long the certificate of a member is good for. A node without one has no such series.
     pub fn certificate_days_left(&self, days: u64) {
         self.register.gauge("certificate_days_left", &[]).set(days as f64);
+    }
+
+    /// The series of the gossip between members. A node by itself has none.
+    #[must_use]
+    pub fn gossip(&self) -> GossipSeries {
+        GossipSeries::new(&self.register)
     }
 
     /// Brings gauges that speak of the last seconds up to date; called every few seconds.

@@ -25,7 +25,7 @@ pub use adapters::{AdapterSeries, Adapters};
 pub use answers::Answers;
 pub use capped::{Capped, LABELS_MAX};
 pub use flow::{Congestion, Flow, Spikes, Windows};
-pub use groups::{GroupSeries, Relays};
+pub use groups::{GossipSeries, GroupSeries, Relays};
 pub use held::Held;
 pub use link::{LinkSeries, Links};
 pub use meter::Meter;

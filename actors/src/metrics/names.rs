@@ -47,6 +47,7 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "fsm_ignored_events_total" Counter "inputs that a state machine had no place for, by fsm and event";
     "request_latency_ms" Histogram "request accepted to final, by qos and outcome";
     "time_to_first_chunk_ms" Histogram "request accepted to first chunk, by qos and adapter";
+    "adapter_health_looks_total" Counter "times it was looked how an adapter is, by: adapter, gossip";
     "fib_rebuilds_total" Counter "times the tables of candidates were made anew";
     "decision_us" Histogram "time to plan a request, in microseconds";
     "atp_router_requests_total" Counter "requests accepted";
@@ -153,6 +154,9 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "link_bytes_total" Counter "bytes of frames on the link, by lane and dir";
     "link_rtt_us" Histogram "way to a member and back in microseconds, of pings, by lane";
     "link_refusals_total" Counter "requests of members that were refused, by lane and code; those of services count as service";
+    "gossip_members_alive" Gauge "members whose heartbeats arrive, this node included";
+    "gossip_deaths_total" Counter "times a member was taken for dead";
+    "gossip_messages_total" Counter "messages of gossip, by dir: in, out, lost";
     "raft_leads" Gauge "1 while this node leads the group, by group";
     "raft_has_leader" Gauge "1 while this node knows of a leader of the group, by group";
     "raft_term" Gauge "term of the group, by group";

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler};
-use atp_protocol::adapter::Capability;
+use atp_protocol::adapter::{Capability, Health};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::units::Millis;
 use atp_routing::fib::Liveness;
@@ -221,6 +221,10 @@ impl Handler<Register> for Registry {
             name: name.clone(),
             registration: self.registrations,
             elsewhere,
+            // Runs as long as the node does.
+            health: arc_swap::ArcSwapOption::from_pointee(
+                (spec.attachment == Attachment::Local).then_some(Health::HEALTHY),
+            ),
             capability: arc_swap::ArcSwap::new(Arc::clone(&spec.capability)),
             live,
             // What the operator configured needs no probe.
@@ -275,6 +279,7 @@ impl Handler<Report> for Registry {
         if let Some(health) = report.health {
             self.world.meter.adapters.health_updates.increment(1);
             entry.liveness = Liveness::Reported { health, at: now };
+            entry.endpoint.health.store(Some(Arc::new(health)));
             // An actor that is behind hears the next one.
             let _ = entry.endpoint.actor.try_send(Heard(health.status));
         }

@@ -1,5 +1,7 @@
 //! Attaches what the configuration names: built-ins and providers.
 
+mod origin;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,8 @@ use crate::provider::anthropic::Anthropic;
 use crate::provider::http::{Dial, HttpDial};
 use crate::provider::openai::OpenAi;
 use crate::provider::settings::{Auth, Limits, Settings, SettingsError, Waits};
+
+pub(crate) use origin::{Origins, models_digest, origins};
 
 /// Registers every adapter of the configuration.
 pub(crate) async fn attach(

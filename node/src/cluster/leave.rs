@@ -21,7 +21,7 @@ impl Cluster {
         }
         let left = async {
             while self.leads_any() {
-                let able = self.able().await;
+                let able = self.able();
                 let moves = balance(&self.led(), &able);
                 if !moves.iter().any(|moving| moving.from == self.node()) {
                     return warn!("nobody else can lead what this node leads");

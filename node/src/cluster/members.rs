@@ -23,7 +23,7 @@ pub(super) async fn keep(cluster: Cluster, link: Link, mut changes: watch::Recei
 
 impl Cluster {
     /// Where each member's link listens.
-    fn addresses(&self) -> Members {
+    pub(super) fn addresses(&self) -> Members {
         let known: Vec<(NodeId, String)> = self.meta.read(|meta| {
             let members = meta.cluster().members();
             members

@@ -3,9 +3,11 @@
 //! A node without a cluster directory is a cluster of one, with the same groups and the same store.
 
 mod bulk;
+mod facts;
 mod fault;
 mod figures;
 mod found;
+mod gossip;
 mod leaders;
 mod leave;
 mod members;
@@ -18,7 +20,6 @@ mod reconcile;
 mod records;
 mod rotation;
 mod services;
-mod standing;
 mod start;
 mod ticks;
 mod transport;
@@ -35,13 +36,15 @@ use atp_consensus::meta;
 use atp_protocol::cluster::{GroupId, NodeId};
 
 pub(crate) use fault::read as fault;
+pub(crate) use gossip::FromGossip;
+pub use gossip::Heard;
 pub use open::{ClusterError, Place};
 pub(crate) use propose::propose;
 pub(crate) use services::LEASES;
-pub use standing::{Heard, Lane, Own, Standing};
 pub(crate) use start::{Running, start};
 
 use crate::link::Link;
+use gossip::Hearing;
 use operating::Operating;
 
 /// How long whoever asks for a change waits for it, an election included.
@@ -69,6 +72,8 @@ pub struct Cluster {
     ledger: Arc<OnceLock<LedgerHandle>>,
     /// What this node says of itself.
     operating: Arc<Operating>,
+    /// What it hears of others, once it does; a node by itself never.
+    hearing: Arc<OnceLock<Hearing>>,
 }
 
 impl Cluster {

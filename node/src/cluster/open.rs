@@ -188,6 +188,7 @@ impl Cluster {
             owners,
             ledger: Arc::default(),
             operating: Arc::default(),
+            hearing: Arc::default(),
         };
         Ok((cluster, changes))
     }

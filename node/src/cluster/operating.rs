@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Cluster;
-use super::standing::Own;
+use crate::gossip::Facts;
 
-type Teller = Box<dyn Fn() -> Own + Send + Sync>;
+type Teller = Box<dyn Fn() -> Facts + Send + Sync>;
 
 /// See the module.
 #[derive(Default)]
@@ -25,7 +25,7 @@ impl fmt::Debug for Operating {
 }
 
 impl Operating {
-    pub(super) fn own(&self) -> Own {
+    pub(super) fn own(&self) -> Facts {
         self.teller.get().map(|tell| tell()).unwrap_or_default()
     }
 
@@ -39,8 +39,8 @@ impl Operating {
 }
 
 impl Cluster {
-    /// From now on members are told what `teller` says when they ask.
-    pub(crate) fn tells(&self, teller: impl Fn() -> Own + Send + Sync + 'static) {
+    /// From now on members are told what `teller` says, beside what the groups and the link say for themselves.
+    pub(crate) fn tells(&self, teller: impl Fn() -> Facts + Send + Sync + 'static) {
         // A node is put together once.
         let _ = self.operating.teller.set(Box::new(teller));
     }

@@ -14,7 +14,6 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use super::services::ORDERS;
-use super::standing::Standing;
 use super::{Cluster, PATIENCE, fault};
 use crate::link::LinkError;
 
@@ -24,8 +23,6 @@ const WAY: Duration = Duration::from_secs(1);
 /// What one member asks of another. New ones go to the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Ask {
-    /// How it is.
-    Standing,
     /// To hand over a group that it leads.
     Transfer { group: GroupId, to: NodeId },
     /// To take a snapshot of a group.
@@ -35,7 +32,6 @@ pub(super) enum Ask {
 /// What came of it. New ones go to the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Answer {
-    Standing(Box<Standing>),
     Done,
     /// It reaches up to this index.
     Snapshot(u64),
@@ -75,7 +71,6 @@ impl Cluster {
 
     async fn carry_out(&self, ask: &Ask) -> Answer {
         match ask {
-            Ask::Standing => Answer::Standing(Box::new(self.standing())),
             Ask::Transfer { group, to } => match self.transfer(*group, *to).await {
                 Ok(()) => Answer::Done,
                 Err(error) => Answer::Not(not(&error)),
@@ -143,7 +138,7 @@ impl Cluster {
 
     /// Spreads leaders over the members that can lead. Returns what was to be handed over.
     pub(crate) async fn balance(&self) -> Vec<Moved> {
-        let able = self.able().await;
+        let able = self.able();
         let moves = balance(&self.led(), &able).into_iter().map(|moving| async move {
             let done = self.hand_over_from(moving.from, moving.group, moving.to).await;
             Moved {

@@ -61,7 +61,7 @@ impl Cluster {
 
     /// Hands over groups that others should lead.
     async fn spread(&self) {
-        let able = self.able().await;
+        let able = self.able();
         self.carry_out_own(balance(&self.led(), &able)).await;
     }
 
@@ -94,12 +94,11 @@ impl Cluster {
         Ok(())
     }
 
-    /// The members that may lead: those who answer, and neither take no new work nor are to take none.
-    pub(super) async fn able(&self) -> BTreeSet<NodeId> {
-        let standings = self.standings().await;
+    /// The members that may lead: those who are alive and reached, and neither take no new work nor are to take none.
+    pub(super) fn able(&self) -> BTreeSet<NodeId> {
         let is_able = |node: &NodeId| {
-            let heard = standings.get(node).and_then(|heard| heard.as_ref().ok());
-            heard.is_some_and(|heard| !heard.standing.is_leaving && !heard.standing.own.is_draining)
+            let stays = self.facts_of(*node, |facts| !facts.is_draining);
+            stays.unwrap_or(false) && self.is_reached(*node)
         };
         self.meta.read(|meta| {
             let members = meta.cluster().members();

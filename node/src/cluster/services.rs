@@ -18,8 +18,11 @@ pub(crate) const GROUPS: Service = Service(1);
 /// What a member has of accounts.
 pub(crate) const LEASES: Service = Service(3);
 
-/// How a member is, and what only it can do.
+/// What only one member can do.
 pub(super) const ORDERS: Service = Service(4);
+
+/// What members say of themselves.
+pub(super) const GOSSIP: Service = Service(5);
 
 /// See the module.
 pub(super) struct Control(pub(super) Cluster);
@@ -32,7 +35,8 @@ impl Services for Control {
         body: Bytes,
         _: Duration,
     ) -> LocalBoxFuture<'static, Result<Bytes, Refusal>> {
-        if self.is_removed(from) {
+        let is_removed = self.is_removed(from);
+        if is_removed && service != GOSSIP {
             return ready(Err(removed(from))).boxed_local();
         }
         match service {
@@ -48,6 +52,7 @@ impl Services for Control {
                 let cluster = self.0.clone();
                 async move { cluster.answer(&body).await }.boxed_local()
             }
+            GOSSIP => ready(self.0.take(from, &body, is_removed)).boxed_local(),
             other => ready(Err(unknown(other))).boxed_local(),
         }
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use atp_actors::environment::Random;
+use atp_actors::environment::{Clock, Random};
 use atp_actors::exec::Exec;
 use atp_actors::metrics::Meter;
 use atp_consensus::config::Options;
@@ -50,6 +50,7 @@ struct Luggage {
     options: Options,
     tick: Tick,
     meter: Arc<Meter>,
+    clock: Arc<dyn Clock>,
     /// Its way to the others; `None` for a node by itself.
     door: Option<Door>,
 }
@@ -120,6 +121,7 @@ pub(crate) async fn start(
             idempotency_ttl_ms: config.idempotency.ttl_ms,
         },
         meter: Arc::clone(meter),
+        clock: Arc::clone(&environment.clock),
         door,
     };
     let seed = seed(&*environment.random);
@@ -151,6 +153,7 @@ async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), Clus
         options,
         tick,
         meter,
+        clock,
         door,
     } = luggage;
     let link = door.as_ref().map(|door| {
@@ -170,9 +173,10 @@ async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), Clus
     for (group, status) in cluster.watches() {
         tokio::task::spawn_local(leaders::follow(group, status, Arc::clone(&cluster.owners)));
     }
-    tokio::task::spawn_local(figures::keep(cluster.groups.clone(), meter));
+    tokio::task::spawn_local(figures::keep(cluster.groups.clone(), Arc::clone(&meter)));
     tokio::task::spawn_local(ticks::keep(Arc::clone(&cluster.journals), tick));
     if let (Some(link), Some(door)) = (link, door) {
+        cluster.gossip(link.clone(), clock, &meter).await;
         let services = Rc::new(Control(cluster.clone()));
         tokio::task::spawn_local(rotation::keep(door.identity, door.meter));
         tokio::task::spawn_local(reconcile::keep(cluster.clone(), changes.clone()));

@@ -147,6 +147,11 @@ fn readiness(body: &[u8]) -> Vec<Check> {
             "free space on the disk of node.data_dir, check its owner, then restart the node",
         ),
         (
+            "member",
+            "member",
+            "the node was removed from its cluster; stop it, and give the machine another number",
+        ),
+        (
             "policy",
             "policy set",
             "apply a valid document with `atpctl policy apply`",
@@ -319,8 +324,9 @@ mod tests {
 
     #[test]
     fn every_failed_check_says_what_to_do() {
-        let checks =
-            readiness(br#"{"checks":{"store":false,"policy":true,"adapters":false,"not_draining":true}}"#);
+        let checks = readiness(
+            br#"{"checks":{"store":false,"member":true,"policy":true,"adapters":false,"not_draining":true}}"#,
+        );
         let failed: Vec<_> = checks
             .iter()
             .filter(|check| check.state == State::Failed)

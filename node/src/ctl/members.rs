@@ -184,7 +184,7 @@ fn show(screen: &mut Screen, cluster: &Value, with_groups: bool) -> Result<(), F
 fn state(member: &Value) -> &'static str {
     let standing = &member["standing"];
     match () {
-        () if standing.is_null() => "unreachable",
+        () if standing.is_null() => "dead",
         () if member["draining"] == true || standing["draining"] == true => "draining",
         () if standing["ready"] == true => "ready",
         () => "not ready",

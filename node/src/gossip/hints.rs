@@ -12,7 +12,7 @@ use super::datagrams::member_at;
 pub type Hints = BTreeMap<NodeId, Hint>;
 
 /// What was heard of a member.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Hint {
     /// Its heartbeats arrive. A hint as everything else: it may be wrong both ways.
     pub is_alive: bool,

@@ -29,7 +29,7 @@ use tokio::sync::{Mutex, watch};
 use datagrams::{Carrier, address_of};
 
 pub use datagrams::Datagrams;
-pub use facts::{Facts, Health};
+pub use facts::{Condition, Facts, Health, Lane};
 pub use hints::{Hint, Hints};
 
 /// How long silence must last, as a multiple of the usual time between heartbeats, until a member counts as dead.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use atp_actors::adapter::AdapterName;
 use atp_protocol::cluster::{ClusterId, NodeId};
 use atp_protocol::ids::AdapterId;
 use atp_protocol::units::UnixMillis;
@@ -12,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::datagrams::decode;
-use super::{Datagrams, Facts, Gossip, Health, Hints, Settings};
+use super::{Condition, Datagrams, Facts, Gossip, Health, Hints, Settings};
 use crate::environment::Pending;
 
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -115,10 +116,17 @@ fn facts(node: NodeId, started: u64) -> Facts {
     Facts {
         streams: u32::try_from(started).unwrap(),
         health: Health::Ready,
-        api: format!("http://n{node}:7443"),
-        adapters: BTreeMap::from([(AdapterId::new(&format!("adapter.{node}")).unwrap(), true)]),
+        adapters: adapter(&format!("adapter.{node}")),
         ..Facts::default()
     }
+}
+
+fn adapter(id: &str) -> BTreeMap<AdapterName, Condition> {
+    let name = AdapterName {
+        owner: None,
+        id: AdapterId::new(id).unwrap(),
+    };
+    BTreeMap::from([(name, Condition::default())])
 }
 
 fn alive(hints: &Hints) -> Vec<u16> {
@@ -149,7 +157,7 @@ async fn what_a_node_says_reaches_everybody() {
     let mut said = facts(member(2), 1);
     said.load = 900;
     said.is_draining = true;
-    said.adapters = BTreeMap::from([(AdapterId::new("other").unwrap(), false)]);
+    said.adapters = adapter("other");
     nodes[1].tell(&said).await;
     for node in &nodes {
         let took = until(node, "the news", |hints| hints[&member(2)].facts == said).await;

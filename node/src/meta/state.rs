@@ -95,6 +95,7 @@ impl Meta {
     pub fn status(&self) -> Status {
         Status {
             store: self.ledger.is_alive() && self.cluster.is_in_service(),
+            member: !self.cluster.is_removed(),
             caught_up: *self.caught_up.borrow(),
             routable_adapters: self.registry.routable(),
             draining: self.is_draining(),

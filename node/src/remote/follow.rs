@@ -1,9 +1,8 @@
 //! Registers here what is attached to other nodes.
 //!
 //! By comparison, like [`publish`](super::publish()). An adapter of the same name that is attached here goes first. Of several nodes that
-//! have it, one that is reachable is called, the next after this one by number, so that callers spread. What only nodes have that
-//! were not reachable for [`GRACE`] is unhealthy, as a provider that is down: it is known and not routed to. What nobody has any more
-//! is taken out.
+//! have it, [`choice`](super::choice) says which is called. What only nodes have that are not within [`reach`](super::reach) is unhealthy,
+//! as a provider that is down: it is known and not routed to. What nobody has any more is taken out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,19 +13,16 @@ use atp_actors::registry::AdapterSpec;
 use atp_protocol::adapter::{Health, HealthStatus};
 use atp_protocol::cluster::NodeId;
 use atp_protocol::error::Fault;
-use atp_protocol::link::Lane;
-use atp_protocol::units::Millis;
 use tokio::sync::watch;
 use tracing::warn;
 
 use super::adapter::RemoteAdapter;
+use super::choice::{Offer, choose};
 use super::lanes::{Lanes, Open};
+use super::reach::Reach;
 use super::v1;
 use crate::link::Link;
 use crate::meta::Meta;
-
-/// How long a node may be out of reach before its adapters get no more work: a connection that broke is back within a second.
-const GRACE: Duration = Duration::from_secs(3);
 
 /// How often it is looked who is reachable.
 const LOOK: Duration = Duration::from_millis(500);
@@ -59,8 +55,7 @@ pub(crate) async fn follow(
     loop {
         here.mark_unchanged();
         members.mark_unchanged();
-        let now = meta.now();
-        reach.look(now, &meta, &link);
+        reach.look(meta.now(), &meta.cluster, &link);
         let lanes: Arc<dyn Open> = lanes.clone();
         if bring_in_line(&meta, &reach, &lanes, &mut registered)
             .await
@@ -74,7 +69,7 @@ pub(crate) async fn follow(
                 biased;
                 changed = here.changed() => if changed.is_err() { return } else { break },
                 changed = members.changed() => if changed.is_err() { return } else { break },
-                () = tokio::time::sleep(LOOK) => if reach.look(meta.now(), &meta, &link) { break },
+                () = tokio::time::sleep(LOOK) => if reach.look(meta.now(), &meta.cluster, &link) { break },
             }
         }
     }
@@ -161,29 +156,34 @@ async fn register(
 /// What this node should be able to call elsewhere, and where.
 fn wanted(meta: &Meta, reach: &Reach) -> BTreeMap<AdapterName, Place> {
     let own = meta.cluster.node();
-    let rows: Vec<(AdapterName, Place)> = meta.cluster.meta.read(|meta| {
-        let rows = meta.adapters().iter();
-        let elsewhere = rows.filter_map(|(name, row)| {
-            let node = name.node.filter(|node| *node != own)?;
-            let owner = name.owner.clone();
-            let id = name.id.clone();
-            let place = Place {
-                node,
-                is_there: reach.is_there(node),
-                row: row.spec.clone(),
+    let mut offers: BTreeMap<AdapterName, Vec<Offer<Vec<u8>>>> = BTreeMap::new();
+    meta.cluster.meta.read(|meta| {
+        for (name, row) in meta.adapters().iter() {
+            let Some(node) = name.node.filter(|node| *node != own) else {
+                continue;
             };
-            Some((AdapterName { owner, id }, place))
-        });
-        elsewhere.collect()
-    });
-    let rank = |place: &Place| (!place.is_there, place.node.get().wrapping_sub(own.get()));
-    let mut wanted: BTreeMap<AdapterName, Place> = BTreeMap::new();
-    for (name, place) in rows {
-        if wanted.get(&name).is_none_or(|better| rank(&place) < rank(better)) {
-            wanted.insert(name, place);
+            let whose = AdapterName {
+                owner: name.owner.clone(),
+                id: name.id.clone(),
+            };
+            let offer = Offer {
+                node,
+                standing: reach.standing(node, &whose),
+                what: row.spec.clone(),
+            };
+            offers.entry(whose).or_default().push(offer);
         }
-    }
-    wanted
+    });
+    let chosen = offers.into_iter().filter_map(|(name, offers)| {
+        let offer = choose(own, offers)?;
+        let place = Place {
+            node: offer.node,
+            is_there: offer.standing.is_there,
+            row: offer.what,
+        };
+        Some((name, place))
+    });
+    chosen.collect()
 }
 
 fn spec(name: &AdapterName, place: &Place, lanes: &Arc<dyn Open>) -> Option<AdapterSpec> {
@@ -198,72 +198,4 @@ fn spec(name: &AdapterName, place: &Place, lanes: &Arc<dyn Open>) -> Option<Adap
     let capability = Arc::clone(told.capability());
     let adapter = RemoteAdapter::new(name.clone(), capability, node, Arc::clone(lanes));
     Some(told.spec(node, name.owner.clone(), Arc::new(adapter)))
-}
-
-/// Who is within reach, by when they were last seen.
-#[derive(Default)]
-struct Reach(BTreeMap<NodeId, (Millis, bool)>);
-
-impl Reach {
-    /// Looks at the link. Returns whether anything is otherwise than before.
-    fn look(&mut self, now: Millis, meta: &Meta, link: &Link) -> bool {
-        let members: Vec<NodeId> = meta.cluster.meta.read(|meta| {
-            let members = meta.cluster().members();
-            members.map(|(node, _)| node).collect()
-        });
-        let connected = members
-            .iter()
-            .map(|node| (*node, link.is_connected(*node, Lane::Control)));
-        self.see(now, &connected.collect())
-    }
-
-    fn see(&mut self, now: Millis, members: &BTreeMap<NodeId, bool>) -> bool {
-        let before: Vec<NodeId> = self.there().collect();
-        self.0.retain(|node, _| members.contains_key(node));
-        for (node, is_connected) in members {
-            let entry = self.0.entry(*node).or_insert((now, false));
-            match is_connected {
-                true => *entry = (now, true),
-                false if now.since(entry.0) >= GRACE.as_millis() as u64 => entry.1 = false,
-                false => {}
-            }
-        }
-        !self.there().eq(before)
-    }
-
-    fn there(&self) -> impl Iterator<Item = NodeId> {
-        self.0
-            .iter()
-            .filter(|(_, (_, is_there))| *is_there)
-            .map(|(node, _)| *node)
-    }
-
-    fn is_there(&self, node: NodeId) -> bool {
-        self.0.get(&node).is_some_and(|(_, is_there)| *is_there)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_member_is_there_from_its_first_connection_until_it_was_missed_for_a_while() {
-        let node = NodeId::new(2).unwrap();
-        let mut reach = Reach::default();
-        let see = |reach: &mut Reach, ms: u64, is_connected: bool| {
-            let changed = reach.see(Millis(ms), &BTreeMap::from([(node, is_connected)]));
-            (changed, reach.is_there(node))
-        };
-        assert_eq!(see(&mut reach, 0, false), (false, false));
-        assert_eq!(see(&mut reach, 100, true), (true, true));
-        assert_eq!(see(&mut reach, 3_099, false), (false, true));
-        assert_eq!(see(&mut reach, 3_100, false), (true, false));
-        assert_eq!(see(&mut reach, 3_200, true), (true, true));
-        assert!(
-            reach.see(Millis(3_300), &BTreeMap::new()),
-            "it is no member any more"
-        );
-        assert!(!reach.is_there(node));
-    }
 }

@@ -32,6 +32,7 @@ struct Readiness {
 #[derive(Serialize)]
 struct Checks {
     store: bool,
+    member: bool,
     caught_up: bool,
     policy: bool,
     adapters: bool,
@@ -44,6 +45,7 @@ async fn ready(request: HttpRequest) -> HttpResponse {
     let status = surface.meta.status();
     let checks = Checks {
         store: status.store,
+        member: status.member,
         caught_up: status.caught_up,
         policy: true,
         adapters: status.routable_adapters > 0,

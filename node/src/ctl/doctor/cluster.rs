@@ -1,4 +1,4 @@
-//! What is wrong between members: each was asked how it is and how its lanes to all others stand, so every pair is seen from both sides.
+//! What is wrong between members: each says how it is and how its lanes to all others stand, so every pair is seen from both sides.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ fn answering(members: &[&Value]) -> Check {
                 Some(format!("node {node} drains"))
             }
             Value::Bool(false) => Some(format!("node {node} is not ready")),
-            _ => Some(format!("node {node}: {}", text(&member["trouble"]))),
+            _ => Some(format!("nothing is heard of node {node}")),
         }
     });
     let troubles: Vec<String> = silent.collect();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     fn member(node: u16, others: &[u16]) -> Value {
-        json!({ "node": node, "trouble": null, "standing": {
+        json!({ "node": node, "alive": true, "standing": {
             "ready": true, "draining": false, "clock_ms": 0, "certificate_days_left": 90, "leaderless": [],
             "lanes": lanes(others),
         } })

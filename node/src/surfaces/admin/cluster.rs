@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cluster::Heard;
+use crate::gossip::Health;
 use crate::identity::Address;
 use crate::surfaces::caller::{correlation_id, identify_admin};
 use crate::surfaces::{Surface, body, reply};
@@ -20,20 +21,20 @@ pub(super) async fn get(request: HttpRequest) -> HttpResponse {
     let correlation = correlation_id(&surface, request.headers());
     let result = async {
         identify_admin(&surface, &request)?;
-        Ok(shown(&surface).await)
+        Ok(shown(&surface))
     };
     reply::answer(&surface, &correlation, result.await)
 }
 
-async fn shown(surface: &Surface) -> Value {
+fn shown(surface: &Surface) -> Value {
     let cluster = &surface.meta.cluster;
-    let standings = cluster.standings().await;
+    let heard = cluster.heard();
     let status = surface.meta.status();
     let groups = cluster.groups.statuses();
     let leads = |node: NodeId| groups.iter().filter(|group| group.leader == Some(node)).count();
     let members: Vec<Value> = cluster.meta.read(|meta| {
         let members = meta.cluster().members().map(|(node, member)| {
-            let heard = standings.get(&node);
+            let heard = heard.get(&node);
             json!({
                 "node": node,
                 "name": member.name,
@@ -42,8 +43,8 @@ async fn shown(surface: &Surface) -> Value {
                 "draining": member.is_draining,
                 "leads": leads(node),
                 "reached": cluster.is_reached(node),
-                "standing": heard.and_then(|heard| heard.as_ref().ok()).map(standing),
-                "trouble": heard.and_then(|heard| heard.as_ref().err()),
+                "alive": heard.is_some_and(|heard| heard.is_alive),
+                "standing": heard.filter(|heard| heard.is_alive).map(standing),
             })
         });
         members.collect()
@@ -60,9 +61,8 @@ async fn shown(surface: &Surface) -> Value {
 }
 
 fn standing(heard: &Heard) -> Value {
-    let Heard { standing, clock_ms } = heard;
-    let own = &standing.own;
-    let lanes = standing.lanes.iter().map(|lane| {
+    let Heard { facts, clock_ms, .. } = heard;
+    let lanes = facts.lanes.iter().map(|lane| {
         json!({
             "to": lane.to,
             "lane": lane.lane,
@@ -72,15 +72,16 @@ fn standing(heard: &Heard) -> Value {
         })
     });
     json!({
-        "version": own.version,
-        "ready": own.is_ready,
-        "draining": own.is_draining || standing.is_leaving,
-        "policy_version": own.policy_version,
-        "applied_index": standing.applied,
-        "streams": own.streams,
+        "version": facts.version,
+        "ready": facts.health == Health::Ready,
+        "draining": facts.is_draining,
+        "policy_version": facts.policy_version,
+        "applied_index": facts.applied,
+        "streams": facts.streams,
+        "load": facts.load,
         "clock_ms": clock_ms,
-        "certificate_days_left": standing.certificate_days_left,
-        "leaderless": standing.leaderless.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "certificate_days_left": facts.certificate_days_left,
+        "leaderless": facts.leaderless.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "lanes": lanes.collect::<Vec<_>>(),
     })
 }
@@ -133,7 +134,7 @@ pub(super) async fn add(request: HttpRequest, node: Path<String>, payload: Paylo
             .cluster
             .add_member(node, name, wanted.link.to_string())
             .await?;
-        Ok(shown(&surface).await)
+        Ok(shown(&surface))
     };
     reply::answer(&surface, &correlation, result.await)
 }
@@ -145,7 +146,7 @@ pub(super) async fn remove(request: HttpRequest, node: Path<String>) -> HttpResp
     let result = async {
         identify_admin(&surface, &request)?;
         surface.meta.cluster.remove_member(numbered(&node)?).await?;
-        Ok(shown(&surface).await)
+        Ok(shown(&surface))
     };
     reply::answer(&surface, &correlation, result.await)
 }
@@ -166,7 +167,7 @@ pub(super) async fn drain(request: HttpRequest, node: Path<String>, payload: Pay
         let node = numbered(&node)?;
         let wanted: Drain = body::wish(&surface, &request, payload, "drain").await?;
         surface.meta.set_drain(node, wanted.draining).await?;
-        Ok(shown(&surface).await)
+        Ok(shown(&surface))
     };
     reply::answer(&surface, &correlation, result.await)
 }

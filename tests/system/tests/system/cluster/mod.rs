@@ -5,6 +5,7 @@ mod dev;
 mod failover;
 mod fixture;
 mod forming;
+mod hearing;
 mod loss;
 mod membership;
 mod operating;
