@@ -1,7 +1,9 @@
 //! What a node is busy with, over all arbiters.
 
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
 
 use tokio::sync::watch;
 
@@ -11,7 +13,8 @@ use crate::metrics::{Held, Meter};
 #[derive(Debug, Default)]
 pub struct Load {
     streams: AtomicUsize,
-    is_cut: watch::Sender<bool>,
+    was_cut: AtomicBool,
+    cut: watch::Sender<()>,
 }
 
 impl Load {
@@ -23,18 +26,25 @@ impl Load {
 
     /// Ends every stream, for good: each is told `EDRAINING` and settled by what it used.
     pub fn cut(&self) {
-        self.is_cut.send_replace(true);
+        self.was_cut.store(true, Ordering::Release);
+        self.cut.send_replace(());
     }
 
     /// Resolves when streams may not go on.
-    pub(super) fn is_cut(&self) -> impl Future<Output = ()> + 'static {
-        let mut is_cut = self.is_cut.subscribe();
-        async move {
-            if is_cut.wait_for(|is_cut| *is_cut).await.is_err() {
-                // Nobody is left to say so.
-                std::future::pending().await
+    ///
+    /// Is so at once for whoever asks after a stream saw it, though those who wait are woken one after the other: what a stream
+    /// that was cut leaves to another, such as its slot, is taken by nobody.
+    pub(super) fn is_cut(self: &Arc<Self>) -> impl Future<Output = ()> + 'static {
+        let (load, mut cut) = (Arc::clone(self), self.cut.subscribe());
+        let mut told = Box::pin(async move { while cut.changed().await.is_ok() {} });
+        poll_fn(move |context| {
+            // Polled for being woken; that it ends means nothing, as the sender lives in `load`.
+            let _ = told.as_mut().poll(context);
+            match load.was_cut.load(Ordering::Acquire) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
             }
-        }
+        })
     }
 
     pub(super) fn enter(self: &Arc<Self>, meter: &Meter) -> Running {
@@ -55,5 +65,29 @@ pub(super) struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.load.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn who_was_not_woken_yet_knows_of_a_cut_when_it_asks() {
+        let load = Arc::new(Load::default());
+        let mut is_cut = Box::pin(load.is_cut());
+        assert_eq!(is_cut.as_mut().now_or_never(), None);
+        load.was_cut.store(true, Ordering::Release);
+        assert_eq!(is_cut.as_mut().now_or_never(), Some(()));
+    }
+
+    #[tokio::test]
+    async fn a_cut_wakes_who_waits() {
+        let load = Arc::new(Load::default());
+        let (one, other) = (load.is_cut(), load.is_cut());
+        let cutting = async { load.cut() };
+        futures_util::join!(one, other, cutting);
     }
 }
