@@ -26,6 +26,17 @@ pub struct Tag {
     pub schema: u16,
 }
 
+impl Tag {
+    /// A command in its first schema.
+    pub(crate) const fn first(family: u16, variant: u16) -> Self {
+        Self {
+            family,
+            variant,
+            schema: 1,
+        }
+    }
+}
+
 impl std::fmt::Display for Tag {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}.{}", self.family, self.variant, self.schema)

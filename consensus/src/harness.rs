@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use atp_protocol::encoding;
 
 use crate::command::{self, Body, CommandError};
-use crate::machine::{Context, Machine};
+use crate::machine::{Context, LoadError, Machine};
+use crate::pieces::Writer;
 
 /// The time of the first entry, in microseconds.
 pub(crate) const BEGINNING_US: u64 = 1_800_000_000_000_000;
@@ -100,8 +101,52 @@ where
     }
 }
 
+/// A machine's format does not change: `commands`, one of each in the order of its table, and the snapshot of `full`, a state with a
+/// row of each kind, are the bytes of `golden`; and they are read.
+pub(crate) fn check_format<M>(commands: &[Vec<u8>], mut log: Log<M>, full: &Log<M>, golden: &str)
+where
+    M: Machine + Default + Clone + PartialEq + Debug,
+{
+    let named = commands
+        .iter()
+        .map(|bytes| (command::open(bytes).unwrap().0.to_string(), bytes));
+    let pieces = full.machine.save();
+    let snapshot = pieces.iter().map(|piece| ("snapshot".to_owned(), piece));
+    let text = lines(named.chain(snapshot));
+    assert!(text == golden, "{text}");
+    for bytes in commands {
+        log.apply(bytes).unwrap();
+    }
+    assert_eq!(full.reloaded(), *full);
+}
+
+/// Every command of a machine has a number of its own.
+pub(crate) fn check_numbers(commands: &[Vec<u8>], table: usize) {
+    let tags: Vec<_> = commands
+        .iter()
+        .map(|bytes| command::open(bytes).unwrap().0)
+        .collect();
+    assert_eq!(tags.len(), table);
+    assert!(tags.windows(2).all(|pair| pair[0] < pair[1]), "{tags:?}");
+}
+
+/// Nothing that a later release wrote into a snapshot is passed over.
+pub(crate) fn check_refuses_later<M: Machine + Debug>(machine: &M) {
+    let mut pieces = machine.save();
+    pieces[0][0] = 2;
+    let later = M::load(&pieces);
+    assert!(
+        matches!(later, Err(LoadError::Format { found: 2, known: 1 })),
+        "{later:?}"
+    );
+    let mut writer = Writer::new(1);
+    writer.put(250, &());
+    let unknown = M::load(&writer.finish());
+    assert!(matches!(unknown, Err(LoadError::Malformed(_))), "{unknown:?}");
+}
+
 /// Samples as text, a line each: what it is, then the bytes.
-pub(crate) fn golden<'a>(samples: impl IntoIterator<Item = (String, &'a [u8])>) -> String {
+fn lines<'a>(samples: impl IntoIterator<Item = (String, &'a Vec<u8>)>) -> String {
     let mut text = String::new();
     for (name, bytes) in samples {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -9,6 +9,7 @@
 //! for something else.
 
 use atp_protocol::encoding;
+use atp_routing::budget::Record;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -79,7 +80,21 @@ pub(crate) struct Row<'a> {
 impl Row<'_> {
     /// Its value in the encoding of the log.
     pub(crate) fn value<T: DeserializeOwned>(&self) -> Result<T, LoadError> {
-        encoding::decode(self.body).map_err(|error| malformed(format!("row of kind {}: {error}", self.kind)))
+        encoding::decode(self.body).map_err(|error| self.broken(&error))
+    }
+
+    /// Its record of a ledger, in the ledger's own encoding.
+    pub(crate) fn record(&self) -> Result<Record, LoadError> {
+        Record::decode(self.body).map_err(|error| self.broken(&error))
+    }
+
+    fn broken(&self, error: &dyn std::error::Error) -> LoadError {
+        malformed(format!("row of kind {}: {error}", self.kind))
+    }
+
+    /// Refuses a row of a kind that the machine's format has not.
+    pub(crate) fn unknown(&self) -> LoadError {
+        malformed(format!("a row of kind {}, which its format has not", self.kind))
     }
 }
 

@@ -31,11 +31,7 @@ pub const FAMILY: u16 = 2;
 
 /// Names a command in its first schema. Sixteen numbers are set apart for each part.
 const fn tag(variant: u16) -> Tag {
-    Tag {
-        family: FAMILY,
-        variant,
-        schema: 1,
-    }
+    Tag::first(FAMILY, variant)
 }
 
 /// Every command of the family.

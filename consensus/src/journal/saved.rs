@@ -3,7 +3,7 @@
 use atp_protocol::cluster::NodeId;
 use atp_protocol::ids::TenantId;
 use atp_protocol::resume::{Binding, Entry, IdempotencyKey, State};
-use atp_routing::budget::{HoldId, Record};
+use atp_routing::budget::HoldId;
 use serde_bytes::{ByteBuf, Bytes};
 
 use super::Journal;
@@ -90,9 +90,7 @@ pub(super) fn load(pieces: &[Vec<u8>]) -> Result<Journal, LoadError> {
         kind::RECORD..=kind::REMOVED => load_home(&mut journal, &row),
         kind::STREAM..=kind::KEY => load_streams(&mut journal.streams, &row),
         kind::CHAIN..=kind::WRITER => load_decisions(&mut journal.decisions, &row),
-        kind => Err(malformed(format!(
-            "a row of kind {kind}, which format {FORMAT} has not"
-        ))),
+        _ => Err(row.unknown()),
     })?;
     Ok(journal)
 }
@@ -101,8 +99,7 @@ fn load_home(journal: &mut Journal, row: &Row<'_>) -> Result<(), LoadError> {
     let home = &mut journal.home;
     match row.kind {
         kind::RECORD => {
-            let record = Record::decode(row.body).map_err(|error| malformed(error.to_string()))?;
-            if !home.ledger.apply(&record).had_effect {
+            if !home.ledger.apply(&row.record()?).had_effect {
                 return Err(malformed(
                     "a record of the ledger that does not fit those before it",
                 ));

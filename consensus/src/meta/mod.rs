@@ -39,11 +39,7 @@ pub const FAMILY: u16 = 1;
 
 /// Names a command in its first schema. Sixteen numbers are set apart for each section.
 const fn tag(variant: u16) -> Tag {
-    Tag {
-        family: FAMILY,
-        variant,
-        schema: 1,
-    }
+    Tag::first(FAMILY, variant)
 }
 
 /// Every command of the family.

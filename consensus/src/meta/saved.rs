@@ -2,7 +2,6 @@
 
 use atp_protocol::cluster::{GroupId, NodeId};
 use atp_protocol::ids::AccountId;
-use atp_routing::budget::Record;
 use serde::{Deserialize, Serialize};
 
 use super::Meta;
@@ -148,9 +147,8 @@ fn load_row(meta: &mut Meta, at: &Generations, row: &Row<'_>) -> Result<(), Load
             meta.adapters.change(at.adapters).insert(name, adapter);
         }
         kind::ACCOUNT => {
-            let record = Record::decode(row.body).map_err(|error| malformed(error.to_string()))?;
-            let applied = meta.accounts.change(at.accounts).tree.apply(&record);
-            if !applied.had_effect {
+            let tree = &mut meta.accounts.change(at.accounts).tree;
+            if !tree.apply(&row.record()?).had_effect {
                 return Err(malformed("an account whose parent is not there"));
             }
         }
@@ -167,11 +165,7 @@ fn load_row(meta: &mut Meta, at: &Generations, row: &Row<'_>) -> Result<(), Load
             let (key, value): (String, String) = row.value()?;
             meta.settings.change(at.settings).values.insert(key, value);
         }
-        kind => {
-            return Err(malformed(format!(
-                "a row of kind {kind}, which format {FORMAT} has not"
-            )));
-        }
+        _ => return Err(row.unknown()),
     }
     Ok(())
 }
@@ -190,11 +184,7 @@ fn load_cluster(meta: &mut Meta, at: &Generations, row: &Row<'_>) -> Result<(), 
             let (group, node): (GroupId, NodeId) = row.value()?;
             cluster.placement.insert(group, node);
         }
-        kind => {
-            return Err(malformed(format!(
-                "a row of kind {kind}, which format {FORMAT} has not"
-            )));
-        }
+        _ => return Err(row.unknown()),
     }
     Ok(())
 }

@@ -1,8 +1,34 @@
 //! What survives when the power of nodes fails.
 
+use std::fmt::Debug;
+
 use atp_consensus::config::Options;
 
 use crate::cluster::{Cluster, LONG, node};
+use crate::register::Registers;
+
+/// Everybody loses power and comes back.
+async fn fail_all(cluster: &mut Cluster) {
+    for number in 1..=3 {
+        cluster.fail(node(number)).await;
+    }
+    for number in 1..=3 {
+        cluster.start(node(number)).await;
+    }
+    settled(cluster).await;
+}
+
+async fn settled(cluster: &Cluster) {
+    cluster.leader().await;
+    cluster.settle().await;
+}
+
+/// What is read is the same at every node.
+fn everywhere<T: PartialEq + Debug>(cluster: &Cluster, read: impl Fn(&Registers) -> T, expected: T) {
+    for at in 1..=3 {
+        assert_eq!(cluster.group(at).read(&read), expected, "node {at}");
+    }
+}
 
 #[tokio::test(start_paused = true)]
 async fn what_was_committed_survives_the_power_loss_of_any_node() {
@@ -18,15 +44,8 @@ async fn what_was_committed_survives_the_power_loss_of_any_node() {
         assert_eq!(cluster.get(other, &key).as_deref(), Some("x"));
         cluster.start(victim).await;
     }
-    cluster.leader().await;
-    cluster.settle().await;
-    for at in 1..=3 {
-        assert_eq!(
-            cluster.group(at).read(|registers| registers.values.len()),
-            18,
-            "node {at}"
-        );
-    }
+    settled(&cluster).await;
+    everywhere(&cluster, |registers| registers.values.len(), 18);
 }
 
 #[tokio::test(start_paused = true)]
@@ -35,21 +54,8 @@ async fn what_was_committed_survives_the_power_loss_of_all_nodes() {
     for n in 0..30 {
         cluster.set(1, &format!("key-{n}"), "x").await;
     }
-    for number in 1..=3 {
-        cluster.fail(node(number)).await;
-    }
-    for number in 1..=3 {
-        cluster.start(node(number)).await;
-    }
-    cluster.leader().await;
-    cluster.settle().await;
-    for at in 1..=3 {
-        assert_eq!(
-            cluster.group(at).read(|registers| registers.values.len()),
-            30,
-            "node {at}"
-        );
-    }
+    fail_all(&mut cluster).await;
+    everywhere(&cluster, |registers| registers.values.len(), 30);
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,19 +77,11 @@ async fn a_node_goes_on_from_its_snapshot_and_the_log_behind_it() {
     cluster.group(2).snapshot(LONG).await.unwrap();
     cluster.set(1, "last", "x").await;
     let clock = cluster.group(1).read(|registers| registers.last_us);
-    for number in 1..=3 {
-        cluster.fail(node(number)).await;
-    }
-    for number in 1..=3 {
-        cluster.start(node(number)).await;
-    }
-    cluster.leader().await;
-    cluster.settle().await;
-    for at in 1..=3 {
-        let (count, last) = cluster
-            .group(at)
-            .read(|registers| (registers.count, registers.last_us));
-        assert_eq!((count, last), (71, clock), "node {at}");
-    }
+    fail_all(&mut cluster).await;
+    everywhere(
+        &cluster,
+        |registers| (registers.count, registers.last_us),
+        (71, clock),
+    );
     cluster.set(1, "after", "x").await;
 }

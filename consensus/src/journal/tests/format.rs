@@ -1,10 +1,8 @@
 use super::decisions::append;
 use super::samples::{each, progress};
 use super::*;
-use crate::command;
-use crate::harness::golden;
+use crate::harness::{check_format, check_numbers, check_refuses_later};
 use crate::journal::ledger::ReclaimNode;
-use crate::machine::LoadError;
 
 /// A state with a row of each kind.
 fn full() -> Log<Journal> {
@@ -26,44 +24,15 @@ fn full() -> Log<Journal> {
 
 #[test]
 fn commands_and_snapshots_of_format_1_are_read_forever() {
-    let commands = each();
-    let pieces = full().machine.save();
-    let name = |bytes: &Vec<u8>| command::open(bytes).unwrap().0.to_string();
-    let samples = commands.iter().map(|bytes| (name(bytes), bytes.as_slice()));
-    let snapshot = pieces
-        .iter()
-        .map(|piece| ("snapshot".to_owned(), piece.as_slice()));
-    let text = golden(samples.chain(snapshot));
-    assert!(text == include_str!("format-1.txt"), "{text}");
-    let mut log = tree();
-    commands.iter().for_each(|bytes| {
-        log.apply(bytes).unwrap();
-    });
-    assert_eq!(full().reloaded(), full());
+    check_format(&each(), tree(), &full(), include_str!("format-1.txt"));
 }
 
 #[test]
 fn the_table_has_every_command_once() {
-    let tags: Vec<Tag> = each()
-        .iter()
-        .map(|bytes| command::open(bytes).unwrap().0)
-        .collect();
-    assert_eq!(tags.len(), COMMANDS.len());
-    assert!(tags.windows(2).all(|pair| pair[0] < pair[1]));
+    check_numbers(&each(), COMMANDS.len());
 }
 
 #[test]
 fn a_snapshot_of_a_later_release_is_refused() {
-    let mut pieces = full().machine.save();
-    pieces[0][0] = 2;
-    assert!(matches!(
-        Journal::load(&pieces),
-        Err(LoadError::Format { found: 2, known: 1 })
-    ));
-    let mut writer = crate::pieces::Writer::new(1);
-    writer.put(250, &());
-    assert!(matches!(
-        Journal::load(&writer.finish()),
-        Err(LoadError::Malformed(_))
-    ));
+    check_refuses_later(&full().machine);
 }
