@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use super::files::{self, AUTHORITY, CERTIFICATE, CLUSTER, KEY};
 use super::trust::Side;
-use super::verifier::{Acceptors, Diallers};
+use super::verifier::Members;
 use super::{DirectoryError, IdentityError, Membership, Name, Trust};
 
 /// A node's certificate and key, and whom it believes. Never changes; see [`super::Rotating`].
@@ -149,7 +149,7 @@ impl Credentials {
     }
 
     fn dialling(&self, wanted: Option<NodeId>) -> Arc<ClientConfig> {
-        let verifier = Acceptors {
+        let verifier = Members {
             trust: Arc::clone(&self.trust),
             wanted,
         };
@@ -225,10 +225,14 @@ fn server(
     trust: &Arc<Trust>,
     shown: &Arc<SingleCertAndKey>,
 ) -> Arc<ServerConfig> {
+    let anybody = Members {
+        trust: Arc::clone(trust),
+        wanted: None,
+    };
     let mut config = ServerConfig::builder_with_details(Arc::clone(provider), Arc::clone(wall) as Arc<_>)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .expect("ring speaks TLS 1.3")
-        .with_client_cert_verifier(Arc::new(Diallers(Arc::clone(trust))))
+        .with_client_cert_verifier(Arc::new(anybody))
         .with_cert_resolver(Arc::clone(shown) as Arc<_>);
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

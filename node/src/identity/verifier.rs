@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use atp_protocol::cluster::NodeId;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::verify_tls13_signature;
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
@@ -14,18 +14,66 @@ use rustls::{
 use super::trust::Side;
 use super::{IdentityError, Trust};
 
-/// Whom an accepting node lets in: any member.
+/// Whom a node believes, dialled or dialling: the member that is wanted, or any member.
 #[derive(Debug)]
-pub(super) struct Diallers(pub(super) Arc<Trust>);
-
-/// Whom a dialling node believes: the member it means, or any member.
-#[derive(Debug)]
-pub(super) struct Acceptors {
+pub(super) struct Members {
     pub(super) trust: Arc<Trust>,
     pub(super) wanted: Option<NodeId>,
 }
 
-impl ClientCertVerifier for Diallers {
+impl Members {
+    fn check(
+        &self,
+        certificate: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        side: Side,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        if !others.is_empty() {
+            return Err(refusal(IdentityError::Malformed));
+        }
+        let chain = std::slice::from_ref(certificate);
+        let checked = self.trust.member(chain, side, self.wanted, now);
+        checked.map(drop).map_err(refusal)
+    }
+}
+
+/// The part that both directions of a verifier have in common: signatures of TLS 1.3 by the algorithms that `$of` gives.
+macro_rules! signatures {
+    ($of:expr) => {
+        /// Never reached: both sides are configured for TLS 1.3 alone.
+        fn verify_tls12_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            Err(Error::General("members speak TLS 1.3".to_owned()))
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signed: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            rustls::crypto::verify_tls13_signature(message, certificate, signed, &$of(self))
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            $of(self).supported_schemes()
+        }
+    };
+}
+
+#[cfg(test)]
+pub(super) use signatures;
+
+fn algorithms(members: &Members) -> WebPkiSupportedAlgorithms {
+    members.trust.algorithms
+}
+
+impl ClientCertVerifier for Members {
     /// No hints: a node has one certificate.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
@@ -37,34 +85,14 @@ impl ClientCertVerifier for Diallers {
         others: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        checked(&self.0, certificate, others, Side::Dialler, None, now)?;
+        self.check(certificate, others, Side::Dialler, now)?;
         Ok(ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(too_old())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.algorithms.supported_schemes()
-    }
+    signatures!(algorithms);
 }
 
-impl ServerCertVerifier for Acceptors {
+impl ServerCertVerifier for Members {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -73,47 +101,11 @@ impl ServerCertVerifier for Acceptors {
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        checked(&self.trust, certificate, others, Side::Acceptor, self.wanted, now)?;
+        self.check(certificate, others, Side::Acceptor, now)?;
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(too_old())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.trust.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.trust.algorithms.supported_schemes()
-    }
-}
-
-fn checked(
-    trust: &Trust,
-    certificate: &CertificateDer<'_>,
-    others: &[CertificateDer<'_>],
-    side: Side,
-    wanted: Option<NodeId>,
-    now: UnixTime,
-) -> Result<NodeId, Error> {
-    if !others.is_empty() {
-        return Err(refusal(IdentityError::Malformed));
-    }
-    trust
-        .member(std::slice::from_ref(certificate), side, wanted, now)
-        .map_err(refusal)
+    signatures!(algorithms);
 }
 
 /// The error decides which alert the other side sees.
@@ -129,9 +121,4 @@ fn refusal(error: IdentityError) -> Error {
         | IdentityError::Myself(_)
         | IdentityError::OtherNode { .. } => CertificateError::Other(OtherError(Arc::new(error))),
     })
-}
-
-/// Never reached: both sides are configured for TLS 1.3 alone.
-fn too_old() -> Error {
-    Error::General("members speak TLS 1.3".to_owned())
 }

@@ -56,6 +56,13 @@ fn relay(nodes: &Nodes) -> Rc<Relay> {
     Rc::new(Relay::new(owners, Box::new(nodes.clone()), Box::new(|_, _| None)))
 }
 
+/// A relay, and the second node to which it may relay.
+fn to_second() -> (Rc<Relay>, mpsc::Receiver<DuplexStream>) {
+    let nodes = Nodes::default();
+    let second = nodes.start(2);
+    (relay(&nodes), second)
+}
+
 fn request(body: &'static str) -> http::Request<Bytes> {
     http::Request::post("/v1/ask?x=1")
         .header("x-session-id", "s-1")
@@ -79,9 +86,7 @@ async fn run(test: impl Future<Output = ()>) {
 #[tokio::test]
 async fn a_request_arrives_as_it_was_and_its_reply_comes_back_as_it_is() {
     run(async {
-        let nodes = Nodes::default();
-        let mut second = nodes.start(2);
-        let relay = relay(&nodes);
+        let (relay, mut second) = to_second();
         let serving = async {
             let mut stream = second.recv().await.unwrap();
             let heard = heard(&mut stream, "work").await;
@@ -105,9 +110,7 @@ async fn a_request_arrives_as_it_was_and_its_reply_comes_back_as_it_is() {
 #[tokio::test]
 async fn a_connection_whose_reply_was_read_carries_the_next_request() {
     run(async {
-        let nodes = Nodes::default();
-        let mut second = nodes.start(2);
-        let relay = relay(&nodes);
+        let (relay, mut second) = to_second();
         let serving = async {
             let mut stream = second.recv().await.unwrap();
             for _ in 0..2 {
@@ -158,9 +161,7 @@ async fn a_node_that_does_not_own_the_session_says_who_does_and_is_believed_once
 #[tokio::test]
 async fn an_owner_lost_before_it_answers_leaves_the_outcome_unknown() {
     run(async {
-        let nodes = Nodes::default();
-        let mut second = nodes.start(2);
-        let relay = relay(&nodes);
+        let (relay, mut second) = to_second();
         let serving = async {
             let mut stream = second.recv().await.unwrap();
             heard(&mut stream, "work").await;

@@ -7,12 +7,14 @@ use atp_protocol::cluster::NodeId;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType, date_time_ymd};
 use rustls::ClientConfig;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
 use super::Fixture;
 use crate::identity::Name;
+use crate::identity::verifier::signatures;
 
 /// A certificate and its key.
 pub(super) struct Forged {
@@ -72,7 +74,7 @@ fn sign(mut params: CertificateParams, issuer: &Issuer<'_, KeyPair>) -> Forged {
     }
 }
 
-/// A dialler with any certificates, or none, who believes everybody.
+/// A dialler with any certificates, or none, who believes every certificate.
 pub(super) fn dialler(shown: Option<(Vec<CertificateDer<'static>>, &KeyPair)>) -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
@@ -104,25 +106,9 @@ impl ServerCertVerifier for Believer {
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
+    signatures!(algorithms);
+}
 
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
-    }
+fn algorithms(_: &Believer) -> WebPkiSupportedAlgorithms {
+    rustls::crypto::ring::default_provider().signature_verification_algorithms
 }

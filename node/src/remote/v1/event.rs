@@ -1,6 +1,6 @@
-//! What happened on a lane.
+//! What happened on a lane. The forms are of this version; the types they are read into are the node's own.
 
-use atp_actors::adapter::{self, LaneEvent, LaneFinal};
+use atp_actors::adapter::{LaneEvent, LaneFinal, Metered, Partial, Question};
 use atp_protocol::adapter::{AgentStatus, UsageSource};
 use atp_protocol::finding::Finding;
 use bytes::Bytes;
@@ -13,35 +13,37 @@ use serde_json::Value;
 pub(in crate::remote) enum Event {
     Forward {
         out_tokens: u32,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "metered")]
         usage: Option<Metered>,
     },
-    Partial(Partial),
+    Partial(#[serde(with = "PartialForm")] Partial),
     Log {
         level: String,
         text: String,
     },
-    Question(Question),
+    Question(#[serde(with = "QuestionForm")] Question),
     Status(AgentStatus),
     Congested,
-    Final(Box<Final>),
+    Final(Box<FinalForm>),
 }
 
 #[derive(Serialize, Deserialize)]
-pub(in crate::remote) struct Partial {
+#[serde(remote = "Partial")]
+struct PartialForm {
     text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     data: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     confidence: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "metered")]
     usage: Option<Metered>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     out_tokens: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(in crate::remote) struct Question {
+#[serde(remote = "Question")]
+struct QuestionForm {
     question_id: String,
     text: String,
     #[serde(default)]
@@ -51,7 +53,7 @@ pub(in crate::remote) struct Question {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(in crate::remote) struct Final {
+pub(in crate::remote) struct FinalForm {
     /// The bytes beside it are the body, even if they are none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     has_body: bool,
@@ -65,7 +67,7 @@ pub(in crate::remote) struct Final {
     tool_calls: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     confidence: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "metered")]
     usage: Option<Metered>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     out_tokens: Option<u32>,
@@ -76,12 +78,31 @@ pub(in crate::remote) struct Final {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(in crate::remote) struct Metered {
+#[serde(remote = "Metered")]
+struct MeteredForm {
     in_tokens: u64,
     out_tokens: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     usd_micros: Option<u64>,
     source: UsageSource,
+}
+
+/// [`MeteredForm`] where there may be none.
+mod metered {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Metered, MeteredForm};
+
+    #[derive(Serialize, Deserialize)]
+    struct Known(#[serde(with = "MeteredForm")] Metered);
+
+    pub(super) fn serialize<S: Serializer>(usage: &Option<Metered>, to: S) -> Result<S::Ok, S::Error> {
+        usage.map(Known).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Metered>, D::Error> {
+        Ok(Option::<Known>::deserialize(from)?.map(|Known(usage)| usage))
+    }
 }
 
 impl Event {
@@ -92,26 +113,11 @@ impl Event {
                 bytes,
                 out_tokens,
                 usage,
-            } => {
-                let usage = usage.map(Into::into);
-                return (Self::Forward { out_tokens, usage }, bytes);
-            }
+            } => return (Self::Forward { out_tokens, usage }, bytes),
             LaneEvent::Final(last) => return last_of(*last),
-            LaneEvent::Partial(partial) => Self::Partial(Partial {
-                text: partial.text,
-                data: partial.data,
-                confidence: partial.confidence,
-                usage: partial.usage.map(Into::into),
-                out_tokens: partial.out_tokens,
-            }),
+            LaneEvent::Partial(partial) => Self::Partial(partial),
             LaneEvent::Log { level, text } => Self::Log { level, text },
-            LaneEvent::Question(question) => Self::Question(Question {
-                question_id: question.question_id,
-                text: question.text,
-                options: question.options,
-                is_required: question.is_required,
-                timeout_ms: question.timeout_ms,
-            }),
+            LaneEvent::Question(question) => Self::Question(question),
             LaneEvent::Status(status) => Self::Status(status),
             LaneEvent::Congested => Self::Congested,
         };
@@ -129,23 +135,11 @@ impl Event {
             Self::Forward { out_tokens, usage } => LaneEvent::Forward {
                 bytes,
                 out_tokens,
-                usage: usage.map(Into::into),
+                usage,
             },
-            Self::Partial(partial) => LaneEvent::Partial(adapter::Partial {
-                text: partial.text,
-                data: partial.data,
-                confidence: partial.confidence,
-                usage: partial.usage.map(Into::into),
-                out_tokens: partial.out_tokens,
-            }),
+            Self::Partial(partial) => LaneEvent::Partial(partial),
             Self::Log { level, text } => LaneEvent::Log { level, text },
-            Self::Question(question) => LaneEvent::Question(adapter::Question {
-                question_id: question.question_id,
-                text: question.text,
-                options: question.options,
-                is_required: question.is_required,
-                timeout_ms: question.timeout_ms,
-            }),
+            Self::Question(question) => LaneEvent::Question(question),
             Self::Status(status) => LaneEvent::Status(status),
             Self::Congested => LaneEvent::Congested,
             Self::Final(last) => LaneEvent::Final(Box::new(LaneFinal {
@@ -155,7 +149,7 @@ impl Event {
                 findings: last.findings,
                 tool_calls: last.tool_calls,
                 confidence: last.confidence,
-                usage: last.usage.map(Into::into),
+                usage: last.usage,
                 out_tokens: last.out_tokens,
                 model: last.model,
                 finish_reason: last.finish_reason,
@@ -165,39 +159,17 @@ impl Event {
 }
 
 fn last_of(last: LaneFinal) -> (Event, Bytes) {
-    let event = Event::Final(Box::new(Final {
+    let event = Event::Final(Box::new(FinalForm {
         has_body: last.body.is_some(),
         text: last.text,
         data: last.data,
         findings: last.findings,
         tool_calls: last.tool_calls,
         confidence: last.confidence,
-        usage: last.usage.map(Into::into),
+        usage: last.usage,
         out_tokens: last.out_tokens,
         model: last.model,
         finish_reason: last.finish_reason,
     }));
     (event, last.body.unwrap_or_default())
-}
-
-impl From<adapter::Metered> for Metered {
-    fn from(metered: adapter::Metered) -> Self {
-        Self {
-            in_tokens: metered.in_tokens,
-            out_tokens: metered.out_tokens,
-            usd_micros: metered.usd_micros,
-            source: metered.source,
-        }
-    }
-}
-
-impl From<Metered> for adapter::Metered {
-    fn from(metered: Metered) -> Self {
-        Self {
-            in_tokens: metered.in_tokens,
-            out_tokens: metered.out_tokens,
-            usd_micros: metered.usd_micros,
-            source: metered.source,
-        }
-    }
 }
