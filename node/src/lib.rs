@@ -12,6 +12,7 @@ mod audit;
 pub mod auth;
 pub mod builtin;
 mod chunk;
+mod claims;
 pub mod cluster;
 
 pub mod config;

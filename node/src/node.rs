@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, watch};
 use crate::adapters;
 use crate::audit::Auditor;
 use crate::auth::{FrameCheck, KeyTable};
+use crate::claims;
 use crate::cluster::{self, ClusterError, FromGossip, Running};
 use crate::config::{Config, ConfigError};
 use crate::environment::{ByteStream, Environment};
@@ -32,7 +33,7 @@ use crate::journal::StoreError;
 use crate::link::Link;
 use crate::meta::{Earlier, Meta};
 use crate::money;
-use crate::relay::{Arrival, Relay, Relayed, Served};
+use crate::relay::{Arrival, Relay, Relayed, Served, Work};
 use crate::remote::{self, Lanes};
 use crate::secret::Secret;
 use crate::server::{Acceptor, Arbiters, HttpTimes, TlsError, serve, server_config, service};
@@ -238,6 +239,7 @@ impl Node {
             Arc::new(cluster.clone()),
             auditor.audit(),
         ));
+        tokio::task::spawn_local(claims::keep(cluster.clone(), Arc::clone(&shared)));
         cluster.tells(teller(&meta, &shared.load, origins, config.sched.max_concurrent));
         let times = HttpTimes {
             head: Duration::from_millis(config.limits.read_timeout_ms),
@@ -268,8 +270,11 @@ impl Node {
                 let link = cluster.link.as_ref().map(Link::on_this_thread);
                 let relay = |link: &Link| {
                     let (owners, whole) = (Arc::clone(&cluster.owners), cluster.clone());
-                    let runs = Box::new(move |tenant: &TenantId, id: &str| whole.runs(tenant, id));
-                    Rc::new(Relay::new(owners, Box::new(link.clone()), runs))
+                    let runs = move |tenant: &TenantId, work: Work<'_>| match work {
+                        Work::Stream(id) => whole.runs(tenant, id),
+                        Work::Request(key) => whole.runs_under(tenant, key),
+                    };
+                    Rc::new(Relay::new(owners, Box::new(link.clone()), Box::new(runs)))
                 };
                 let failover = Failover {
                     cluster: cluster.clone(),

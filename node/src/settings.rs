@@ -92,8 +92,8 @@ pub(crate) fn shared(config: &Config) -> SharedSettings {
         history_bytes: config.resume.max_bytes,
         repeats: RepeatSettings {
             ttl_ms: config.idempotency.ttl_ms,
-            keys_max: config.idempotency.max_keys,
-            kept_bytes: config.idempotency.max_bytes,
+            keys_max: config.idempotency.max_keys as u64,
+            bytes_max: config.idempotency.max_bytes as u64,
         },
         streams: StreamSettings {
             ttl_ms: config.resume.ttl_ms,

@@ -104,7 +104,7 @@ fn result(answer: Answer) -> Final {
             findings: answer.findings,
             parts: answer.parts,
             agreement: answer.consensus.map(|consensus| Agreement {
-                strategy: consensus.strategy.to_owned(),
+                strategy: consensus.strategy.into_owned(),
                 agreement: consensus.agreement,
                 uncertainties: consensus.uncertainties,
                 lanes_used: consensus.lanes_used,

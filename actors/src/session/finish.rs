@@ -115,11 +115,11 @@ fn parts(parts: &[reconcile::Part]) -> serde_json::Value {
 
 fn consensus(from: reconcile::Consensus) -> Consensus {
     Consensus {
-        strategy: from.strategy.as_str(),
+        strategy: from.strategy.as_str().into(),
         agreement: from.agreement,
         mode: match from.mode {
-            Mode::Findings => "findings",
-            Mode::Lexical => "lexical",
+            Mode::Findings => "findings".into(),
+            Mode::Lexical => "lexical".into(),
         },
         uncertainties: from.uncertainties,
         lanes_used: u32::try_from(from.lanes_used).unwrap_or(u32::MAX),

@@ -1,5 +1,6 @@
 //! What a session tells whoever reads a stream of it. `Send`: the reader may sit on another arbiter.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use atp_protocol::adapter::UsageSource;
@@ -10,7 +11,7 @@ use atp_protocol::payload::ProvisionalStatus;
 use atp_protocol::resume::Place;
 use atp_protocol::units::Amount;
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -131,10 +132,11 @@ impl Unanswered {
     }
 }
 
-/// The result of a request.
-#[derive(Debug, Clone, Default)]
+/// The result of a request. Also a disk format ([`super::repeat`]): members are added with a default, and never change.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// The provider's whole body, when it is to be forwarded.
+    #[serde(with = "super::repeat::kept::text")]
     pub body: Option<Bytes>,
     /// Everything went out as [`Output::Forward`], its end included.
     pub is_forwarded: bool,
@@ -159,6 +161,7 @@ pub struct Answer {
     /// Some lanes failed.
     pub partial_failure: bool,
     /// The answer is what there was when the stream had to end early.
+    #[serde(with = "super::repeat::kept::fault")]
     pub aborted: Option<Fault>,
     /// Figures.
     pub telemetry: Telemetry,
@@ -181,14 +184,14 @@ impl Answer {
 }
 
 /// How lanes were made one (atp.md 7.2 `agent.result.final`).
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Consensus {
     /// The strategy.
-    pub strategy: &'static str,
+    pub strategy: Cow<'static, str>,
     /// Agreement of the lanes; `None` for fewer than two.
     pub agreement: Option<f64>,
     /// How it was measured: `lexical` where there are no embeddings.
-    pub mode: &'static str,
+    pub mode: Cow<'static, str>,
     /// What is not certain.
     pub uncertainties: Vec<String>,
     /// Lanes that contributed.
@@ -197,8 +200,8 @@ pub struct Consensus {
     pub lanes_failed: u32,
 }
 
-/// What a request took.
-#[derive(Debug, Clone, Default)]
+/// What a request took. A disk format as [`Answer`] is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Telemetry {
     /// Input tokens, all lanes.
     pub in_tokens: u64,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use atp_protocol::flow::AimdConfig;
+use atp_protocol::resume::{Claim, IdempotencyKey};
 
 use super::escalation::Storm;
 use super::repeat::Repeats;
@@ -46,7 +47,7 @@ pub struct Shared {
     /// Weights of the fair queue.
     pub fairness: Fairness,
     /// Requests by idempotency key.
-    pub(super) repeats: Arc<Repeats>,
+    pub(crate) repeats: Arc<Repeats>,
     /// Streams that outlive their connection.
     pub streams: Arc<Streams>,
     /// Their records.
@@ -73,7 +74,6 @@ impl Shared {
         let pool = Pool::new(settings.history_bytes);
         Self {
             load: Arc::default(),
-            owners,
             records,
             decisions: Arc::new(Decisions::new(settings.decisions_max)),
             sessions: Arc::new(Sessions::new(
@@ -81,12 +81,19 @@ impl Shared {
                 audit,
             )),
             fairness: Fairness::default(),
-            repeats: Repeats::new(settings.repeats, &pool),
+            repeats: Repeats::new(settings.repeats, owners.journals(), &pool),
             streams: Streams::new(settings.streams, &pool),
             nonces: Nonces::default(),
             strategies: Strategies::default(),
             storm: Storm::default(),
             tenant_rates: TenantRates::default(),
+            owners,
         }
+    }
+
+    /// Whether the request of a claim of this node runs here, or its end is on its way to the cluster.
+    #[must_use]
+    pub fn runs(&self, key: &IdempotencyKey, claim: &Claim) -> bool {
+        self.repeats.runs(key, claim)
     }
 }

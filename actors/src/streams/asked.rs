@@ -68,6 +68,13 @@ pub(super) fn encode(
     serde_json::to_vec(&asked).ok()
 }
 
+/// The idempotency key under which is asked, if there is one.
+pub(super) fn idempotency_key(around: &Around, frame: &Frame<'_>) -> Option<String> {
+    let meta = frame.meta.as_ref().map(|meta| meta.task());
+    meta.and_then(|task| task.idempotency_key)
+        .or_else(|| around.idempotency_key.clone())
+}
+
 /// The stream of that name as it was opened, and the frame that asked.
 ///
 /// # Errors

@@ -7,14 +7,12 @@
 //! | a token; that one is used up | the client is told |
 //! | the last word | readers are shown it |
 //!
-//! Where the group has no quorum a write is repeated [`TRIES`] times; then, and where a later owner wrote, this copy is given up: its
+//! Where the group has no quorum a write is repeated for a minute; then, and where a later owner wrote, this copy is given up: its
 //! readers are cut off and find the stream at its owner.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::{ActorContext, AsyncContext, Context};
-use atp_consensus::command::Body;
 use atp_consensus::journal::streams::{
     CloseStream, ConsumeToken, ConsumeTokenReply, FinishStream, FinishStreamReply, Lane, NewToken,
     OpenStream, OpenStreamReply, RecordProgress, RotateToken,
@@ -22,39 +20,17 @@ use atp_consensus::journal::streams::{
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::frame::Frame;
 use atp_protocol::request::AgentRequest;
-use atp_protocol::resume::{Binding, Refusal, TokenHash};
+use atp_protocol::resume::{Refusal, TokenHash};
 use atp_protocol::stream::State;
 use atp_protocol::units::Amount;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, ready};
 use serde_json::Value;
-use tokio::time::sleep;
 
 use super::messages::{Recorded, ToHolder};
-use super::records::{Fenced, REQUEST_MAX, Records, checked, write};
+use super::records::{Fenced, REQUEST_MAX, checked, insist, write};
 use super::stream::KeptStream;
 use super::{Event, asked};
-
-/// How often a write is tried whose outcome is needed. Each try waits for a quorum by itself.
-const TRIES: usize = 12;
-
-/// Between two tries.
-const AGAIN: Duration = Duration::from_millis(250);
-
-/// Has a command applied, again and again while there is no quorum.
-pub(super) async fn insist<B: Body>(
-    records: &dyn Records,
-    stream: &Binding,
-    body: &B,
-) -> Result<B::Reply, Fenced> {
-    for _ in 1..TRIES {
-        if let Ok(reply) = write(records, stream, body).await {
-            return Ok(reply);
-        }
-        sleep(AGAIN).await;
-    }
-    write(records, stream, body).await.map_err(|_| Fenced)
-}
 
 /// The last words of a stream as its record keeps them: a frame a line.
 pub(super) fn words(events: &[Event]) -> Vec<u8> {
@@ -115,7 +91,7 @@ impl KeptStream {
                 .filter(|request| request.len() <= REQUEST_MAX)
                 .unwrap_or_default(),
             token: Some(self.token(token)),
-            idempotency: None,
+            idempotency_key: asked::idempotency_key(&self.around, frame),
         }
     }
 
@@ -158,7 +134,6 @@ impl KeptStream {
     pub(super) fn finish(
         &self,
         last: &[Event],
-        is_retryable: bool,
     ) -> LocalBoxFuture<'static, Result<Option<Vec<Event>>, Fenced>> {
         let Some(epoch) = self.epoch else {
             return ready(Ok(None)).boxed_local();
@@ -167,7 +142,6 @@ impl KeptStream {
             stream: self.binding(),
             epoch,
             outcome: words(last),
-            is_retryable,
         };
         let records = Arc::clone(&self.router.shared.records);
         async move {
@@ -184,9 +158,9 @@ impl KeptStream {
     }
 
     /// As [`Self::finish`], of a stream that ended here and now: nobody waits.
-    pub(super) fn finish_later(&self, last: &[Event], is_retryable: bool) {
+    pub(super) fn finish_later(&self, last: &[Event]) {
         if self.epoch.is_some() {
-            tokio::task::spawn_local(self.finish(last, is_retryable));
+            tokio::task::spawn_local(self.finish(last));
         }
     }
 
@@ -280,13 +254,9 @@ fn moved() -> Fault {
 fn opened(reply: OpenStreamReply) -> Result<(), Fault> {
     match reply {
         OpenStreamReply::Opened => Ok(()),
-        OpenStreamReply::Exists { .. } | OpenStreamReply::Attach(_) | OpenStreamReply::Replay(_) => {
+        OpenStreamReply::Exists { .. } => {
             let detail = "the stream_id is in use; resume that stream or take a new id";
             Err(Fault::new(Code::Proto, detail))
-        }
-        OpenStreamReply::OtherRequest => {
-            let detail = "the idempotency key was used for another request; use a new one";
-            Err(Fault::new(Code::Idem, detail))
         }
         OpenStreamReply::TooLong => Err(Fault::new(Code::TooBig, "the idempotency key is too long")),
         OpenStreamReply::Full => {

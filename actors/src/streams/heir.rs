@@ -2,10 +2,12 @@
 
 use std::rc::Rc;
 
+use atp_consensus::journal::requests::{End, EndRequest};
 use atp_consensus::journal::streams::{FinishStream, State, Stream, TakeOver, Written};
+use atp_protocol::cluster::NodeId;
 use atp_protocol::connection::{Config, Connection, Output, StreamKey};
 use atp_protocol::error::{Code, Fault};
-use atp_protocol::resume::Binding;
+use atp_protocol::resume::{Binding, Claim, IdempotencyKey, Place};
 use std::sync::Arc;
 
 use super::durable::words;
@@ -29,7 +31,7 @@ pub enum Adopted {
 /// # Errors
 /// Of the group, and of [`Streams::start`](super::Streams::start); to be tried again.
 pub async fn adopt(router: &Rc<Router>, id: &Binding, record: &Stream) -> Result<Adopted, Fault> {
-    let records = &*router.shared.records;
+    let (records, lost) = (&*router.shared.records, record.owner);
     // Terms rise with every leader, and a leader may take a stream over that it had opened itself before it was restarted.
     let epoch = records.term(id).max(record.epoch + 1);
     let owner = records.node();
@@ -44,14 +46,17 @@ pub async fn adopt(router: &Rc<Router>, id: &Binding, record: &Stream) -> Result
         session: id.session.clone(),
         stream: id.stream.clone(),
     };
-    let has_delivered = record.lanes.iter().any(|lane| lane.has_delivered);
-    let again = match has_delivered {
-        true => Err(Fault::new(
+    let mut again = asked::decode(&record.request, key.clone());
+    if let Ok((opening, frame)) = &again {
+        // Either way it is known what became of the request: it may run again under its key.
+        release(router, id, lost, asked::idempotency_key(&opening.around, frame)).await?;
+    }
+    if record.lanes.iter().any(|lane| lane.has_delivered) {
+        again = Err(Fault::new(
             Code::AgentDown,
             "the stream's owner was lost in the middle of its answer; ask again",
-        )),
-        false => asked::decode(&record.request, key.clone()),
-    };
+        ));
+    }
     match again {
         Ok((mut opening, frame)) => {
             opening.epoch = Some(epoch);
@@ -65,12 +70,34 @@ pub async fn adopt(router: &Rc<Router>, id: &Binding, record: &Stream) -> Result
                 stream: id.clone(),
                 epoch,
                 outcome: words(&failure(router, &key, &fault)),
-                is_retryable: true,
             };
             write(records, id, &finish).await?;
             Ok(Adopted::Failed)
         }
     }
+}
+
+/// Frees the idempotency key of a stream from the claim of the owner that was lost.
+async fn release(router: &Router, id: &Binding, lost: NodeId, key: Option<String>) -> Result<(), Fault> {
+    let Some(key) = key else { return Ok(()) };
+    let (records, tenant) = (&*router.shared.records, id.tenant.clone());
+    let key = IdempotencyKey { tenant, key };
+    records.catch_up(&key.tenant, &key.key).await?;
+    let entry = records.under_key(&key);
+    let claim = entry.as_ref().and_then(|entry| entry.state.claim());
+    let is_its = |claim: &Claim| {
+        let Place { session, stream } = &claim.place;
+        (claim.node, session, stream) == (lost, &id.session, &id.stream) && !router.shared.runs(&key, claim)
+    };
+    let Some(claim) = claim.filter(|claim| is_its(claim)).cloned() else {
+        return Ok(());
+    };
+    let end = EndRequest {
+        key,
+        claim,
+        end: End::Again,
+    };
+    write(records, &end.key, &end).await.map(drop)
 }
 
 /// What readers are told of a stream that failed.

@@ -37,6 +37,7 @@ pub use messages::{
 };
 pub use recall::recall;
 pub use records::Records;
+pub(crate) use records::{insist, write};
 pub use resume::Positions;
 pub use stream::Opening;
 pub use table::{Listed, Streams};

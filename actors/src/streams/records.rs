@@ -1,4 +1,7 @@
-//! The seam to the records of streams, which the journal groups keep (docs/adr/0013).
+//! The seam to the records of streams and of requests under idempotency keys, which the journal groups keep (docs/adr/0013, 0015).
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use atp_consensus::command::{self, Body};
 use atp_consensus::journal::streams::{self, Stream, Written};
@@ -6,23 +9,56 @@ use atp_protocol::cluster::NodeId;
 use atp_protocol::encoding;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::{StreamId, TenantId};
-use atp_protocol::resume::Binding;
+use atp_protocol::resume::{Binding, Entry, IdempotencyKey};
 use futures_util::future::BoxFuture;
+use tokio::time::sleep;
 
-/// Records of streams. Reads see what this node has applied.
+/// What belongs to a journal group.
+pub(crate) trait Belongs {
+    /// Its tenant, and the id that is hashed with that.
+    fn belongs(&self) -> (&TenantId, &str);
+}
+
+impl Belongs for Binding {
+    fn belongs(&self) -> (&TenantId, &str) {
+        (&self.tenant, self.session.as_str())
+    }
+}
+
+impl Belongs for IdempotencyKey {
+    fn belongs(&self) -> (&TenantId, &str) {
+        (&self.tenant, &self.key)
+    }
+}
+
+/// Records of streams and requests. Reads see what this node has applied.
 pub trait Records: Send + Sync {
     /// This node.
     fn node(&self) -> NodeId;
 
+    /// Which life of it: no two are the same.
+    fn life(&self) -> u64;
+
     /// The term of the group that keeps a stream: what an owner that opens it writes under.
     fn term(&self, stream: &Binding) -> u64;
 
-    /// Has the group of a stream apply an encoded command of [`streams`]; resolves to the encoded reply once this node has applied it
+    /// Has the group of an id of a tenant apply an encoded command; resolves to the encoded reply once this node has applied it
     /// too.
     ///
     /// # Errors
     /// Of the group: no quorum, or an outcome that is not known. Every command may be repeated.
-    fn apply(&self, stream: &Binding, command: Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, Fault>>;
+    fn apply(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        command: Vec<u8>,
+    ) -> BoxFuture<'static, Result<Vec<u8>, Fault>>;
+
+    /// What is remembered of an idempotency key.
+    fn under_key(&self, key: &IdempotencyKey) -> Option<Entry<Arc<[u8]>>>;
+
+    /// Resolves when this node has applied more in the group of an id of a tenant than at the call, or after a while.
+    fn changed(&self, tenant: &TenantId, id: &str) -> BoxFuture<'static, ()>;
 
     /// The record of a stream.
     fn look(&self, stream: &Binding) -> Option<Stream>;
@@ -37,26 +73,48 @@ pub trait Records: Send + Sync {
     fn catch_up(&self, tenant: &TenantId, id: &str) -> BoxFuture<'static, Result<(), Fault>>;
 }
 
-/// Has a command about `stream` applied.
+/// Has a command about `about` applied.
 ///
 /// # Errors
 /// As [`Records::apply`]; `ETOOBIG` for a command over its bound.
-pub(super) async fn write<B: Body>(
+pub(crate) async fn write<B: Body>(
     records: &dyn Records,
-    stream: &Binding,
+    about: &impl Belongs,
     body: &B,
 ) -> Result<B::Reply, Fault> {
     let command = command::encode(body).map_err(|error| Fault::new(Code::TooBig, error.to_string()))?;
-    let reply = records.apply(stream, command).await?;
+    let (tenant, id) = about.belongs();
+    let reply = records.apply(tenant, id, command).await?;
     encoding::decode(&reply).map_err(|error| {
         let why = format!("the group's reply cannot be read: {error}; are all nodes of one release?");
         Fault::new(Code::Internal, why).terminal()
     })
 }
 
-/// Why an owner goes on no more: the stream is another's, or nobody's.
+/// How often a write is tried whose outcome is needed. Each try waits for a quorum by itself.
+const TRIES: usize = 12;
+
+/// Between two tries.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// Has a command applied, again and again while there is no quorum.
+pub(crate) async fn insist<B: Body>(
+    records: &dyn Records,
+    about: &impl Belongs,
+    body: &B,
+) -> Result<B::Reply, Fenced> {
+    for _ in 1..TRIES {
+        if let Ok(reply) = write(records, about, body).await {
+            return Ok(reply);
+        }
+        sleep(AGAIN).await;
+    }
+    write(records, about, body).await.map_err(|_| Fenced)
+}
+
+/// Why an owner goes on no more: the stream is another's, or nobody's, or there has been no quorum for long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fenced;
+pub(crate) struct Fenced;
 
 /// Whether an owner may go on after a write.
 pub(super) const fn checked(written: Written) -> Result<(), Fenced> {

@@ -297,7 +297,7 @@ impl KeptStream {
         let now = self.now();
         let outputs = self.machine.fail(now, &self.key, fault);
         let events = self.events(outputs);
-        self.finish_later(&events, fault.retry().is_retryable());
+        self.finish_later(&events);
         self.push(events);
         self.end(State::Reset);
     }

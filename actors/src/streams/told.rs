@@ -77,13 +77,13 @@ impl Handler<Happened> for KeptStream {
                 let fault = &failure.fault;
                 self.router.world.meter.error(fault.code, fault.scope);
                 let outputs = self.machine.fail(now, &self.key, fault);
-                self.conclude(outputs, State::Reset, fault.retry().is_retryable())
+                self.conclude(outputs, State::Reset)
             }
             Some(Output::Final(answer)) => {
                 self.used = charged(&answer.telemetry);
                 let payload = render::payload(Output::Final(answer)).expect("a final is told to clients");
                 match self.machine.send(now, &self.key, payload, true) {
-                    Ok(outputs) => self.conclude(outputs, State::Closed, false),
+                    Ok(outputs) => self.conclude(outputs, State::Closed),
                     Err(fault) => self.failed(&fault),
                 }
             }
@@ -131,14 +131,9 @@ impl KeptStream {
     }
 
     /// Ends the stream with its last word, when that is on record.
-    fn conclude(
-        &mut self,
-        outputs: Vec<connection::Output>,
-        state: State,
-        is_retryable: bool,
-    ) -> ResponseActFuture<Self, ()> {
+    fn conclude(&mut self, outputs: Vec<connection::Output>, state: State) -> ResponseActFuture<Self, ()> {
         let events = self.events(outputs);
-        let finishing = self.finish(&events, is_retryable);
+        let finishing = self.finish(&events);
         Box::pin(finishing.into_actor(self).map(move |finished, this, context| {
             if this.is_over() {
                 return;

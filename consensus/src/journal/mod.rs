@@ -3,8 +3,9 @@
 //! | Part | Holds |
 //! |---|---|
 //! | [`ledger`] | accounts of the trees whose root belongs here, and the leases members spend from |
-//! | [`streams`] | streams of the sessions that belong here, their finals, and requests under idempotency keys |
+//! | [`streams`] | streams of the sessions that belong here, and their finals |
 //! | [`decisions`] | decision records, bound into a chain for each tenant |
+//! | [`requests`] | requests under the idempotency keys that belong here |
 //!
 //! Each command is a file in the folder of its part, [`Tick`] lets time pass for all of them. What does not fit the state is
 //! refused in the reply, and changes nothing; a command whose outcome is unknown may be proposed again.
@@ -12,6 +13,7 @@
 pub mod decisions;
 mod effect;
 pub mod ledger;
+pub mod requests;
 mod saved;
 pub mod streams;
 mod tick;
@@ -21,6 +23,8 @@ mod tests;
 
 pub use effect::Effect;
 pub use tick::{Tick, TickReply};
+
+use atp_protocol::units::UnixMillis;
 
 use crate::command::{CommandError, Tag};
 use crate::dispatch::{Entry, dispatch, entry};
@@ -50,14 +54,28 @@ const COMMANDS: &[Entry<Journal, Effect>] = &[
     entry::<streams::FinishStream, _, _>(),
     entry::<streams::CloseStream, _, _>(),
     entry::<decisions::AppendDecisions, _, _>(),
+    entry::<requests::BeginRequest, _, _>(),
+    entry::<requests::EndRequest, _, _>(),
 ];
 
 /// See the module.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Journal {
     home: ledger::Home,
     streams: streams::Streams,
     decisions: decisions::Decisions,
+    requests: requests::Requests,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            home: ledger::Home::default(),
+            streams: streams::Streams::default(),
+            decisions: decisions::Decisions::default(),
+            requests: requests::none(),
+        }
+    }
 }
 
 impl Journal {
@@ -67,16 +85,23 @@ impl Journal {
         &self.home
     }
 
-    /// Streams and idempotency keys.
+    /// Streams.
     #[must_use]
     pub const fn streams(&self) -> &streams::Streams {
         &self.streams
     }
 
-    /// Whether anything can fall due, so that the group's clock is to be told the time.
+    /// Requests under idempotency keys.
     #[must_use]
-    pub fn is_anything_pending(&self) -> bool {
-        self.home.next_lapse().is_some() || self.streams.iter().next().is_some()
+    pub const fn requests(&self) -> &requests::Requests {
+        &self.requests
+    }
+
+    /// Whether anything can fall due, so that the group's clock is to be told the time. Idempotency keys live so long that
+    /// only those count whose time is over at `now`.
+    #[must_use]
+    pub fn is_anything_pending(&self, now: UnixMillis) -> bool {
+        self.home.next_lapse().is_some() || self.streams.iter().next().is_some() || self.requests.is_due(now)
     }
 
     /// Decision records.

@@ -2,13 +2,14 @@
 
 use atp_protocol::cluster::NodeId;
 use atp_protocol::ids::TenantId;
-use atp_protocol::resume::{Binding, Entry, IdempotencyKey, State};
+use atp_protocol::resume::{Binding, Bounds, Entry, IdempotencyKey, State};
 use atp_routing::budget::HoldId;
 use serde_bytes::{ByteBuf, Bytes};
 
 use super::Journal;
 use super::decisions::{self, Chain, Decisions};
 use super::ledger::{Lease, Reclaimed};
+use super::requests::Requests;
 use super::streams::{Stream, Streams};
 use crate::machine::LoadError;
 use crate::pieces::{self, Row, Writer, malformed};
@@ -28,22 +29,22 @@ mod kind {
     pub(super) const REMOVED: u8 = 4;
     /// `(Binding, Stream)`.
     pub(super) const STREAM: u8 = 16;
-    /// How long idempotency keys are remembered, `u64`.
-    pub(super) const KEYS_TTL: u8 = 17;
-    /// `(IdempotencyKey, Entry)`, the outcome as bytes.
-    pub(super) const KEY: u8 = 18;
     /// `(TenantId, Chain)`.
     pub(super) const CHAIN: u8 = 32;
     /// `Decision`, the oldest first.
     pub(super) const DECISION: u8 = 33;
     /// `(NodeId, Writer)`.
     pub(super) const WRITER: u8 = 34;
+    /// `Bounds` of idempotency keys.
+    pub(super) const BOUNDS: u8 = 48;
+    /// `(IdempotencyKey, Entry)`, the outcome as bytes.
+    pub(super) const KEY: u8 = 49;
 }
 
 pub(super) fn save(journal: &Journal) -> Vec<Vec<u8>> {
     let mut out = Writer::new(FORMAT);
     save_home(journal, &mut out);
-    save_streams(&journal.streams, &mut out);
+    journal.streams.iter().for_each(|row| out.put(kind::STREAM, &row));
     let decisions = &journal.decisions;
     decisions.chains.iter().for_each(|row| out.put(kind::CHAIN, &row));
     decisions
@@ -53,6 +54,7 @@ pub(super) fn save(journal: &Journal) -> Vec<Vec<u8>> {
         .writers
         .iter()
         .for_each(|row| out.put(kind::WRITER, &row));
+    save_requests(&journal.requests, &mut out);
     out.finish()
 }
 
@@ -68,16 +70,13 @@ fn save_home(journal: &Journal, out: &mut Writer) {
     home.removed.iter().for_each(|node| out.put(kind::REMOVED, node));
 }
 
-fn save_streams(streams: &Streams, out: &mut Writer) {
-    streams.iter().for_each(|row| out.put(kind::STREAM, &row));
-    out.put(kind::KEYS_TTL, &streams.repeats().ttl_ms());
-    for (key, Entry { hash, since, state }) in streams.repeats().iter() {
+fn save_requests(requests: &Requests, out: &mut Writer) {
+    out.put(kind::BOUNDS, &requests.bounds());
+    for (key, Entry { hash, since, state }) in requests.iter() {
         let state = match state {
-            State::Running(place) => State::Running(place.clone()),
-            State::Finished { outcome, bytes } => State::Finished {
-                outcome: Bytes::new(outcome),
-                bytes: *bytes,
-            },
+            State::Running(claim) => State::Running(claim.clone()),
+            State::Lost(claim) => State::Lost(claim.clone()),
+            State::Finished(outcome) => State::Finished(Bytes::new(outcome)),
         };
         let (hash, since) = (*hash, *since);
         out.put(kind::KEY, &(key, Entry { hash, since, state }));
@@ -88,8 +87,9 @@ pub(super) fn load(pieces: &[Vec<u8>]) -> Result<Journal, LoadError> {
     let mut journal = Journal::default();
     pieces::read(FORMAT, pieces, |row| match row.kind {
         kind::RECORD..=kind::REMOVED => load_home(&mut journal, &row),
-        kind::STREAM..=kind::KEY => load_streams(&mut journal.streams, &row),
+        kind::STREAM => load_stream(&mut journal.streams, &row),
         kind::CHAIN..=kind::WRITER => load_decisions(&mut journal.decisions, &row),
+        kind::BOUNDS..=kind::KEY => load_requests(&mut journal.requests, &row),
         _ => Err(row.unknown()),
     })?;
     Ok(journal)
@@ -123,25 +123,9 @@ fn load_home(journal: &mut Journal, row: &Row<'_>) -> Result<(), LoadError> {
     Ok(())
 }
 
-fn load_streams(streams: &mut Streams, row: &Row<'_>) -> Result<(), LoadError> {
-    match row.kind {
-        kind::STREAM => {
-            let (id, stream): (Binding, Box<Stream>) = row.value()?;
-            streams.insert(id, stream);
-        }
-        kind::KEYS_TTL => streams.repeats_mut().keep_for(row.value()?),
-        _ => {
-            let (key, Entry { hash, since, state }): (IdempotencyKey, Entry<ByteBuf>) = row.value()?;
-            let state = match state {
-                State::Running(place) => State::Running(place),
-                State::Finished { outcome, bytes } => State::Finished {
-                    outcome: outcome.into_vec().into(),
-                    bytes,
-                },
-            };
-            streams.repeats_mut().insert(key, Entry { hash, since, state });
-        }
-    }
+fn load_stream(streams: &mut Streams, row: &Row<'_>) -> Result<(), LoadError> {
+    let (id, stream): (Binding, Box<Stream>) = row.value()?;
+    streams.insert(id, stream);
     Ok(())
 }
 
@@ -157,5 +141,20 @@ fn load_decisions(decisions: &mut Decisions, row: &Row<'_>) -> Result<(), LoadEr
             decisions.writers.insert(node, writer);
         }
     }
+    Ok(())
+}
+
+fn load_requests(requests: &mut Requests, row: &Row<'_>) -> Result<(), LoadError> {
+    if row.kind == kind::BOUNDS {
+        requests.bind(row.value::<Bounds>()?);
+        return Ok(());
+    }
+    let (key, Entry { hash, since, state }): (IdempotencyKey, Entry<ByteBuf>) = row.value()?;
+    let state = match state {
+        State::Running(claim) => State::Running(claim),
+        State::Lost(claim) => State::Lost(claim),
+        State::Finished(outcome) => State::Finished(outcome.into_vec().into()),
+    };
+    requests.insert(key, Entry { hash, since, state });
     Ok(())
 }

@@ -12,8 +12,6 @@ use crate::machine::Context;
 pub struct Tick {
     /// How long a stream that nobody writes to is kept, in milliseconds (`session_ttl_ms`).
     pub session_ttl_ms: u64,
-    /// How long an idempotency key is remembered, in milliseconds (`idempotency_ttl_ms`).
-    pub idempotency_ttl_ms: u64,
 }
 
 /// What came of it.
@@ -33,8 +31,7 @@ impl Body for Tick {
 impl Handler<Journal, Effect> for Tick {
     fn apply(self, context: &Context, journal: &mut Journal, effects: &mut Vec<Effect>) -> TickReply {
         let now = context.now();
-        journal.streams.repeats_mut().keep_for(self.idempotency_ttl_ms);
-        journal.streams.repeats_mut().prune(now);
+        journal.requests.prune(now);
         let more_leases = journal.home.lapse(now, effects);
         let more_streams = journal.streams.forget(now, self.session_ttl_ms);
         match more_leases || more_streams {

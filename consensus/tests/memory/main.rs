@@ -61,7 +61,7 @@ impl Log {
             budget: Amount::ZERO,
             request: vec![7; 2_000],
             token: Some(token(1)),
-            idempotency: None,
+            idempotency_key: None,
         });
         self.propose(&RecordProgress {
             stream: stream.clone(),
@@ -83,7 +83,6 @@ impl Log {
             stream,
             epoch,
             outcome: vec![7; 64],
-            is_retryable: false,
         });
     }
 }

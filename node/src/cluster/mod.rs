@@ -58,6 +58,8 @@ pub const READS: u16 = 1;
 pub struct Cluster {
     /// Which node this is, and where.
     pub place: Arc<Place>,
+    /// Which life of it: when it was started, in milliseconds of Unix time.
+    pub(crate) life: u64,
     /// All groups.
     pub groups: Groups,
     /// What all nodes agree on.

@@ -151,6 +151,7 @@ impl Cluster {
         link: Option<Link>,
     ) -> Result<(Self, watch::Receiver<u64>), ClusterError> {
         let clock = ground.clock;
+        let life = clock.unix().0;
         let environment = Environment {
             node: place.node,
             store: ground.store,
@@ -181,6 +182,7 @@ impl Cluster {
         }
         let cluster = Self {
             place: Arc::new(place),
+            life,
             groups,
             meta,
             journals: journals.into(),

@@ -1,4 +1,7 @@
-//! The records of streams, in the journal groups of their sessions.
+//! The records of streams and of requests under idempotency keys, in their journal groups.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use atp_actors::streams::Records;
 use atp_consensus::group::Group;
@@ -7,14 +10,17 @@ use atp_consensus::journal::streams::Stream;
 use atp_protocol::cluster::NodeId;
 use atp_protocol::error::Fault;
 use atp_protocol::ids::{StreamId, TenantId};
-use atp_protocol::resume::Binding;
+use atp_protocol::resume::{Binding, Entry, IdempotencyKey, State};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::{Cluster, PATIENCE, fault};
 
+/// How long whoever waits for a change goes without looking.
+const LOOK: Duration = Duration::from_secs(1);
+
 impl Cluster {
-    /// The group that keeps what belongs to a session, or to a stream that is named after its session's group.
+    /// The group that keeps what belongs to a session, to a stream that is named after its session's group, or to an idempotency key.
     fn group_of(&self, tenant: &TenantId, id: &str) -> &Group<Journal> {
         let group = self.owners.group(tenant, id);
         self.journal(group)
@@ -31,9 +37,28 @@ impl Cluster {
     }
 }
 
+impl Cluster {
+    /// The node that runs the request under an idempotency key, where it can be reached.
+    pub(crate) fn runs_under(&self, tenant: &TenantId, key: &str) -> Option<NodeId> {
+        let key = IdempotencyKey {
+            tenant: tenant.clone(),
+            key: key.to_owned(),
+        };
+        let known = self.under_key(&key)?;
+        match known.state {
+            State::Running(claim) => self.is_reached(claim.node).then_some(claim.node),
+            State::Lost(_) | State::Finished(_) => None,
+        }
+    }
+}
+
 impl Records for Cluster {
     fn node(&self) -> NodeId {
         self.place.node
+    }
+
+    fn life(&self) -> u64 {
+        self.life
     }
 
     fn term(&self, stream: &Binding) -> u64 {
@@ -42,8 +67,13 @@ impl Records for Cluster {
             .term
     }
 
-    fn apply(&self, stream: &Binding, command: Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, Fault>> {
-        let group = self.group_of(&stream.tenant, stream.session.as_str()).clone();
+    fn apply(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        command: Vec<u8>,
+    ) -> BoxFuture<'static, Result<Vec<u8>, Fault>> {
+        let group = self.group_of(tenant, id).clone();
         async move {
             let proposed = group.propose(command, PATIENCE).await;
             let proposed = proposed.map_err(|error| fault::propose(&error))?;
@@ -57,6 +87,18 @@ impl Records for Cluster {
     fn look(&self, stream: &Binding) -> Option<Stream> {
         self.group_of(&stream.tenant, stream.session.as_str())
             .read(|journal| journal.streams().get(stream).cloned())
+    }
+
+    fn under_key(&self, key: &IdempotencyKey) -> Option<Entry<Arc<[u8]>>> {
+        let group = self.group_of(&key.tenant, &key.key);
+        group.read(|journal| journal.requests().get(key).cloned())
+    }
+
+    fn changed(&self, tenant: &TenantId, id: &str) -> BoxFuture<'static, ()> {
+        let group = self.group_of(tenant, id).clone();
+        let seen = group.applied();
+        // Whether in time or not, it is looked at again.
+        async move { drop(group.wait_applied(seen + 1, LOOK).await) }.boxed()
     }
 
     fn named(&self, tenant: &TenantId, stream: &StreamId, session: Option<&str>) -> Vec<Binding> {

@@ -118,7 +118,6 @@ pub(crate) async fn start(
         options: options(&config.cluster),
         tick: Tick {
             session_ttl_ms: SESSION_TTL_MS,
-            idempotency_ttl_ms: config.idempotency.ttl_ms,
         },
         meter: Arc::clone(meter),
         clock: Arc::clone(&environment.clock),
@@ -174,7 +173,7 @@ async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), Clus
         tokio::task::spawn_local(leaders::follow(group, status, Arc::clone(&cluster.owners)));
     }
     tokio::task::spawn_local(figures::keep(cluster.groups.clone(), Arc::clone(&meter)));
-    tokio::task::spawn_local(ticks::keep(Arc::clone(&cluster.journals), tick));
+    tokio::task::spawn_local(ticks::keep(Arc::clone(&cluster.journals), tick, Arc::clone(&clock)));
     if let (Some(link), Some(door)) = (link, door) {
         cluster.gossip(link.clone(), clock, &meter).await;
         let services = Rc::new(Control(cluster.clone()));

@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
-use super::{IDLE_MAX, OWNER, OWNER_WAIT, Relay, Sender, reply};
+use super::{IDLE_MAX, OWNER, OWNER_WAIT, Relay, Sender, Work, reply};
 use crate::environment::ByteStream;
 
 pub(super) type Connection = http1::Connection<TokioIo<Box<dyn ByteStream>>, Full<Bytes>>;
@@ -81,12 +81,32 @@ impl Relay {
     /// # Errors
     /// As [`Self::owner`].
     pub(crate) async fn owner_of(&self, tenant: &TenantId, id: &str) -> Result<Option<NodeId>, Fault> {
-        let find = || match (self.runs)(tenant, id) {
+        let find = || match (self.runs)(tenant, Work::Stream(id)) {
             Some(node) if node == self.owners.this() => Owner::Here,
             Some(node) => Owner::At(node),
             None => self.owners.of(tenant, id),
         };
         self.owner(find).await
+    }
+
+    /// The node that work belongs to: whoever runs the first request under its idempotency key, as far as this node knows, else the
+    /// owner of the session that it names; `None` for this one.
+    ///
+    /// # Errors
+    /// As [`Self::owner_of`].
+    pub(crate) async fn owner_of_work(
+        &self,
+        tenant: &TenantId,
+        key: Option<&str>,
+        named: Option<&str>,
+    ) -> Result<Option<NodeId>, Fault> {
+        if let Some(node) = key.and_then(|key| (self.runs)(tenant, Work::Request(key))) {
+            return Ok((node != self.owners.this()).then_some(node));
+        }
+        match named {
+            Some(named) => self.owner_of(tenant, named).await,
+            None => Ok(None),
+        }
     }
 
     /// Sends a request to `to`, and once to whom that one names instead. Answers with the reply as it comes.

@@ -1,4 +1,4 @@
-//! Which requests are another node's.
+//! Which requests are another node's, and which repeat one that runs at another.
 
 use std::rc::Rc;
 
@@ -37,15 +37,17 @@ pub async fn ingress(
         return next.call(request).await;
     };
     // Nearly every request names nothing that could be elsewhere.
-    let Some(named) = named(request.request()) else {
+    let (key, named) = (key(request.request()), named(request.request()));
+    if key.is_none() && named.is_none() {
         return next.call(request).await;
-    };
+    }
     let Some(tenant) = surfaces::tenant(&surface, request.request()) else {
         // Its handler refuses it.
         return next.call(request).await;
     };
-    let named = named.to_owned();
-    let answer = match relay.owner_of(&tenant, &named).await {
+    let (key, named) = (key.map(str::to_owned), named.map(str::to_owned));
+    let owner = relay.owner_of_work(&tenant, key.as_deref(), named.as_deref());
+    let answer = match owner.await {
         Ok(None) => return next.call(request).await,
         Ok(Some(node)) if request.path() == WEBSOCKET && surface.arrival == Arrival::Direct => {
             let payload = web::Payload::from_request(&request.request().clone(), &mut request.take_payload());
@@ -80,6 +82,13 @@ fn named(request: &HttpRequest) -> Option<&str> {
         return None;
     }
     request.headers().get("x-session-id")?.to_str().ok()
+}
+
+/// The idempotency key of work, where the head has it.
+fn key(request: &HttpRequest) -> Option<&str> {
+    let is_work = WORK.contains(&request.path()) || request.path() == "/v1/streams";
+    let key = request.headers().get("idempotency-key").filter(|_| is_work)?;
+    key.to_str().ok()
 }
 
 /// Has a request carried out by `owner`, with `body` as its body.

@@ -3,7 +3,7 @@
 //! [`ingress`] looks at each request before its handler does: one that names a session or stream of another owner is sent there by
 //! [`Relay::forward`] over a link stream, and its reply passed back as it comes. Over there the same surfaces serve it, told by the
 //! link that it has been relayed: if they do not own it either they answer 421 with who does, before they do anything, and
-//! the relay tries there, once.
+//! the relay tries there, once. A repeat under an idempotency key is sent to whoever runs the first, to attach to it.
 //!
 //! Bounds: bodies as for any request; [`IDLE_MAX`] idle connections to a node, further ones are closed after their reply; a request waits
 //! [`OWNER_WAIT`] for an election to end and is then refused, having done nothing.
@@ -64,14 +64,23 @@ pub trait Dial {
 pub struct Relay {
     /// Who owns what.
     pub(crate) owners: Arc<Owners>,
-    /// Who runs a stream of that name, or of that session, wherever its group is led.
+    /// Who runs something, wherever its group is led.
     runs: Box<Runs>,
     dial: Box<dyn Dial>,
     idle: RefCell<BTreeMap<NodeId, Vec<Sender>>>,
 }
 
-/// Finds who runs a stream of a tenant, by the stream's name or its session's.
-pub type Runs = dyn Fn(&TenantId, &str) -> Option<NodeId>;
+/// What a node may run for a tenant.
+#[derive(Debug, Clone, Copy)]
+pub enum Work<'w> {
+    /// A stream of that name, or of that session.
+    Stream(&'w str),
+    /// The request under that idempotency key.
+    Request(&'w str),
+}
+
+/// Finds who runs some work of a tenant.
+pub type Runs = dyn Fn(&TenantId, Work<'_>) -> Option<NodeId>;
 
 type Sender = SendRequest<Full<Bytes>>;
 

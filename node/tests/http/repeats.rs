@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use atp_consensus::placement::group_of;
 use serde_json::{Value, json};
 
 use super::fixture::{Ask, Manner, Scripted, Setup, TEXT, on_node, on_node_with};
@@ -130,7 +131,17 @@ fn in_a_full_table_the_oldest_answer_gives_way() {
         |config| config.idempotency.max_keys = 1,
         async |node| {
             let body = json!({ "prompt": TEXT, "model": "summarizer.local" });
-            for (key, is_replay) in [("k-1", false), ("k-2", false), ("k-2", true), ("k-1", false)] {
+            // Of one journal group, as each has its share of the bound.
+            let group = |key: &str| group_of("dev", key, 8);
+            let mut keys = (1..).map(|number| format!("k-{number}"));
+            let first = keys.next().unwrap();
+            let second = keys.find(|key| group(key) == group(&first)).unwrap();
+            for (key, is_replay) in [
+                (&first, false),
+                (&second, false),
+                (&second, true),
+                (&first, false),
+            ] {
                 let ask = ask(&node, "/v1/ask", &body).header("idempotency-key", key);
                 let answer = ask.send().await;
                 assert_eq!(answer.status(), 200, "{key}");

@@ -11,6 +11,7 @@ mod grpc;
 mod legacy;
 mod problem;
 mod provider;
+mod record;
 mod retry;
 mod table;
 
@@ -20,5 +21,6 @@ pub use fault::{DETAIL_MAX, Fault, Scope};
 pub use legacy::{Presumption, presume};
 pub use problem::{PROBLEM_JSON, Problem};
 pub use provider::{AnthropicBody, AnthropicError, Extension, OpenAiBody, OpenAiError};
+pub use record::FaultRecord;
 pub use retry::RetryPolicy;
 pub use table::{McpCode, Retry, Row, StreamAction};

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::NodeId;
 use crate::error::{Code, Fault};
 use crate::ids::{SessionId, StreamId, TenantId};
 use crate::units::{Tier, UnixMillis};
@@ -51,35 +52,60 @@ pub struct Place {
     pub stream: StreamId,
 }
 
+/// Who runs a request. No two are equal, so that what was said late of one is never taken for another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The node.
+    pub node: NodeId,
+    /// Which life of it.
+    pub life: u64,
+    /// Which of its claims in that life.
+    pub number: u64,
+    /// Where it runs there.
+    pub place: Place,
+}
+
 /// What a request under a key is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begin<T = Bytes> {
     /// Run: it is the first of those that are remembered.
     Run,
-    /// Attach to the one that runs, and get its output from the start of what is buffered.
-    Attach(Place),
+    /// Attach to the one that runs there, or wait for its end.
+    Attach(Claim),
+    /// Run nothing: the first was cut off when its node was lost, and may have been carried out and charged.
+    Lost(NodeId),
     /// Answer with the stored outcome, marked as a replay and not charged.
     Replay(T),
 }
 
+/// How much is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// How long, in milliseconds.
+    pub ttl_ms: u64,
+    /// Keys.
+    pub keys_max: u64,
+    /// Bytes of outcomes.
+    pub bytes_max: u64,
+}
+
 /// Bytes that a key takes up beside its outcome, roughly.
-const KEY_BYTES: usize = 512;
+const KEY_BYTES: u64 = 512;
 
 /// Outcomes by key; `T` is what is kept of one, cheap to clone.
 ///
-/// Bounds: entries live `ttl_ms`. Beyond `keys_max` keys or `bytes_max` bytes of outcomes the oldest outcome of the tenant that
-/// takes up most gives way, so that a busy tenant forgets its own; where nothing has ended, a new key is refused with
+/// Bounds: entries live `ttl_ms`. Beyond `keys_max` keys or `bytes_max` bytes of outcomes the oldest of the tenant that
+/// takes up most gives way, so that a busy tenant forgets its own; where all run, a new key is refused with
 /// `ERATE`, because forgetting one that runs would let its request run twice at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyTable<T = Bytes> {
-    ttl_ms: u64,
-    keys_max: usize,
-    bytes_max: usize,
+    bounds: Bounds,
     /// Bytes of all outcomes.
-    bytes: usize,
+    bytes: u64,
     entries: BTreeMap<IdempotencyKey, Entry<T>>,
     /// All keys, oldest first.
     order: BTreeSet<(UnixMillis, IdempotencyKey)>,
+    running: BTreeSet<IdempotencyKey>,
     shares: BTreeMap<TenantId, Share>,
 }
 
@@ -94,45 +120,71 @@ pub struct Entry<T> {
     pub state: State<T>,
 }
 
+impl<T: Clone> Entry<T> {
+    /// What a repeat with that hash is to do.
+    ///
+    /// # Errors
+    /// `EIDEM` if the key was used for another request.
+    pub fn answer(&self, hash: &RequestHash) -> Result<Begin<T>, Fault> {
+        if self.hash != *hash {
+            return Err(Fault::new(
+                Code::Idem,
+                "the key was used for another request; use a new one",
+            ));
+        }
+        Ok(match &self.state {
+            State::Running(claim) => Begin::Attach(claim.clone()),
+            State::Lost(claim) => Begin::Lost(claim.node),
+            State::Finished(outcome) => Begin::Replay(outcome.clone()),
+        })
+    }
+}
+
 /// How far the request under a key is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State<T> {
     /// It runs there.
-    Running(Place),
-    /// It ended for good.
-    Finished {
-        /// What repeats are answered with.
-        outcome: T,
-        /// How much of the bound that takes up.
-        bytes: usize,
-    },
+    Running(Claim),
+    /// It ran there, and its node was lost before it said how it ended. It may still say so.
+    Lost(Claim),
+    /// It ended for good; repeats are answered with that.
+    Finished(T),
+}
+
+impl<T> State<T> {
+    /// Who runs it, or did when it was lost.
+    pub const fn claim(&self) -> Option<&Claim> {
+        match self {
+            Self::Running(claim) | Self::Lost(claim) => Some(claim),
+            Self::Finished(_) => None,
+        }
+    }
 }
 
 /// What a tenant takes up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Share {
     /// Its keys and their outcomes.
-    bytes: usize,
-    /// Its keys with an outcome, oldest first.
-    finished: BTreeSet<(UnixMillis, IdempotencyKey)>,
+    bytes: u64,
+    /// Its keys that do not run, oldest first.
+    over: BTreeSet<(UnixMillis, IdempotencyKey)>,
 }
 
-impl<T: Clone> IdempotencyTable<T> {
-    /// No keys. `ttl_ms` is a day by default.
+impl<T: Clone + AsRef<[u8]>> IdempotencyTable<T> {
+    /// No keys.
     #[must_use]
-    pub const fn new(ttl_ms: u64, keys_max: usize, bytes_max: usize) -> Self {
+    pub const fn new(bounds: Bounds) -> Self {
         Self {
-            ttl_ms,
-            keys_max,
-            bytes_max,
+            bounds,
             bytes: 0,
             entries: BTreeMap::new(),
             order: BTreeSet::new(),
+            running: BTreeSet::new(),
             shares: BTreeMap::new(),
         }
     }
 
-    /// A request arrives at `place`; on [`Begin::Run`] it is remembered as running there.
+    /// A request arrives; on [`Begin::Run`] it is remembered as running under its claim. It may say so again.
     ///
     /// # Errors
     /// `EIDEM` if the key was used for another request, `ERATE` if the table is full of requests that run.
@@ -141,40 +193,33 @@ impl<T: Clone> IdempotencyTable<T> {
         now: UnixMillis,
         key: IdempotencyKey,
         hash: RequestHash,
-        place: Place,
+        claim: Claim,
     ) -> Result<Begin<T>, Fault> {
         self.prune(now);
-        if let Some(entry) = self.entries.get(&key) {
-            if entry.hash != hash {
-                return Err(Fault::new(
-                    Code::Idem,
-                    "the key was used for another request; use a new one",
-                ));
+        let since = match self.entries.get(&key) {
+            // It was taken for lost before it heard that it was to run.
+            Some(known) if known.state.claim() == Some(&claim) && known.hash == hash => known.since,
+            Some(known) => return known.answer(&hash),
+            None => {
+                self.make_room()?;
+                now
             }
-            return Ok(match &entry.state {
-                State::Running(place) => Begin::Attach(place.clone()),
-                State::Finished { outcome, .. } => Begin::Replay(outcome.clone()),
-            });
-        }
-        self.make_room()?;
-        let entry = Entry {
-            hash,
-            since: now,
-            state: State::Running(place),
         };
-        self.insert(key, entry);
+        let state = State::Running(claim);
+        self.insert(key, Entry { hash, since, state });
         Ok(Begin::Run)
     }
 
     /// Remembers a key as another table has it, as when that was saved. One that is there already is replaced.
     pub fn insert(&mut self, key: IdempotencyKey, entry: Entry<T>) {
         self.remove(&key);
+        let bytes = outcome_bytes(&entry.state);
+        self.bytes += bytes;
         let share = self.shares.entry(key.tenant.clone()).or_default();
-        share.bytes += KEY_BYTES;
-        if let State::Finished { bytes, .. } = &entry.state {
-            share.finished.insert((entry.since, key.clone()));
-            share.bytes += bytes;
-            self.bytes += bytes;
+        share.bytes += KEY_BYTES + bytes;
+        match entry.state {
+            State::Running(_) => drop(self.running.insert(key.clone())),
+            State::Lost(_) | State::Finished(_) => drop(share.over.insert((entry.since, key.clone()))),
         }
         self.order.insert((entry.since, key.clone()));
         self.entries.insert(key, entry);
@@ -191,35 +236,56 @@ impl<T: Clone> IdempotencyTable<T> {
         self.entries.iter()
     }
 
-    /// How long keys are remembered, in milliseconds.
+    /// Keys whose requests run, and who runs them.
+    pub fn running(&self) -> impl Iterator<Item = (&IdempotencyKey, &Claim)> {
+        let running = self.running.iter();
+        running.filter_map(|key| Some((key, self.entries.get(key)?.state.claim()?)))
+    }
+
+    /// How much is remembered.
     #[must_use]
-    pub const fn ttl_ms(&self) -> u64 {
-        self.ttl_ms
+    pub const fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
-    /// From here on keys are remembered so long.
-    pub const fn keep_for(&mut self, ttl_ms: u64) {
-        self.ttl_ms = ttl_ms;
+    /// From here on so much is remembered; what is too much gives way when a key begins.
+    pub const fn bind(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
     }
 
-    /// The request under `key` ended for good; `outcome`, of so many bytes, is what repeats are answered with: the final, or an
-    /// error that cannot be retried.
-    pub fn finish(&mut self, key: &IdempotencyKey, outcome: T, bytes: usize) {
-        let Some(entry) = self.entries.get_mut(key) else {
-            return;
+    /// The request of `claim` ended for good; `outcome` is what repeats are answered with: the final, or an
+    /// error that cannot be retried. Returns whether the key was still its.
+    pub fn finish(&mut self, key: &IdempotencyKey, claim: &Claim, outcome: T) -> bool {
+        self.change(key, claim, |_| Some(State::Finished(outcome)))
+    }
+
+    /// The request of `claim` failed in a way that may be retried, or did not begin: the key is forgotten, and a repeat is a
+    /// first. Returns whether the key was still its.
+    pub fn fail(&mut self, key: &IdempotencyKey, claim: &Claim) -> bool {
+        self.change(key, claim, |_| None)
+    }
+
+    /// The node of `claim` was lost. Returns whether the key was still its.
+    pub fn lose(&mut self, key: &IdempotencyKey, claim: &Claim) -> bool {
+        self.change(key, claim, |claim| Some(State::Lost(claim)))
+    }
+
+    fn change(
+        &mut self,
+        key: &IdempotencyKey,
+        claim: &Claim,
+        to: impl FnOnce(Claim) -> Option<State<T>>,
+    ) -> bool {
+        let known = self.entries.get(key);
+        let Some(known) = known.filter(|known| known.state.claim() == Some(claim)) else {
+            return false;
         };
-        if let State::Running(_) = entry.state {
-            entry.state = State::Finished { outcome, bytes };
-            let share = self.shares.entry(key.tenant.clone()).or_default();
-            share.finished.insert((entry.since, key.clone()));
-            share.bytes += bytes;
-            self.bytes += bytes;
+        let (hash, since) = (known.hash, known.since);
+        match to(claim.clone()) {
+            Some(state) => self.insert(key.clone(), Entry { hash, since, state }),
+            None => self.remove(key),
         }
-    }
-
-    /// The request under `key` failed in a way that may be retried: the key is forgotten, and a repeat is a first.
-    pub fn fail(&mut self, key: &IdempotencyKey) {
-        self.remove(key);
+        true
     }
 
     fn remove(&mut self, key: &IdempotencyKey) {
@@ -228,13 +294,11 @@ impl<T: Clone> IdempotencyTable<T> {
         };
         let place = (entry.since, key.clone());
         self.order.remove(&place);
-        let bytes = match entry.state {
-            State::Running(_) => 0,
-            State::Finished { bytes, .. } => bytes,
-        };
+        self.running.remove(key);
+        let bytes = outcome_bytes(&entry.state);
         self.bytes -= bytes;
         if let Some(share) = self.shares.get_mut(&key.tenant) {
-            share.finished.remove(&place);
+            share.over.remove(&place);
             share.bytes -= KEY_BYTES + bytes;
             if share.bytes == 0 {
                 self.shares.remove(&key.tenant);
@@ -243,10 +307,10 @@ impl<T: Clone> IdempotencyTable<T> {
     }
 
     fn make_room(&mut self) -> Result<(), Fault> {
-        while self.entries.len() >= self.keys_max || self.bytes >= self.bytes_max {
-            let with_outcomes = self.shares.values().filter(|share| !share.finished.is_empty());
-            let largest = with_outcomes.max_by_key(|share| share.bytes);
-            let Some((_, key)) = largest.and_then(|share| share.finished.first()).cloned() else {
+        while self.entries.len() as u64 >= self.bounds.keys_max || self.bytes >= self.bounds.bytes_max {
+            let over = self.shares.values().filter(|share| !share.over.is_empty());
+            let largest = over.max_by_key(|share| share.bytes);
+            let Some((_, key)) = largest.and_then(|share| share.over.first()).cloned() else {
                 let detail = "too many requests run under idempotency keys at once; back off";
                 return Err(Fault::new(Code::Rate, detail));
             };
@@ -255,108 +319,29 @@ impl<T: Clone> IdempotencyTable<T> {
         Ok(())
     }
 
+    /// Whether a key's time is over.
+    #[must_use]
+    pub fn is_due(&self, now: UnixMillis) -> bool {
+        let oldest = self.order.first();
+        oldest.is_some_and(|(since, _)| now.0.saturating_sub(since.0) > self.bounds.ttl_ms)
+    }
+
     /// Forgets the keys whose time is over.
     pub fn prune(&mut self, now: UnixMillis) {
-        while let Some((since, key)) = self.order.first()
-            && now.0.saturating_sub(since.0) > self.ttl_ms
+        while self.is_due(now)
+            && let Some((_, key)) = self.order.first().cloned()
         {
-            self.remove(&key.clone());
+            self.remove(&key);
         }
+    }
+}
+
+fn outcome_bytes<T: AsRef<[u8]>>(state: &State<T>) -> u64 {
+    match state {
+        State::Running(_) | State::Lost(_) => 0,
+        State::Finished(outcome) => outcome.as_ref().len() as u64,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DAY: u64 = 86_400_000;
-
-    fn key(key: &str) -> IdempotencyKey {
-        IdempotencyKey {
-            tenant: TenantId::new("acme").unwrap(),
-            key: key.to_owned(),
-        }
-    }
-
-    fn place(stream: &str) -> Place {
-        Place {
-            session: SessionId::new("s").unwrap(),
-            stream: StreamId::new(stream).unwrap(),
-        }
-    }
-
-    fn begin(
-        table: &mut IdempotencyTable,
-        now: u64,
-        name: &str,
-        hash: u8,
-        stream: &str,
-    ) -> Result<Begin, Code> {
-        table
-            .begin(UnixMillis(now), key(name), [hash; 32], place(stream))
-            .map_err(|fault| fault.code)
-    }
-
-    #[test]
-    fn a_repeat_attaches_then_replays() {
-        let mut table = IdempotencyTable::new(DAY, 9, 99);
-        assert_eq!(begin(&mut table, 0, "k", 1, "a"), Ok(Begin::Run));
-        assert_eq!(begin(&mut table, 1, "k", 1, "b"), Ok(Begin::Attach(place("a"))));
-        table.finish(&key("k"), Bytes::from_static(b"final"), 5);
-        assert_eq!(
-            begin(&mut table, DAY, "k", 1, "b"),
-            Ok(Begin::Replay(Bytes::from_static(b"final")))
-        );
-        assert_eq!(begin(&mut table, DAY + 1, "k", 1, "b"), Ok(Begin::Run));
-    }
-
-    #[test]
-    fn a_retryable_failure_runs_again_where_the_repeat_is() {
-        let mut table = IdempotencyTable::new(DAY, 9, 99);
-        begin(&mut table, 0, "k", 1, "a").unwrap();
-        table.fail(&key("k"));
-        assert_eq!(begin(&mut table, 1, "k", 1, "b"), Ok(Begin::Run));
-        assert_eq!(begin(&mut table, 2, "k", 1, "c"), Ok(Begin::Attach(place("b"))));
-    }
-
-    #[test]
-    fn another_request_and_a_table_full_of_running_ones_are_refused() {
-        let mut table = IdempotencyTable::new(DAY, 1, 99);
-        begin(&mut table, 0, "k", 1, "a").unwrap();
-        assert_eq!(begin(&mut table, 0, "k", 2, "a"), Err(Code::Idem));
-        assert_eq!(begin(&mut table, 0, "other", 1, "a"), Err(Code::Rate));
-    }
-
-    #[test]
-    fn a_request_that_may_run_again_takes_no_place() {
-        let mut table = IdempotencyTable::new(DAY, 1, 99);
-        for name in ["k", "l", "m"] {
-            assert_eq!(begin(&mut table, 0, name, 1, "a"), Ok(Begin::Run));
-            table.fail(&key(name));
-        }
-        assert!(table.entries.is_empty() && table.order.is_empty() && table.shares.is_empty());
-    }
-
-    #[test]
-    fn of_keys_and_bytes_the_tenant_that_has_most_gives_way() {
-        let of = |tenant: &str, name: &str| IdempotencyKey {
-            tenant: TenantId::new(tenant).unwrap(),
-            key: name.to_owned(),
-        };
-        for (keys_max, bytes_max, large) in [(4, 9_999, 1), (99, 3_000, 1_500)] {
-            let mut table = IdempotencyTable::new(DAY, keys_max, bytes_max);
-            let mut ask = |now, key: &IdempotencyKey, bytes| {
-                let begun = table.begin(UnixMillis(now), key.clone(), [1; 32], place("a"));
-                table.finish(key, Bytes::new(), bytes);
-                begun.unwrap() == Begin::Run
-            };
-            assert!(ask(0, &of("calm", "first"), 1));
-            for now in 1..100 {
-                assert!(ask(now, &of("busy", &now.to_string()), large));
-            }
-            assert!(!ask(100, &of("calm", "first"), 1));
-            assert!(!ask(100, &of("busy", "99"), large));
-            assert!(ask(100, &of("busy", "1"), large));
-        }
-    }
-}
+mod tests;

@@ -7,6 +7,6 @@ mod idempotency;
 mod token;
 
 pub use idempotency::{
-    Begin, Entry, IdempotencyKey, IdempotencyTable, Place, RequestHash, State, request_hash,
+    Begin, Bounds, Claim, Entry, IdempotencyKey, IdempotencyTable, Place, RequestHash, State, request_hash,
 };
 pub use token::{Binding, Refusal, ResumeToken, TOKEN_BYTES, TokenHash, TokenTable, reissue_at};

@@ -1,26 +1,24 @@
 //! What is kept of a request that has ended.
 
-use std::sync::Arc;
-
-use atp_protocol::error::{Code, Fault};
+use atp_consensus::journal::requests::OUTCOME_MAX;
+use atp_protocol::error::Fault;
 use bytes::Bytes;
-use tokio::sync::mpsc;
 
-use super::RUN_BYTES;
-use crate::session::{Facts, Opened, Output, Repeat};
+use super::kept;
+use crate::session::{Facts, Output};
 
 /// How a request ended.
+#[derive(Debug)]
 pub(super) struct Outcome {
-    facts: Facts,
+    pub(super) facts: Facts,
     /// What a repeat is told; `None` for an answer too large to be kept.
-    said: Option<Vec<Output>>,
-    bytes: usize,
+    pub(super) said: Option<Vec<Output>>,
 }
 
 impl Outcome {
     /// What is kept of the end `last`; `None` for one after which the request may run again. `forwarded`: the provider's bytes
     /// that went before it, `None` where there were too many.
-    pub(super) fn of(facts: Facts, last: Output, forwarded: Option<Bytes>) -> Option<Arc<Self>> {
+    pub(super) fn of(facts: Facts, last: Output, forwarded: Option<Bytes>) -> Option<Self> {
         let is_kept = forwarded.is_some();
         let mut said = Vec::new();
         match last {
@@ -36,39 +34,28 @@ impl Outcome {
             }
             other => said.push(other),
         }
-        let bytes: usize = said.iter().map(size).sum();
-        let is_kept = is_kept && bytes <= RUN_BYTES;
-        Some(Arc::new(Self {
+        Some(Self {
             facts,
             said: is_kept.then_some(said),
-            bytes: if is_kept { bytes } else { 0 },
-        }))
+        })
     }
 
-    /// Bytes kept, roughly.
-    pub(super) const fn bytes(&self) -> usize {
-        self.bytes
+    /// As it is put on record; without its answer where that is too large, or not text.
+    pub(super) fn encode(self) -> Vec<u8> {
+        let whole = kept::encode(&self.facts, self.said);
+        whole
+            .filter(|bytes| bytes.len() <= OUTCOME_MAX)
+            .or_else(|| kept::encode(&self.facts, None))
+            .unwrap_or_default()
     }
 
-    /// Tells it again.
+    /// As it was put on record.
     ///
     /// # Errors
-    /// `EIDEM` for an answer that was not kept.
-    pub(super) fn replay(&self) -> Result<Opened, Fault> {
-        let Some(said) = &self.said else {
-            let detail = "the request was answered, and its answer is too large to be kept; use a new key";
-            return Err(Fault::new(Code::Idem, detail));
-        };
-        let (told, events) = mpsc::channel(said.len());
-        for output in said {
-            told.try_send(output.clone())
-                .expect("the channel has as many places");
-        }
-        Ok(Opened {
-            facts: self.facts.clone(),
-            events,
-            repeat: Repeat::Replayed,
-        })
+    /// `EIDEM` for what a later release kept.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Fault> {
+        let (facts, said) = kept::decode(bytes)?;
+        Ok(Self { facts, said })
     }
 }
 

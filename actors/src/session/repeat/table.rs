@@ -1,147 +1,119 @@
-//! The keys of a node, from any arbiter.
+//! The keys that a node has to do with, from any arbiter.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use atp_protocol::error::Fault;
-use atp_protocol::resume::{Begin, IdempotencyKey, IdempotencyTable, Place, RequestHash};
-use atp_protocol::units::UnixMillis;
+use atp_protocol::error::{Code, Fault};
+use atp_protocol::resume::{Bounds, Claim, IdempotencyKey, Place, RequestHash};
 
-use super::outcome::Outcome;
 use super::run::Run;
-use super::{RepeatSettings, lost};
 use crate::history::Pool;
+use crate::streams::Records;
 
-/// Requests of a node by key.
-pub(in crate::session) struct Repeats {
-    inner: Mutex<Inner>,
+/// Requests of a node by key: those that it asks the cluster about, runs, or waits for.
+pub(crate) struct Repeats {
+    running: Mutex<BTreeMap<IdempotencyKey, Known>>,
+    claims: AtomicU64,
     pool: Arc<Pool>,
+    /// What each journal group remembers.
+    pub(super) bounds: Bounds,
 }
 
-struct Inner {
-    table: IdempotencyTable<Arc<Outcome>>,
-    running: BTreeMap<IdempotencyKey, Arc<Run>>,
+struct Known {
+    hash: RequestHash,
+    claim: Claim,
+    run: Arc<Run>,
 }
 
 /// What a request is to do.
 pub(super) enum Next {
-    Run(Running),
+    /// It is the first here.
+    First(Running),
+    /// There is one here already.
     Attach(Place, Arc<Run>),
-    Replay(Arc<Outcome>),
 }
 
 impl Repeats {
-    pub(in crate::session) fn new(settings: RepeatSettings, pool: &Arc<Pool>) -> Arc<Self> {
-        let inner = Inner {
-            table: IdempotencyTable::new(settings.ttl_ms, settings.keys_max, settings.kept_bytes),
-            running: BTreeMap::new(),
-        };
+    /// `bounds` are those of `journals` groups together.
+    pub(in crate::session) fn new(bounds: Bounds, journals: u16, pool: &Arc<Pool>) -> Arc<Self> {
+        let share = |whole: u64| whole.div_ceil(u64::from(journals.max(1)));
         Arc::new(Self {
-            inner: Mutex::new(inner),
+            running: Mutex::default(),
+            claims: AtomicU64::new(1),
             pool: Arc::clone(pool),
+            bounds: Bounds {
+                ttl_ms: bounds.ttl_ms,
+                keys_max: share(bounds.keys_max),
+                bytes_max: share(bounds.bytes_max),
+            },
         })
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn running(&self) -> MutexGuard<'_, BTreeMap<IdempotencyKey, Known>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the request of a claim runs here, or is about to, or its end is on its way to the cluster.
+    pub(crate) fn runs(&self, key: &IdempotencyKey, claim: &Claim) -> bool {
+        let running = self.running();
+        running.get(key).is_some_and(|known| known.claim == *claim)
+    }
+
+    /// # Errors
+    /// `EIDEM` if the key is in use for another request.
     pub(super) fn begin(
         self: &Arc<Self>,
-        now: UnixMillis,
+        records: &dyn Records,
         key: &IdempotencyKey,
         hash: RequestHash,
         place: Place,
     ) -> Result<Next, Fault> {
-        let mut inner = self.inner();
-        let Inner { table, running } = &mut *inner;
-        match table.begin(now, key.clone(), hash, place)? {
-            Begin::Attach(place) => {
-                let run = running.get(key).cloned().ok_or_else(lost)?;
-                Ok(Next::Attach(place, run))
-            }
-            Begin::Replay(outcome) => Ok(Next::Replay(outcome)),
-            Begin::Run => {
-                let run = Arc::new(Run::new(self.pool.share(&key.tenant)));
-                running.insert(key.clone(), Arc::clone(&run));
-                Ok(Next::Run(Running {
-                    repeats: Arc::clone(self),
-                    key: key.clone(),
-                    run,
-                    outcome: None,
-                }))
-            }
+        let mut running = self.running();
+        if let Some(known) = running.get(key) {
+            return match known.hash == hash {
+                true => Ok(Next::Attach(known.claim.place.clone(), Arc::clone(&known.run))),
+                false => Err(other_request()),
+            };
         }
+        let claim = Claim {
+            node: records.node(),
+            life: records.life(),
+            number: self.claims.fetch_add(1, Ordering::Relaxed),
+            place,
+        };
+        let run = Arc::new(Run::new(self.pool.share(&key.tenant)));
+        let known = Known {
+            hash,
+            claim: claim.clone(),
+            run: Arc::clone(&run),
+        };
+        running.insert(key.clone(), known);
+        Ok(Next::First(Running {
+            repeats: Arc::clone(self),
+            key: key.clone(),
+            hash,
+            claim,
+            run,
+        }))
     }
 }
 
-/// A request that runs under a key. However it ends, those who follow it and the key are told: as failed and free to run
-/// again, unless the outcome is handed over before.
+pub(super) fn other_request() -> Fault {
+    Fault::new(Code::Idem, "the key was used for another request; use a new one")
+}
+
+/// A request that this node has to do with. When it is dropped, repeats ask the cluster again.
 pub(super) struct Running {
     pub(super) repeats: Arc<Repeats>,
-    key: IdempotencyKey,
+    pub(super) key: IdempotencyKey,
+    pub(super) hash: RequestHash,
+    pub(super) claim: Claim,
     pub(super) run: Arc<Run>,
-    pub(super) outcome: Option<Arc<Outcome>>,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let mut inner = self.repeats.inner();
-        inner.running.remove(&self.key);
-        match self.outcome.take() {
-            Some(outcome) => {
-                let bytes = outcome.bytes();
-                inner.table.finish(&self.key, outcome, bytes);
-            }
-            None => inner.table.fail(&self.key),
-        }
-        drop(inner);
-        self.run.end();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use atp_protocol::error::Code;
-    use atp_protocol::ids::{SessionId, StreamId, TenantId};
-    use futures_util::FutureExt;
-
-    use super::*;
-
-    fn begin(repeats: &Arc<Repeats>, key: &str) -> Result<Next, Fault> {
-        let key = IdempotencyKey {
-            tenant: TenantId::new("acme").unwrap(),
-            key: key.to_owned(),
-        };
-        let place = Place {
-            session: SessionId::new("s").unwrap(),
-            stream: StreamId::new("a").unwrap(),
-        };
-        repeats.begin(UnixMillis(0), &key, [0; 32], place)
-    }
-
-    fn repeats() -> Arc<Repeats> {
-        let settings = RepeatSettings {
-            ttl_ms: 1_000,
-            keys_max: 8,
-            kept_bytes: 10,
-        };
-        Repeats::new(settings, &Pool::new(1_000))
-    }
-
-    #[test]
-    fn who_waits_for_a_first_that_is_given_up_is_told_and_the_key_is_free_again() {
-        let repeats = repeats();
-        let Ok(Next::Run(first)) = begin(&repeats, "k") else {
-            panic!("the first runs");
-        };
-        let Ok(Next::Attach(_, run)) = begin(&repeats, "k") else {
-            panic!("the second attaches");
-        };
-        assert!(run.admitted().now_or_never().is_none());
-        drop(first);
-        let told = run.admitted().now_or_never().expect("told");
-        assert_eq!(told.unwrap_err().code, Code::Internal);
-        assert!(matches!(begin(&repeats, "k"), Ok(Next::Run(_))));
+        self.repeats.running().remove(&self.key);
     }
 }

@@ -9,7 +9,7 @@ use crate::dispatch::Handler;
 use crate::journal::{Effect, Journal, tag};
 use crate::machine::Context;
 
-/// Proposed when the client has its final, or gave up. One that has no final may be asked for again under its idempotency key.
+/// Proposed when the client has its final, or gave up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloseStream {
     /// The stream.
@@ -31,13 +31,7 @@ impl Handler<Journal, Effect> for CloseStream {
             Err(Written::Closed) => return Written::Written,
             Err(refused) => return refused,
         };
-        let unfinished = (known.state == State::Open)
-            .then(|| streams.key_running(id, known))
-            .flatten();
         let tokens: Vec<TokenHash> = known.tokens.iter().flatten().map(|token| token.hash).collect();
-        if let Some(key) = unfinished {
-            streams.repeats.fail(&key);
-        }
         for token in tokens {
             streams.revoke(id, token);
         }

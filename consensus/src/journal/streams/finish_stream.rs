@@ -1,7 +1,5 @@
 //! Keeps the final of a stream, before it is sent (atp.md 13.2).
 
-use std::sync::Arc;
-
 use atp_protocol::cluster::NodeId;
 use atp_protocol::resume::Binding;
 use serde::{Deserialize, Serialize};
@@ -22,8 +20,6 @@ pub struct FinishStream {
     /// The final or the failure, at most [`FINAL_MAX`] bytes.
     #[serde(with = "serde_bytes")]
     pub outcome: Vec<u8>,
-    /// Whether it failed in a way that lets a repeat under its idempotency key run again.
-    pub is_retryable: bool,
 }
 
 /// What came of it.
@@ -71,20 +67,14 @@ impl Handler<Journal, Effect> for FinishStream {
         if self.outcome.len() > FINAL_MAX {
             return FinishStreamReply::TooLong;
         }
-        let (key, more) = (streams.key_running(&self.stream, known), self.outcome.len());
-        if !streams.make_room(0, more.saturating_sub(known.request.len()), &self.stream) {
+        let more = self.outcome.len().saturating_sub(known.request.len());
+        if !streams.make_room(0, more, &self.stream) {
             return FinishStreamReply::Full;
-        }
-        let outcome: Arc<[u8]> = self.outcome.into();
-        match key {
-            Some(key) if self.is_retryable => streams.repeats.fail(&key),
-            Some(key) => streams.repeats.finish(&key, Arc::clone(&outcome), outcome.len()),
-            None => {}
         }
         streams.write(&self.stream, context.now(), |stream| {
             stream.state = State::Finished;
             stream.request = Box::default();
-            stream.outcome = Some(outcome);
+            stream.outcome = Some(self.outcome.into());
         });
         effects.push(Effect::StreamFinished { stream: self.stream });
         FinishStreamReply::Finished

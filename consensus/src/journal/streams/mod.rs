@@ -1,12 +1,11 @@
-//! Streams that outlive a node, and requests under idempotency keys (atp.md 13.1, 13.3, 13.4).
+//! Streams that outlive a node (atp.md 13.1, 13.4).
 //!
 //! A record is written by the stream's owner under its epoch: the term of the group when it was opened, and higher with each further owner. A write of another epoch is
 //! refused: an earlier owner learns that it was followed, a later one takes the stream over first.
 //!
 //! At the bounds: of streams beyond [`STREAMS_MAX`], or [`BYTES_MAX`] bytes of requests and finals, the one that ended longest ago makes
 //! room; where none has ended, the new one is refused. A stream that nobody writes to is forgotten after `session_ttl_ms`. Of its
-//! resume tokens the last two are good. Idempotency keys beyond [`KEYS_MAX`], or [`OUTCOMES_MAX`] bytes of outcomes, make room by
-//! tenant, that which takes up most first; where all requests run, a new one is refused.
+//! resume tokens the last two are good.
 
 mod close_stream;
 mod consume_token;
@@ -21,7 +20,7 @@ mod take_over;
 pub use close_stream::CloseStream;
 pub use consume_token::{ConsumeToken, ConsumeTokenReply};
 pub use finish_stream::{FinishStream, FinishStreamReply};
-pub use open_stream::{Idempotency, OpenStream, OpenStreamReply};
+pub use open_stream::{OpenStream, OpenStreamReply};
 pub use record::{Lane, State, Stream, Token};
 pub use record_progress::RecordProgress;
 pub use rotate_token::RotateToken;
@@ -46,18 +45,6 @@ pub const FINAL_MAX: usize = 1024 * 1024;
 
 /// Lanes of a stream.
 pub const LANES_MAX: usize = 256;
-
-/// Idempotency keys of a group.
-pub const KEYS_MAX: usize = 100_000;
-
-/// Bytes of an idempotency key (atp.md 13.3).
-pub const KEY_MAX: usize = 128;
-
-/// Bytes of outcomes under idempotency keys.
-pub const OUTCOMES_MAX: usize = 128 * 1024 * 1024;
-
-/// How long an idempotency key is remembered until a tick says otherwise, in milliseconds.
-const IDEMPOTENCY_TTL_MS: u64 = 86_400_000;
 
 /// Streams forgotten with one tick; the others go with the next.
 const FORGOTTEN_PER_TICK: usize = 1_024;

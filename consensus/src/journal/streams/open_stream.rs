@@ -1,25 +1,16 @@
 //! Opens a stream that is to outlive its node.
 
 use atp_protocol::cluster::NodeId;
-use atp_protocol::error::Code;
-use atp_protocol::resume::{Begin, Binding, IdempotencyKey, Place, RequestHash};
+use atp_protocol::resume::Binding;
 use atp_protocol::units::{Amount, Tier, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use super::{KEY_MAX, NewToken, REQUEST_MAX, State, Stream, Streams, Token};
+use super::{NewToken, REQUEST_MAX, State, Stream, Token};
 use crate::command::{Body, Tag};
 use crate::dispatch::Handler;
+use crate::journal::requests::KEY_MAX;
 use crate::journal::{Effect, Journal, tag};
 use crate::machine::Context;
-
-/// The client's own name for a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Idempotency {
-    /// The name, 1 to [`KEY_MAX`] bytes; the tenant's.
-    pub key: String,
-    /// What of the request must be the same in a repeat.
-    pub hash: RequestHash,
-}
 
 /// Committed before the stream's first effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +30,8 @@ pub struct OpenStream {
     pub request: Vec<u8>,
     /// The first resume token.
     pub token: Option<NewToken>,
-    /// The client's key.
-    pub idempotency: Option<Idempotency>,
+    /// The client's key for it, at most [`KEY_MAX`] bytes.
+    pub idempotency_key: Option<String>,
 }
 
 /// What came of it.
@@ -48,12 +39,6 @@ pub struct OpenStream {
 pub enum OpenStreamReply {
     /// It is open, since this command or an earlier one. Run it.
     Opened,
-    /// A request under its key runs there. Attach to that.
-    Attach(Place),
-    /// A request under its key ended so. Answer with that, marked as a replay and not charged.
-    Replay(#[serde(with = "serde_bytes")] Vec<u8>),
-    /// Its key was used for another request (`EIDEM`).
-    OtherRequest,
     /// There is such a stream already.
     Exists {
         /// Whose it is.
@@ -63,7 +48,7 @@ pub enum OpenStreamReply {
     },
     /// Request or key is over its bound ([`REQUEST_MAX`], [`KEY_MAX`]).
     TooLong,
-    /// As many streams or keys as there may be, and all of them run (`ERATE`).
+    /// As many streams as there may be, and all of them run (`ERATE`).
     Full,
 }
 
@@ -74,11 +59,8 @@ impl Body for OpenStream {
 
 impl Handler<Journal, Effect> for OpenStream {
     fn apply(self, context: &Context, journal: &mut Journal, effects: &mut Vec<Effect>) -> OpenStreamReply {
-        let key_len = self
-            .idempotency
-            .as_ref()
-            .map_or(1, |idempotency| idempotency.key.len());
-        if self.request.len() > REQUEST_MAX || !(1..=KEY_MAX).contains(&key_len) {
+        let key_len = self.idempotency_key.as_ref().map_or(0, String::len);
+        if self.request.len() > REQUEST_MAX || key_len > KEY_MAX {
             return OpenStreamReply::TooLong;
         }
         let streams = &mut journal.streams;
@@ -88,13 +70,7 @@ impl Handler<Journal, Effect> for OpenStream {
             Some(known) => return self.meets(known),
             None => {}
         }
-        if let Some(answer) = streams.begin(&self, context.now()) {
-            return answer;
-        }
         if !streams.make_room(1, self.request.len(), &self.stream) {
-            if let Some(key) = self.key() {
-                streams.repeats.fail(&key);
-            }
             return OpenStreamReply::Full;
         }
         effects.push(Effect::StreamOpened {
@@ -110,41 +86,12 @@ impl Handler<Journal, Effect> for OpenStream {
     }
 }
 
-impl Streams {
-    /// Asks the idempotency key, if there is one, whether the request is to run; the answer if not.
-    fn begin(&mut self, open: &OpenStream, now: UnixMillis) -> Option<OpenStreamReply> {
-        let (key, hash) = (open.key()?, open.idempotency.as_ref()?.hash);
-        let place = Place {
-            session: open.stream.session.clone(),
-            stream: open.stream.stream.clone(),
-        };
-        match self.repeats.begin(now, key, hash, place) {
-            Ok(Begin::Run) => None,
-            Ok(Begin::Attach(place)) => Some(OpenStreamReply::Attach(place)),
-            Ok(Begin::Replay(outcome)) => Some(OpenStreamReply::Replay(outcome.to_vec())),
-            Err(fault) if fault.code == Code::Idem => Some(OpenStreamReply::OtherRequest),
-            Err(_) => Some(OpenStreamReply::Full),
-        }
-    }
-}
-
 impl OpenStream {
-    fn key(&self) -> Option<IdempotencyKey> {
-        self.idempotency.as_ref().map(|idempotency| IdempotencyKey {
-            tenant: self.stream.tenant.clone(),
-            key: idempotency.key.clone(),
-        })
-    }
-
     /// A stream of that name is there: the same one, if this is a repeat.
     fn meets(&self, known: &Stream) -> OpenStreamReply {
-        let key = self
-            .idempotency
-            .as_ref()
-            .map(|idempotency| idempotency.key.as_str());
         let is_repeat = known.state == State::Open
             && (known.owner, known.epoch) == (self.owner, self.epoch)
-            && known.idempotency_key.as_deref() == key
+            && known.idempotency_key.as_deref() == self.idempotency_key.as_deref()
             && *known.request == *self.request;
         match is_repeat {
             true => OpenStreamReply::Opened,
@@ -168,7 +115,7 @@ impl OpenStream {
             request: self.request.into(),
             outcome: None,
             tokens: [None, self.token.map(|token| Token::new(token, now))],
-            idempotency_key: self.idempotency.map(|idempotency| idempotency.key.into()),
+            idempotency_key: self.idempotency_key.map(String::into_boxed_str),
         };
         (self.stream, stream)
     }

@@ -1,7 +1,5 @@
 //! What is kept of a stream. A disk format: the golden samples keep it so.
 
-use std::sync::Arc;
-
 use atp_protocol::cluster::NodeId;
 use atp_protocol::ids::LaneId;
 use atp_protocol::resume::TokenHash;
@@ -83,11 +81,11 @@ pub struct Stream {
     #[serde(with = "serde_bytes")]
     pub request: Box<[u8]>,
     /// Its final.
-    #[serde(with = "shared")]
-    pub outcome: Option<Arc<[u8]>>,
+    #[serde(with = "serde_bytes")]
+    pub outcome: Option<Box<[u8]>>,
     /// Its resume tokens, the older first.
     pub tokens: [Option<Token>; 2],
-    /// The client's key for it.
+    /// The client's key for it, which alone opens its name again when it has ended.
     pub idempotency_key: Option<Box<str>>,
 }
 
@@ -130,21 +128,5 @@ impl Stream {
             }
         }
         true
-    }
-}
-
-/// Bytes that are kept in two places.
-mod shared {
-    use std::sync::Arc;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use serde_bytes::{ByteBuf, Bytes};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &Option<Arc<[u8]>>, out: S) -> Result<S::Ok, S::Error> {
-        bytes.as_deref().map(Bytes::new).serialize(out)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<[u8]>>, D::Error> {
-        Ok(Option::<ByteBuf>::deserialize(from)?.map(|bytes| bytes.into_vec().into()))
     }
 }

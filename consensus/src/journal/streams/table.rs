@@ -5,16 +5,13 @@ use std::sync::Arc;
 
 use atp_protocol::cluster::NodeId;
 use atp_protocol::ids::{SessionId, StreamId, TenantId};
-use atp_protocol::resume::{Binding, Entry, IdempotencyKey, IdempotencyTable, State as Under, TokenHash};
+use atp_protocol::resume::{Binding, TokenHash};
 use atp_protocol::units::UnixMillis;
 
-use super::{
-    BYTES_MAX, FORGOTTEN_PER_TICK, IDEMPOTENCY_TTL_MS, KEYS_MAX, OUTCOMES_MAX, STREAMS_MAX, State, Stream,
-    Token, Written,
-};
+use super::{BYTES_MAX, FORGOTTEN_PER_TICK, STREAMS_MAX, State, Stream, Token, Written};
 
 /// See the module above.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Streams {
     /// By tenant, session and stream; the name is kept once.
     pub(super) streams: BTreeMap<Arc<Binding>, Box<Stream>>,
@@ -24,21 +21,6 @@ pub struct Streams {
     running: BTreeSet<(UnixMillis, Arc<Binding>)>,
     ended: BTreeSet<(UnixMillis, Arc<Binding>)>,
     bytes: usize,
-    pub(super) repeats: IdempotencyTable<Arc<[u8]>>,
-}
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self {
-            streams: BTreeMap::new(),
-            names: BTreeSet::new(),
-            tokens: BTreeMap::new(),
-            running: BTreeSet::new(),
-            ended: BTreeSet::new(),
-            bytes: 0,
-            repeats: IdempotencyTable::new(IDEMPOTENCY_TTL_MS, KEYS_MAX, OUTCOMES_MAX),
-        }
-    }
 }
 
 impl Streams {
@@ -108,21 +90,6 @@ impl Streams {
             .map(|(_, _, session)| session)
     }
 
-    /// What is remembered of an idempotency key: where its request runs, or its outcome.
-    #[must_use]
-    pub fn under_key(&self, key: &IdempotencyKey) -> Option<&Entry<Arc<[u8]>>> {
-        self.repeats.get(key)
-    }
-
-    /// All idempotency keys.
-    pub(in crate::journal) const fn repeats(&self) -> &IdempotencyTable<Arc<[u8]>> {
-        &self.repeats
-    }
-
-    pub(in crate::journal) const fn repeats_mut(&mut self) -> &mut IdempotencyTable<Arc<[u8]>> {
-        &mut self.repeats
-    }
-
     /// Adds a stream.
     pub(in crate::journal) fn insert(&mut self, id: Binding, stream: Box<Stream>) {
         let id = Arc::new(id);
@@ -143,7 +110,7 @@ impl Streams {
         }
     }
 
-    /// Takes a stream out. A request that did not finish may be made again under its idempotency key.
+    /// Takes a stream out.
     pub(super) fn remove(&mut self, id: &Binding) {
         let Some((id, stream)) = self.streams.remove_entry(id) else {
             return;
@@ -155,23 +122,6 @@ impl Streams {
             .remove(&(id.tenant.clone(), id.stream.clone(), id.session.clone()));
         self.index(&stream).remove(&(stream.updated, id.clone()));
         self.bytes -= stream.bytes();
-        if stream.state == State::Open
-            && let Some(key) = self.key_running(&id, &stream)
-        {
-            self.repeats.fail(&key);
-        }
-    }
-
-    /// The idempotency key under which a stream runs. One whose time is over may be another stream's.
-    pub(super) fn key_running(&self, id: &Binding, stream: &Stream) -> Option<IdempotencyKey> {
-        let key = IdempotencyKey {
-            tenant: id.tenant.clone(),
-            key: stream.idempotency_key.as_ref()?.to_string(),
-        };
-        match &self.repeats.get(&key)?.state {
-            Under::Running(place) if place.session == id.session && place.stream == id.stream => Some(key),
-            Under::Running(_) | Under::Finished { .. } => None,
-        }
     }
 
     /// Whether there is room for one more stream, or for so many bytes more, after those that ended longest ago have made some.

@@ -1,8 +1,10 @@
 use super::decisions::append;
+use super::requests::{begin, end};
 use super::samples::{each, progress};
 use super::*;
 use crate::harness::{check_format, check_numbers, check_refuses_later};
 use crate::journal::ledger::ReclaimNode;
+use crate::journal::requests::End;
 
 /// A state with a row of each kind.
 fn full() -> Log<Journal> {
@@ -19,6 +21,11 @@ fn full() -> Log<Journal> {
     log.propose(&open("s", "y", Some("l")));
     log.propose(&finish("s", "y", b"final"));
     log.propose(&append(300, 1, &[b"allow"]));
+    for (number, key) in [(1, "k"), (2, "l"), (3, "m")] {
+        log.propose(&begin(1, number, key, 7));
+    }
+    log.propose(&end(1, 2, "l", End::Answered(b"that".to_vec())));
+    log.propose(&end(1, 3, "m", End::Lost));
     log
 }
 

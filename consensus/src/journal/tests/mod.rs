@@ -3,6 +3,7 @@ mod format;
 mod laws;
 mod leases;
 mod member;
+mod requests;
 mod resumption;
 mod samples;
 mod streams;
@@ -16,7 +17,7 @@ use atp_routing::budget::home::{Grant, Statement};
 use atp_routing::budget::{HoldId, Limits, Report};
 
 use super::ledger::{GrantLease, PutLimits, TakeStatement};
-use super::streams::{FinishStream, Idempotency, NewToken, OpenStream};
+use super::streams::{FinishStream, NewToken, OpenStream};
 use super::*;
 use crate::harness::Log;
 
@@ -89,7 +90,6 @@ fn spent(number: u64, spent: Amount) -> Report {
 const fn tick() -> Tick {
     Tick {
         session_ttl_ms: 3_600_000,
-        idempotency_ttl_ms: 86_400_000,
     }
 }
 
@@ -117,7 +117,7 @@ fn token(byte: u8) -> NewToken {
     }
 }
 
-/// Owned by node 1 in epoch 5; `key` with the hash of its first byte.
+/// Owned by node 1 in epoch 5.
 fn open(session: &str, stream: &str, key: Option<&str>) -> OpenStream {
     OpenStream {
         stream: stream_id(session, stream),
@@ -127,10 +127,7 @@ fn open(session: &str, stream: &str, key: Option<&str>) -> OpenStream {
         budget: amount(100, 200),
         request: b"what?".to_vec(),
         token: None,
-        idempotency: key.map(|key| Idempotency {
-            key: key.to_owned(),
-            hash: [7; 32],
-        }),
+        idempotency_key: key.map(str::to_owned),
     }
 }
 
@@ -139,6 +136,5 @@ fn finish(session: &str, stream: &str, outcome: &[u8]) -> FinishStream {
         stream: stream_id(session, stream),
         epoch: 5,
         outcome: outcome.to_vec(),
-        is_retryable: false,
     }
 }

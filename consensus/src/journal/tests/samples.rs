@@ -4,9 +4,11 @@ use atp_protocol::ids::{CloneId, LaneId, PersonaId};
 use proptest::prelude::*;
 
 use super::decisions::append;
+use super::requests::{begin, end};
 use super::*;
 use crate::command::{Body, encode};
 use crate::journal::ledger::*;
+use crate::journal::requests::End;
 use crate::journal::streams::*;
 
 fn bytes<B: Body>(command: &B) -> Vec<u8> {
@@ -58,6 +60,8 @@ pub(super) fn each() -> Vec<Vec<u8>> {
             epoch: 6,
         }),
         bytes(&append(300, 1, &[b"allow", b"deny"])),
+        bytes(&begin(1, 1, "k", 7)),
+        bytes(&end(1, 1, "k", End::Answered(b"that".to_vec()))),
     ]
 }
 
@@ -86,10 +90,8 @@ fn any_stream_command() -> impl Strategy<Value = Vec<u8>> {
     let key = prop::option::of(prop::sample::select(vec!["k", "l"]));
     let place = (session, stream, 5..8_u64);
     prop_oneof![
-        4 => (place.clone(), key, 0..4_u8, 0..2_u8).prop_map(|((session, stream, epoch), key, first, hash)| {
-            let mut open = OpenStream { epoch, token: Some(token(first)), ..open(session, stream, key) };
-            open.idempotency.iter_mut().for_each(|idempotency| idempotency.hash = [hash; 32]);
-            bytes(&open)
+        4 => (place.clone(), key, 0..4_u8).prop_map(|((session, stream, epoch), key, first)| {
+            bytes(&OpenStream { epoch, token: Some(token(first)), ..open(session, stream, key) })
         }),
         4 => (place.clone(), 1..5_u64)
             .prop_map(|((session, stream, epoch), tx)| bytes(&progress(session, stream, epoch, tx))),
@@ -107,8 +109,8 @@ fn any_stream_command() -> impl Strategy<Value = Vec<u8>> {
             owner: node(owner),
             epoch,
         })),
-        3 => (place.clone(), any::<bool>(), 0..3_u8).prop_map(|((session, stream, epoch), is_retryable, byte)| {
-            bytes(&FinishStream { epoch, is_retryable, ..finish(session, stream, &[byte]) })
+        3 => (place.clone(), 0..3_u8).prop_map(|((session, stream, epoch), byte)| {
+            bytes(&FinishStream { epoch, ..finish(session, stream, &[byte]) })
         }),
         2 => place.prop_map(|(session, stream, epoch)| bytes(&CloseStream {
             stream: stream_id(session, stream),
@@ -152,15 +154,31 @@ fn any_ledger_command() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// Commands about a few keys, of a few claims.
+fn any_request_command() -> impl Strategy<Value = Vec<u8>> {
+    let key = prop::sample::select(vec!["k", "l", "m"]);
+    let said = prop_oneof![
+        2 => Just(End::Answered(vec![1; 20])),
+        1 => Just(End::Again),
+        1 => Just(End::Lost),
+    ];
+    let claim = (1..3_u16, 1..4_u64);
+    prop_oneof![
+        (claim.clone(), key.clone(), 0..2_u8)
+            .prop_map(|((node, number), key, hash)| bytes(&begin(node, number, key, hash))),
+        (claim, key, said).prop_map(|((node, number), key, said)| bytes(&end(node, number, key, said))),
+    ]
+}
+
 /// Commands about a few things, so that they meet each other.
 pub(super) fn any_command() -> impl Strategy<Value = Vec<u8>> {
     let tick = Tick {
         session_ttl_ms: 30_000,
-        idempotency_ttl_ms: 90_000,
     };
     prop_oneof![
         10 => any_ledger_command(),
         10 => any_stream_command(),
+        5 => any_request_command(),
         1 => Just(bytes(&tick)),
         2 => (1..3_u64, 1..5_u64).prop_map(|(life, number)| bytes(&append(life, number, &[b"allow", b"deny"]))),
     ]

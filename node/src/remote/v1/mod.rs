@@ -5,18 +5,17 @@
 
 mod call;
 mod event;
-mod fault;
 #[cfg(test)]
 mod golden;
 mod place;
 
 use atp_protocol::adapter::Health;
+pub(super) use atp_protocol::error::FaultRecord as Fault;
 use atp_protocol::estimate::Estimate;
 use serde::{Deserialize, Serialize};
 
 pub(super) use call::Call;
 pub(super) use event::Event;
-pub(super) use fault::Fault;
 pub(super) use place::{Name, Place};
 
 /// What is asked of a node, first on a stream. The bytes beside it are the client's own body ([`Call`]).

@@ -45,8 +45,10 @@ async fn serve(
     request::check_draining(surface)?;
     let bytes = body::work(surface, http, payload).await?;
     let wanted = Wanted::read(&bytes)?;
-    if let (Some(relay), Some(session)) = (&surface.relay, &wanted.session_id)
-        && let Some(owner) = relay.owner_of(&identity.tenant, session.as_str()).await?
+    let session = wanted.session_id.as_ref().map(SessionId::as_str);
+    let key = wanted.idempotency_key.as_deref();
+    if let Some(relay) = &surface.relay
+        && let Some(owner) = relay.owner_of_work(&identity.tenant, key, session).await?
     {
         return relay::elsewhere(surface, relay, owner, http, bytes)
             .await

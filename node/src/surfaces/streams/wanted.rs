@@ -26,7 +26,7 @@ pub(super) struct Wanted {
     window: Option<Window>,
     personas: Option<Value>,
     reconciliation: Option<String>,
-    idempotency_key: Option<String>,
+    pub(super) idempotency_key: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ mod failover;
 mod fixture;
 mod forming;
 mod hearing;
+mod idempotency;
 mod loss;
 mod membership;
 mod operating;

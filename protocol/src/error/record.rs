@@ -1,12 +1,13 @@
-//! An error on its way to the node that asked.
+//! An error as it is kept, or sent to another node.
 
-use atp_protocol::error::{self, Code, Scope};
-use atp_protocol::units::Window;
 use serde::{Deserialize, Serialize};
 
-/// As [`error::Fault`]; how it is told is the asking node's business.
-#[derive(Serialize, Deserialize)]
-pub(in crate::remote) struct Fault {
+use super::{Code, Fault, Scope};
+use crate::units::Window;
+
+/// As [`Fault`]; how it is told is the business of whoever reads it. For JSON, as members may be missing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FaultRecord {
     code: Code,
     scope: Scope,
     detail: String,
@@ -20,8 +21,8 @@ pub(in crate::remote) struct Fault {
     window: Option<Window>,
 }
 
-impl From<error::Fault> for Fault {
-    fn from(fault: error::Fault) -> Self {
+impl From<Fault> for FaultRecord {
+    fn from(fault: Fault) -> Self {
         Self {
             code: fault.code,
             scope: fault.scope,
@@ -34,8 +35,8 @@ impl From<error::Fault> for Fault {
     }
 }
 
-impl From<Fault> for error::Fault {
-    fn from(fault: Fault) -> Self {
+impl From<FaultRecord> for Fault {
+    fn from(fault: FaultRecord) -> Self {
         Self {
             scope: fault.scope,
             retry_after_ms: fault.retry_after_ms,
