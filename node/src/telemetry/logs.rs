@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 
 use atp_actors::spans::TARGET;
-use tracing::{Level, Metadata};
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -27,10 +27,22 @@ const RAFT_REACHING: &str = "openraft::replication";
 /// # Errors
 /// When `telemetry.log` is not a filter.
 pub fn init(config: &TelemetryConfig, tracing: &Tracing) -> Result<(), ConfigError> {
-    let invalid = |error: String| ConfigError::Invalid {
+    subscriber(config, tracing)?
+        .try_init()
+        .map_err(|error| invalid(error.to_string()))
+}
+
+fn invalid(error: String) -> ConfigError {
+    ConfigError::Invalid {
         key: "telemetry.log".to_owned(),
         message: error,
-    };
+    }
+}
+
+fn subscriber(
+    config: &TelemetryConfig,
+    tracing: &Tracing,
+) -> Result<Box<dyn Subscriber + Send + Sync>, ConfigError> {
     // Spans are for collectors alone: a wide filter of logs does not make anybody pay for them.
     let no_spans = format!("{TARGET}=off").parse().expect("a directive");
     let filter = EnvFilter::try_new(&config.log)
@@ -48,15 +60,34 @@ pub fn init(config: &TelemetryConfig, tracing: &Tracing) -> Result<(), ConfigErr
             .with_writer(io::stderr)
             .boxed(),
     };
-    Registry::default()
-        .with(logs.with_filter(filter))
-        .with(tracing.layer())
-        .try_init()
-        .map_err(|error| invalid(error.to_string()))
+    let registry = Registry::default().with(logs.with_filter(filter));
+    // An absent layer counts as one that wants everything: each span of every library would be kept for nobody.
+    Ok(match tracing.layer() {
+        Some(spans) => Box::new(registry.with(spans)),
+        None => Box::new(registry),
+    })
 }
 
 /// Whether an operator who did not name Raft's library wants to read the line.
 fn is_worth_telling(of: &Metadata<'_>) -> bool {
     let target = of.target();
     !target.starts_with(RAFT) || *of.level() == Level::ERROR && !target.starts_with(RAFT_REACHING)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::{debug_span, info_span, subscriber};
+
+    use super::*;
+
+    #[test]
+    fn spans_of_libraries_cost_nothing_where_nobody_collects_them() {
+        let config = TelemetryConfig::default();
+        let tracing = Tracing::start(&config, "n").expect("without a collector");
+        let installed = super::subscriber(&config, &tracing).expect("the default filter");
+        subscriber::with_default(installed, || {
+            assert!(debug_span!(target: "openraft::core", "append").is_disabled());
+            assert!(info_span!(target: TARGET, "request").is_disabled());
+        });
+    }
 }
