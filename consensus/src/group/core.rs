@@ -108,10 +108,7 @@ impl Core {
     }
 
     pub(crate) fn watch(&self) -> StatusWatch {
-        StatusWatch {
-            group: self.links.group,
-            metrics: self.metrics.clone(),
-        }
+        StatusWatch::new(self.links.group, self.metrics.clone())
     }
 
     /// Why the group stopped, if it did.

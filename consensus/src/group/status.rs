@@ -3,7 +3,7 @@
 use atp_protocol::cluster::{GroupId, NodeId};
 use tokio::sync::watch;
 
-use crate::types::{Metrics, node_id};
+use crate::types::{LogId, Metrics, node_id};
 
 /// What this node is in a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,11 +128,23 @@ pub(super) fn fault(metrics: &Metrics) -> Option<String> {
 /// Follows the status of a group.
 #[derive(Clone)]
 pub struct StatusWatch {
-    pub(super) group: GroupId,
-    pub(super) metrics: watch::Receiver<Metrics>,
+    group: GroupId,
+    metrics: watch::Receiver<Metrics>,
+    /// What was told last of who leads, and of the members.
+    leader: Option<(u64, Option<NodeId>)>,
+    members: Option<Option<LogId>>,
 }
 
 impl StatusWatch {
+    pub(super) fn new(group: GroupId, metrics: watch::Receiver<Metrics>) -> Self {
+        Self {
+            group,
+            metrics,
+            leader: None,
+            members: None,
+        }
+    }
+
     /// How it is.
     #[must_use]
     pub fn get(&self) -> Status {
@@ -143,6 +155,28 @@ impl StatusWatch {
     /// is gone.
     pub async fn changed(&mut self) -> bool {
         self.metrics.changed().await.is_ok()
+    }
+
+    /// The term and who leads, when that is something else than this said last: at once the first time. `None` when the group is gone.
+    ///
+    /// Wakes for less than [`Self::changed`], which ends with every entry.
+    pub async fn next_leader(&mut self) -> Option<(u64, Option<NodeId>)> {
+        let now = |metrics: &Metrics| (metrics.current_term, leader(metrics));
+        let told = self.leader;
+        let metrics = self.metrics.wait_for(|metrics| Some(now(metrics)) != told).await;
+        self.leader = Some(now(&*metrics.ok()?));
+        self.leader
+    }
+
+    /// Waits until the members are others than when this ended last: ends at once the first time. `false` when the group is gone.
+    pub async fn members_changed(&mut self) -> bool {
+        let now = |metrics: &Metrics| *metrics.membership_config.log_id();
+        let told = self.members;
+        let Ok(metrics) = self.metrics.wait_for(|metrics| Some(now(metrics)) != told).await else {
+            return false;
+        };
+        self.members = Some(now(&metrics));
+        true
     }
 
     /// Waits for a status. `None` when the group went before there was such a one.

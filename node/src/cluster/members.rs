@@ -16,7 +16,7 @@ pub(super) async fn keep(cluster: Cluster, link: Link, mut changes: watch::Recei
         tokio::select! {
             biased;
             changed = changes.changed() => if changed.is_err() { return },
-            is_there = groups.changed() => if !is_there { return },
+            is_there = groups.members_changed() => if !is_there { return },
         }
     }
 }
