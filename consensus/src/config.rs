@@ -47,7 +47,7 @@ pub struct Options {
     pub snapshot_after: u64,
     /// How many entries before a snapshot are kept for members that are a little behind.
     pub keep: u64,
-    /// Entries that are proposed and not applied, at most.
+    /// Entries that are proposed and not applied, at most; a second one is begun only when it is as large as an entry may be.
     pub in_flight: usize,
     /// Commands that wait to be proposed, at most; beyond, they are refused as overloaded.
     pub queue: usize,

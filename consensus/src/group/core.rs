@@ -7,7 +7,8 @@ use openraft::AsyncRuntime;
 use openraft::error::Fatal;
 use tokio::sync::watch;
 
-use super::proposer::{Proposer, Queue};
+use super::proposer::Proposer;
+use super::queue::Queue;
 use super::status::{self, StatusWatch};
 use super::{OpenError, ReadError};
 use crate::config::{Environment, Options};

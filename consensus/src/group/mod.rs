@@ -12,8 +12,10 @@
 mod change;
 mod core;
 mod error;
+mod hold;
 mod propose;
 mod proposer;
+mod queue;
 mod read;
 mod status;
 mod transfer;
@@ -24,6 +26,7 @@ use std::time::Duration;
 pub(crate) use core::Core;
 pub use error::{ChangeError, OpenError, ProposeError, ReadError};
 pub use propose::Proposed;
+pub(crate) use propose::proposed;
 pub use status::{MemberStatus, Role, Status, StatusWatch};
 
 use atp_protocol::cluster::{GroupId, NodeId};
@@ -32,7 +35,7 @@ use crate::machine::Machine;
 use crate::state::Host;
 
 /// Longest command in bytes.
-pub const MAX_COMMAND: usize = proposer::BATCH_BYTES;
+pub const MAX_COMMAND: usize = queue::BATCH_BYTES;
 
 /// A group with its machine. Clones are the same group; usable from any thread of a Tokio runtime.
 pub struct Group<M: Machine> {

@@ -6,7 +6,7 @@ use atp_protocol::cluster::NodeId;
 use openraft::AsyncRuntime;
 use tokio::sync::watch;
 
-use super::proposer::Claim;
+use super::queue::Claim;
 use super::{Core, ProposeError, status};
 use crate::rpc::{CallError, Reply, Request};
 use crate::runtime::{self, Runtime};
@@ -86,24 +86,7 @@ impl Core {
                 return Err(ProposeError::OutcomeUnknown { leader: self.leader() });
             }
         };
-        match reply {
-            Ok(Reply::Proposed { index, reply }) => Ok(Proposed {
-                index,
-                reply: reply.into_vec(),
-            }),
-            Ok(Reply::NotProposed(refusal)) => Err(refusal.into()),
-            Err(
-                CallError::Unreachable(Unreachable::NotConnected(_))
-                | CallError::Unavailable(_)
-                | CallError::NoMember,
-            ) => Err(ProposeError::NotLeader { leader: Some(leader) }),
-            Ok(_)
-            | Err(
-                CallError::Unreachable(Unreachable::NoAnswer(_))
-                | CallError::Malformed(_)
-                | CallError::Unexpected,
-            ) => Err(ProposeError::OutcomeUnknown { leader: Some(leader) }),
-        }
+        proposed(leader, reply)
     }
 
     /// Who leads, as far as this node knows.
@@ -145,4 +128,26 @@ async fn replaced(metrics: &mut watch::Receiver<Metrics>, leader: NodeId) {
         .wait_for(|metrics| status::leader(metrics).is_some_and(|known| known != leader))
         .await;
     Runtime::sleep(LAST_WORDS).await;
+}
+
+/// What the leader's answer means.
+pub(crate) fn proposed(leader: NodeId, reply: Result<Reply, CallError>) -> Result<Proposed, ProposeError> {
+    match reply {
+        Ok(Reply::Proposed { index, reply }) => Ok(Proposed {
+            index,
+            reply: reply.into_vec(),
+        }),
+        Ok(Reply::NotProposed(refusal)) => Err(refusal.into()),
+        Err(
+            CallError::Unreachable(Unreachable::NotConnected(_))
+            | CallError::Unavailable(_)
+            | CallError::NoMember,
+        ) => Err(ProposeError::NotLeader { leader: Some(leader) }),
+        Ok(_)
+        | Err(
+            CallError::Unreachable(Unreachable::NoAnswer(_))
+            | CallError::Malformed(_)
+            | CallError::Unexpected,
+        ) => Err(ProposeError::OutcomeUnknown { leader: Some(leader) }),
+    }
 }

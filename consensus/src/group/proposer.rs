@@ -1,114 +1,47 @@
 //! Puts what waits into entries (docs/adr/0009).
 //!
-//! One task of a group. While entries are in flight, commands gather; up to [`BATCH_COMMANDS`] or [`BATCH_BYTES`] of them become one
-//! entry. At most [`Options::in_flight`] entries are proposed and not applied. Commands beyond the queue's bounds are refused.
+//! One task of a group. While an entry is in flight, commands gather; up to [`BATCH_COMMANDS`] or [`BATCH_BYTES`] of them become one
+//! entry. Another goes off when the one before is applied and those it answered had a moment to come back ([`Hold`]), or when it is as
+//! large as it may be or the one before takes long, and no more than [`Options::in_flight`] are under way. A leader that cannot write is so found
+//! out: the second entry holds up its heartbeats (docs/adr/0014). Commands beyond the queue's bounds are refused.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::time::Duration;
 
 use atp_protocol::cluster::NodeId;
 use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, OptionFuture};
 use futures_util::stream::FuturesUnordered;
+use openraft::AsyncRuntime;
 use openraft::error::ClientWriteError;
 use openraft::raft::ClientWriteResponse;
 use serde_bytes::ByteBuf;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
+use super::hold::{self, Hold};
+use super::queue::{Answer, BATCH_BYTES, BATCH_COMMANDS, Commands, Queue, Waiting};
 use super::{ProposeError, Proposed, status};
 use crate::config::{Clock, Options};
+use crate::runtime::Runtime;
 use crate::types::{Batch, Member, Metrics, Raft, Ticket, Types, node_id};
 
-/// Most commands in an entry.
-pub(crate) const BATCH_COMMANDS: usize = 256;
-/// Most bytes of commands in an entry.
-pub(crate) const BATCH_BYTES: usize = 1024 * 1024;
-
-type Answer = Result<Proposed, ProposeError>;
 type WriteResult = Result<ClientWriteResponse<Types>, ClientWriteError<u64, Member>>;
-
-/// Whether a command left the queue.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Claim(Arc<AtomicU8>);
-
-impl Claim {
-    const WAITING: u8 = 0;
-    const TAKEN: u8 = 1;
-    const GIVEN_UP: u8 = 2;
-
-    fn set(&self, to: u8) -> bool {
-        self.0
-            .compare_exchange(Self::WAITING, to, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
-    }
-
-    /// By the proposer. `false` if it was given up.
-    fn take(&self) -> bool {
-        self.set(Self::TAKEN)
-    }
-
-    /// By whoever waits for the reply. `false` if it was taken: its outcome is then unknown.
-    pub(super) fn give_up(&self) -> bool {
-        self.set(Self::GIVEN_UP)
-    }
-}
-
-struct Waiting {
-    command: Vec<u8>,
-    claim: Claim,
-    answer: oneshot::Sender<Answer>,
-}
-
-/// Hands commands to the proposer.
-#[derive(Clone)]
-pub(crate) struct Queue {
-    sender: mpsc::Sender<Waiting>,
-    bytes: Arc<AtomicUsize>,
-    max_bytes: usize,
-}
-
-impl Queue {
-    /// Queues a command. The receiver ends without an answer when the outcome is unknown.
-    pub(super) fn push(
-        &self,
-        command: Vec<u8>,
-        claim: Claim,
-    ) -> Result<oneshot::Receiver<Answer>, ProposeError> {
-        let len = command.len();
-        if len > BATCH_BYTES {
-            return Err(ProposeError::TooLarge { len });
-        }
-        if self.bytes.load(Ordering::Relaxed) + len > self.max_bytes {
-            return Err(ProposeError::Overloaded);
-        }
-        let (answer, receiver) = oneshot::channel();
-        let waiting = Waiting {
-            command,
-            claim,
-            answer,
-        };
-        self.bytes.fetch_add(len, Ordering::Relaxed);
-        self.sender.try_send(waiting).map_err(|error| {
-            self.bytes.fetch_sub(len, Ordering::Relaxed);
-            match error {
-                mpsc::error::TrySendError::Full(_) => ProposeError::Overloaded,
-                mpsc::error::TrySendError::Closed(_) => ProposeError::Stopped("it was stopped".to_owned()),
-            }
-        })?;
-        Ok(receiver)
-    }
-}
 
 /// The task's part.
 pub(crate) struct Proposer {
     raft: Raft,
     metrics: watch::Receiver<Metrics>,
     clock: Clock,
-    queue: mpsc::Receiver<Waiting>,
-    bytes: Arc<AtomicUsize>,
-    /// What did not fit into the last entry.
-    next: Option<Waiting>,
+    queue: Commands,
+    /// What goes into the next entry, and the first that does not fit into it.
+    waiting: VecDeque<Waiting>,
+    waiting_bytes: usize,
+    hold: Hold,
     in_flight: usize,
+    /// After how long an entry that is not applied takes long, and whether one does.
+    long: Duration,
+    takes_long: bool,
     /// While true nothing is proposed.
     held: watch::Receiver<bool>,
 }
@@ -120,21 +53,18 @@ impl Proposer {
         options: &Options,
         held: watch::Receiver<bool>,
     ) -> (Queue, Self) {
-        let (sender, queue) = mpsc::channel(options.queue.max(1));
-        let bytes = Arc::new(AtomicUsize::new(0));
-        let handle = Queue {
-            sender,
-            bytes: Arc::clone(&bytes),
-            max_bytes: options.queue_bytes,
-        };
+        let (handle, queue) = Queue::new(options);
         let proposer = Self {
             metrics: raft.metrics(),
             raft,
             clock,
             queue,
-            bytes,
-            next: None,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            hold: Hold::default(),
             in_flight: options.in_flight.max(1),
+            long: options.heartbeat,
+            takes_long: false,
             held,
         };
         (handle, proposer)
@@ -142,18 +72,29 @@ impl Proposer {
 
     /// Runs until the last [`Queue`] is gone.
     pub(crate) async fn run(mut self) {
-        let mut flights: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
+        let mut flights: FuturesUnordered<BoxFuture<'static, usize>> = FuturesUnordered::new();
+        let mut timer = pin!(None);
         loop {
-            let may_propose = flights.len() < self.in_flight && !*self.held.borrow();
+            if self.may_propose(flights.len()) {
+                let batch = self.gather();
+                flights.extend(self.propose(batch).await);
+                timer.set(Some(Runtime::sleep(self.long)));
+            }
             tokio::select! {
                 biased;
-                Some(()) = flights.next(), if !flights.is_empty() => {}
-                waiting = next(&mut self.next, &mut self.queue), if may_propose => {
+                Some(answered) = flights.next(), if !flights.is_empty() => {
+                    self.takes_long = false;
+                    let holds = self.hold.landed(answered, self.waiting.len());
+                    timer.set(holds.then(|| Runtime::sleep(hold::LONGEST)));
+                }
+                waiting = self.queue.next(), if !self.is_full() => {
                     let Some(waiting) = waiting else { return };
-                    let batch = self.gather(waiting);
-                    if let Some(flight) = self.propose(batch).await {
-                        flights.push(flight);
-                    }
+                    self.take(waiting);
+                }
+                Some(()) = OptionFuture::from(timer.as_mut().as_pin_mut()) => {
+                    timer.set(None);
+                    self.hold.in_vain();
+                    self.takes_long = !flights.is_empty();
                 }
                 Ok(()) = self.held.changed() => {}
                 else => return,
@@ -161,28 +102,50 @@ impl Proposer {
         }
     }
 
-    /// Takes what waits, as far as it fits.
-    fn gather(&mut self, first: Waiting) -> Vec<Waiting> {
-        let mut batch = Vec::new();
-        let mut bytes = 0;
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= BATCH_COMMANDS || self.waiting_bytes >= BATCH_BYTES
+    }
+
+    fn may_propose(&mut self, flights: usize) -> bool {
+        if self.waiting.is_empty() || *self.held.borrow() {
+            return false;
+        }
+        if flights == 0 {
+            return self.is_full() || self.hold.may_go(self.waiting.len());
+        }
+        flights < self.in_flight && (self.is_full() || self.takes_long)
+    }
+
+    /// Takes a command from the queue, and those behind it as far as they fit.
+    fn take(&mut self, first: Waiting) {
         let mut candidate = Some(first);
         while let Some(waiting) = candidate {
             let len = waiting.command.len();
-            if batch.len() == BATCH_COMMANDS || bytes + len > BATCH_BYTES {
-                self.next = Some(waiting);
-                break;
-            }
-            self.bytes.fetch_sub(len, Ordering::Relaxed);
+            self.waiting_bytes += len;
+            self.waiting.push_back(waiting);
+            candidate = if self.is_full() { None } else { self.queue.ready() };
+        }
+    }
+
+    /// What goes into an entry: all that waits but what does not fit, and what was given up.
+    fn gather(&mut self) -> Vec<Waiting> {
+        let mut batch = Vec::with_capacity(self.waiting.len());
+        let mut bytes = 0;
+        while let Some(waiting) = self
+            .waiting
+            .pop_front_if(|waiting| bytes == 0 || bytes + waiting.command.len() <= BATCH_BYTES)
+        {
+            let len = waiting.command.len();
+            self.waiting_bytes -= len;
             if waiting.claim.take() {
                 bytes += len;
                 batch.push(waiting);
             }
-            candidate = self.queue.try_recv().ok();
         }
         batch
     }
 
-    async fn propose(&self, batch: Vec<Waiting>) -> Option<BoxFuture<'static, ()>> {
+    async fn propose(&self, batch: Vec<Waiting>) -> Option<BoxFuture<'static, usize>> {
         if batch.is_empty() {
             return None;
         }
@@ -216,13 +179,6 @@ impl Proposer {
     }
 }
 
-async fn next(next: &mut Option<Waiting>, queue: &mut mpsc::Receiver<Waiting>) -> Option<Waiting> {
-    match next.take() {
-        Some(waiting) => Some(waiting),
-        None => queue.recv().await,
-    }
-}
-
 /// An entry that was proposed.
 struct Flight {
     result: tokio::sync::oneshot::Receiver<WriteResult>,
@@ -233,8 +189,9 @@ struct Flight {
 }
 
 impl Flight {
-    /// Waits for the replies and gives them out.
-    async fn land(mut self) {
+    /// Waits for the replies and gives them out. Returns to how many.
+    async fn land(mut self) -> usize {
+        let count = self.answers.len();
         let result = tokio::select! {
             biased;
             result = &mut self.result => Some(result),
@@ -264,6 +221,7 @@ impl Flight {
             }
             Ok(Err(_)) | Err(_) => answer_all(self.answers, &ProposeError::OutcomeUnknown { leader }),
         }
+        count
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use atp_consensus::group::{ProposeError, ReadError, Role};
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, LONG, node};
@@ -146,4 +147,29 @@ async fn an_unknown_command_stops_the_group_and_says_so() {
         cluster.group(1).propose(set("a", "1"), LONG).await,
         Err(ProposeError::Stopped(_))
     ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn writers_that_write_again_and_again_share_each_entry() {
+    let cluster = Cluster::on_slow_disks(3, Duration::from_millis(20)).await;
+    cluster.set(1, "warm", "x").await;
+    let (writers, rounds) = (16, 10);
+    let write = async |writer: u32| {
+        // Half of them come while the others wait.
+        tokio::time::sleep(Duration::from_millis(u64::from(writer % 2) * 5)).await;
+        for round in 0..rounds {
+            let command = set(&format!("k-{writer}"), round.to_string());
+            cluster.group(1).propose(command, LONG).await.unwrap();
+        }
+    };
+    let (begin, before) = (Instant::now(), cluster.group(1).applied());
+    join_all((0..writers).map(write)).await;
+    // Crowds that took turns would make twice as many.
+    let entries = cluster.group(1).applied() - before;
+    assert!(entries <= rounds + 3, "{entries} entries");
+    assert!(
+        begin.elapsed() < Duration::from_millis(20 * 15),
+        "{:?}",
+        begin.elapsed()
+    );
 }
