@@ -25,6 +25,7 @@ pub mod machine;
 pub mod meta;
 mod pieces;
 pub mod placement;
+pub mod remote;
 mod rpc;
 pub mod runtime;
 mod section;

@@ -22,7 +22,7 @@ mod rotation;
 mod services;
 mod start;
 mod ticks;
-mod transport;
+pub mod transport;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

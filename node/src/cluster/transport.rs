@@ -12,7 +12,7 @@ use super::services::GROUPS;
 use crate::link::{Link, LinkError};
 
 /// Over the link.
-pub(super) struct OverLink(pub(super) Link);
+pub struct OverLink(pub Link);
 
 impl Transport for OverLink {
     fn call(

@@ -84,7 +84,7 @@ pub(super) async fn failover(cluster: &mut Cluster) -> Result<Duration> {
                 _ = tick.tick() => {
                     let member = others[usize::try_from(n).unwrap_or(0) % others.len()];
                     let mut client = cluster.clients(1)?.remove(0);
-                    probes.spawn_local(async move { client.write(member, n).await });
+                    probes.spawn_local(async move { client.probe(member, n).await });
                 }
             }
         }

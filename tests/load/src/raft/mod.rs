@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 pub use machine::Machine;
-pub use ours::Write;
+pub use ours::Access;
 pub use report::{Figure, Report, Samples};
 pub use system::System;
 
@@ -30,9 +30,9 @@ pub struct Options {
     /// How our nodes are started
     #[command(flatten)]
     pub template: Template,
-    /// What is written to our nodes
+    /// As whom is written to our nodes
     #[command(flatten)]
-    pub write: Write,
+    pub access: Access,
     /// etcd's program
     #[arg(long, default_value = "etcd")]
     pub etcd: PathBuf,
@@ -64,7 +64,7 @@ pub async fn run(options: &Options) -> Result<Report> {
     limits::allow_connections(0)?;
     std::fs::create_dir_all(&options.data_dir)?;
     let machine = Machine::look(&options.data_dir)?;
-    let mut systems = vec![System::Etcd, System::Ours];
+    let mut systems = vec![System::Etcd, System::Ours, System::Spread];
     systems.retain(|system| options.only.is_none_or(|only| only == *system));
     let mut samples = Samples::default();
     for index in 0..options.rounds {
@@ -101,7 +101,13 @@ async fn round(options: &Options, system: System, samples: &mut Samples) -> Resu
             samples.add(system, figure, value);
         }
     }
-    for _ in 0..options.kills {
+    // Who leads and is lost is the same question wherever writes go.
+    let kills = if system == System::Spread {
+        0
+    } else {
+        options.kills
+    };
+    for _ in 0..kills {
         let gap = load::failover(&mut cluster).await?;
         samples.add(system, Figure::Failover, gap.as_secs_f64() * 1e3);
     }

@@ -41,9 +41,12 @@ pub struct Report {
 struct Row {
     figure: String,
     ours: Option<f64>,
+    spread: Option<f64>,
     etcd: Option<f64>,
     /// Ours by etcd's.
     ratio: Option<f64>,
+    /// The same of writes to all groups.
+    spread_ratio: Option<f64>,
 }
 
 impl Samples {
@@ -55,15 +58,18 @@ impl Samples {
     pub(super) fn report(&self, machine: Machine) -> Report {
         let row = |(figure, systems): (&Figure, &BTreeMap<System, Vec<f64>>)| {
             let of = |system| systems.get(&system).and_then(|values| median(values));
-            let (ours, etcd) = (of(System::Ours), of(System::Etcd));
+            let (ours, spread, etcd) = (of(System::Ours), of(System::Spread), of(System::Etcd));
+            let by_etcd = |value: Option<f64>| {
+                let ratio = value.zip(etcd).map(|(value, etcd)| value / etcd);
+                ratio.filter(|ratio| ratio.is_finite())
+            };
             Row {
                 figure: figure.to_string(),
                 ours,
+                spread,
                 etcd,
-                ratio: ours
-                    .zip(etcd)
-                    .map(|(ours, etcd)| ours / etcd)
-                    .filter(|ratio| ratio.is_finite()),
+                ratio: by_etcd(ours),
+                spread_ratio: by_etcd(spread),
             }
         };
         Report {
@@ -98,15 +104,13 @@ impl fmt::Display for Figure {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let header = ["figure", "ours", "etcd", "ratio"].map(str::to_owned);
+        let header = ["figure", "etcd", "ours", "ratio", "ours, all groups", "ratio"].map(str::to_owned);
         let cell = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), figure);
         let rows = self.figures.iter().map(|row| {
-            vec![
-                row.figure.clone(),
-                cell(row.ours),
-                cell(row.etcd),
-                cell(row.ratio),
-            ]
+            let values = [row.etcd, row.ours, row.ratio, row.spread, row.spread_ratio];
+            let mut cells = vec![row.figure.clone()];
+            cells.extend(values.map(cell));
+            cells
         });
         writeln!(f, "{}\n", self.machine)?;
         f.write_str(&render(&header, &rows.collect::<Vec<_>>()))
@@ -126,8 +130,10 @@ mod tests {
         for value in [100.0, 110.0] {
             samples.add(System::Etcd, Figure::Rate(64), value);
         }
+        samples.add(System::Spread, Figure::Rate(64), 210.0);
         let row = &samples.report(Machine::default()).figures[0];
         assert_eq!((row.ours, row.etcd), (Some(310.0), Some(105.0)));
+        assert_eq!(row.spread_ratio, Some(2.0));
         assert_eq!(median(&[]), None);
     }
 }

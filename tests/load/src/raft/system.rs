@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -10,8 +11,8 @@ use serde::Serialize;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
-use super::{Options, etcd, ours};
-use crate::client::{Call, Connection};
+use super::ours::{Account, Homes, Writer};
+use super::{Options, etcd};
 use crate::clock;
 use crate::fleet::Member;
 
@@ -30,8 +31,10 @@ const VALUE: &[u8] = &[b'v'; 100];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum System {
-    /// Our nodes.
+    /// Our nodes, all writes in one group, as etcd has one.
     Ours,
+    /// Our nodes, writes spread over all journal groups.
+    Spread,
     /// etcd's.
     Etcd,
 }
@@ -46,7 +49,7 @@ pub(super) struct Cluster {
 
 enum Clients {
     Etcd(Vec<String>),
-    Ours(ours::Write, Vec<Call>),
+    Ours(Rc<Writer>),
 }
 
 /// One client: a connection to each member, one write outstanding.
@@ -56,9 +59,8 @@ pub(super) enum Client {
         members: Vec<etcd::Client>,
     },
     Ours {
-        id: usize,
-        write: ours::Write,
-        members: Vec<(Call, Connection)>,
+        writer: Rc<Writer>,
+        accounts: Vec<Account>,
     },
 }
 
@@ -71,13 +73,15 @@ impl Cluster {
             .tempdir_in(options.data_dir.canonicalize()?)?;
         let (members, clients) = match system {
             System::Etcd => etcd_cluster(&options.etcd, &directory)?,
-            System::Ours => {
+            System::Ours | System::Spread => {
                 let members = options.template.members(directory.path())?;
-                let mut calls = Vec::new();
-                for url in &options.template.api {
-                    calls.push(options.write.call(url).await?);
-                }
-                (members, Clients::Ours(options.write.clone(), calls))
+                let homes = match system {
+                    System::Spread => Homes::All,
+                    System::Ours | System::Etcd => Homes::First,
+                };
+                let api = &options.template.api;
+                let writer = Writer::new(&options.access, homes, directory.path(), api).await?;
+                (members, Clients::Ours(writer))
             }
         };
         let mut cluster = Self {
@@ -99,7 +103,7 @@ impl Cluster {
             let mut last = anyhow!("no answer");
             loop {
                 let mut client = self.clients(1)?.remove(0);
-                match timeout(LOOK_LIMIT, client.write(index, 0)).await {
+                match timeout(LOOK_LIMIT, client.look(index)).await {
                     Ok(Ok(())) => break,
                     Ok(Err(error)) => last = error,
                     Err(_) => {}
@@ -134,14 +138,14 @@ impl Cluster {
                 }
                 Ok(clients)
             }
-            Clients::Ours(write, calls) => {
-                let connect = |call: &Call| (call.clone(), Connection::new(call.clone(), None));
-                let client = |id| Client::Ours {
-                    id,
-                    write: write.clone(),
-                    members: calls.iter().map(connect).collect(),
+            Clients::Ours(writer) => {
+                let client = |id| {
+                    Ok(Client::Ours {
+                        writer: Rc::clone(writer),
+                        accounts: writer.accounts(id)?,
+                    })
                 };
-                Ok((0..count).map(client).collect())
+                (0..count).map(client).collect()
             }
         }
     }
@@ -158,33 +162,48 @@ impl Cluster {
                 }
                 Err(anyhow!("no member of etcd leads"))
             }
-            Clients::Ours(write, calls) => {
-                let call = calls.first().context("no members")?;
-                let node = usize::try_from(write.leader(call).await?)?;
-                Ok(node - 1)
+            Clients::Ours(writer) => {
+                writer.look(0).await?;
+                writer.leader()
             }
         }
     }
 }
 
 impl Client {
-    /// The `n`th write of this client through `member`; returns when it is committed.
+    /// The `n`th write of this client; returns when it is committed. To etcd through `member`, to ours at the leader.
     pub(super) async fn write(&mut self, member: usize, n: u64) -> Result<()> {
         match self {
             Self::Etcd { id, members } => {
                 let key = Bytes::from(format!("bench/{id}/{n}"));
                 members[member].put(key, Bytes::from_static(VALUE)).await
             }
-            Self::Ours { id, write, members } => {
-                let (call, connection) = &mut members[member];
-                connection.ask(write.nth(call, *id, n)?);
-                let answer = connection.exchange().await;
-                answer
-                    .map(|_| ())
-                    .map_err(|failure| anyhow!("a write: {failure}"))
-            }
+            Self::Ours { writer, accounts } => writer.write(nth(accounts, n)?, n).await,
         }
     }
+
+    /// The same where only `member` is asked.
+    pub(super) async fn probe(&mut self, member: usize, n: u64) -> Result<()> {
+        match self {
+            Self::Etcd { .. } => self.write(member, n).await,
+            Self::Ours { writer, accounts } => writer.probe(member, nth(accounts, 0)?, n).await,
+        }
+    }
+
+    /// A write, after the member was asked who there is.
+    async fn look(&mut self, member: usize) -> Result<()> {
+        if let Self::Ours { writer, .. } = self {
+            writer.form().await?;
+            writer.look(member).await?;
+        }
+        self.write(member, 0).await
+    }
+}
+
+fn nth(accounts: &[Account], n: u64) -> Result<&Account> {
+    let mut turns = accounts.iter().cycle();
+    let nth = usize::try_from(n)? % accounts.len().max(1);
+    turns.nth(nth).context("no accounts")
 }
 
 fn etcd_cluster(program: &Path, directory: &TempDir) -> Result<(Vec<Member>, Clients)> {
@@ -211,6 +230,7 @@ impl fmt::Display for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Ours => "ours",
+            Self::Spread => "ours, all groups",
             Self::Etcd => "etcd",
         })
     }
