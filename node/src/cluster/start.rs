@@ -173,7 +173,11 @@ async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), Clus
         tokio::task::spawn_local(leaders::follow(group, status, Arc::clone(&cluster.owners)));
     }
     tokio::task::spawn_local(figures::keep(cluster.groups.clone(), Arc::clone(&meter)));
-    tokio::task::spawn_local(ticks::keep(Arc::clone(&cluster.journals), tick, Arc::clone(&clock)));
+    tokio::task::spawn_local(ticks::keep(
+        Arc::clone(&cluster.journals),
+        tick,
+        Arc::clone(&clock),
+    ));
     if let (Some(link), Some(door)) = (link, door) {
         cluster.gossip(link.clone(), clock, &meter).await;
         let services = Rc::new(Control(cluster.clone()));

@@ -27,6 +27,7 @@ pub mod partition;
 pub mod process;
 pub mod race;
 pub mod raft;
+pub mod relay;
 pub mod seed;
 pub mod streams;
 pub mod table;

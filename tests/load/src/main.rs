@@ -8,7 +8,7 @@ use anyhow::Result;
 use atp_load::client::Target;
 use atp_load::process::usage;
 use atp_load::{
-    chaos, clock, compare, drive, limits, max, open, partition, race, raft, streams, table, upstream,
+    chaos, clock, compare, drive, limits, max, open, partition, race, raft, relay, streams, table, upstream,
 };
 use clap::{Parser, Subcommand};
 use serde::Serialize;
@@ -52,6 +52,8 @@ enum Command {
     Chaos(chaos::Options),
     /// Measure committed writes and the loss of a leader of our cluster and of etcd's
     Raft(raft::Options),
+    /// Measure what a relay to the owner of a session costs
+    Relay(Load<relay::Options>),
     /// Stand between the members of a cluster and lose, delay or cut what they say, as told on stdin
     Partition(partition::Options),
 }
@@ -109,6 +111,10 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Raft(options) => {
             print(&raft::run(&options).await?.to_string());
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Relay(load) => {
+            print(&relay::run(&load.target, &load.options).await?.to_string());
             return Ok(ExitCode::SUCCESS);
         }
         Command::Drive(load) => measured(pid, drive::run(&load.target, &load.options)).await?,

@@ -30,6 +30,9 @@ pub struct Target {
     /// Bytes of the prompt's text
     #[arg(long, default_value_t = 512)]
     pub prompt_bytes: usize,
+    /// Session of ours that all requests belong to
+    #[arg(long)]
+    pub session: Option<String>,
 }
 
 /// A client protocol.
@@ -61,6 +64,7 @@ impl Target {
             model: "mock".to_owned(),
             surface: Surface::Openai,
             prompt_bytes: 512,
+            session: None,
         }
     }
 
@@ -72,6 +76,9 @@ impl Target {
         };
         let mut call = Call::post(&self.url, path, self.body(ask)).await?;
         self.credential(&mut call.headers)?;
+        if let Some(session) = &self.session {
+            call = call.header("x-session-id", session)?;
+        }
         Ok(call)
     }
 
