@@ -45,7 +45,11 @@ impl Recovered {
         exec: &Exec,
         world: &World,
     ) -> Result<Money, Ended> {
-        let home = Arc::new(GroupHome::new(cluster.clone(), config.cluster.lease_ttl_ms));
+        let home = Arc::new(GroupHome::new(
+            cluster.clone(),
+            config.cluster.lease_ttl_ms,
+            Arc::clone(&world.clock),
+        ));
         let times = SpenderTimes {
             hold_ttl_ms: config.budget.hold_ttl_ms,
             sync_interval: Duration::from_millis(config.budget.sync_interval_ms.max(1)),

@@ -3,13 +3,14 @@
 use atp_consensus::command::{self, Body};
 use atp_consensus::group::{Group, ProposeError};
 use atp_consensus::journal::Journal;
-use atp_consensus::journal::ledger::{GrantLease, GrantLeaseReply, TakeStatement};
+use atp_consensus::journal::ledger::{GrantLease, GrantLeaseReply, Home, TakeStatement};
 use atp_protocol::encoding;
 use atp_protocol::ids::AccountId;
 use atp_routing::budget::home::{Acknowledged, Grant, Granted, HomeRefusal, Statement};
 use atp_routing::budget::{HoldId, Refusal};
 
 use super::GroupHome;
+use super::recalls::Standing;
 use crate::cluster::PATIENCE;
 
 impl GroupHome {
@@ -28,10 +29,15 @@ impl GroupHome {
             ttl_ms: self.ttl_ms,
         };
         let mut reply = ask(&group, &command).await?;
-        if let Some(short) = no_room(&reply)
-            && self.recall(&group, short, Some(&command.grant.lease)).await
+        let standing = |short: &AccountId| group.read(|journal| standing(journal.home(), short));
+        if let Some(short) = no_room(&reply).cloned()
+            && self.recalls().is_due(self.clock.now(), &short, &standing(&short))
         {
-            reply = ask(&group, &command).await?;
+            if self.recall(&group, &short, Some(&command.grant.lease)).await {
+                reply = ask(&group, &command).await?;
+            }
+            let (now, made_room) = (self.clock.now(), no_room(&reply).is_none());
+            self.recalls().made(now, &short, standing(&short), made_room);
         }
         reply.into_answer()
     }
@@ -66,6 +72,11 @@ impl GroupHome {
             None => self.cluster.journals.to_vec(),
         }
     }
+}
+
+fn standing(home: &Home, account: &AccountId) -> Standing {
+    let account = home.ledger().account(account)?;
+    Some((account.limits(), account.balance()))
 }
 
 /// The account that is short.

@@ -10,11 +10,13 @@ mod earlier;
 pub(crate) mod gauges;
 mod leases;
 mod others;
+mod recalls;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use atp_actors::environment::Clock;
 use atp_actors::ledger::{AccountView, Home};
 use atp_consensus::group::{Group, ReadError};
 use atp_consensus::journal::Journal;
@@ -31,6 +33,7 @@ use crate::cluster::{Cluster, PATIENCE};
 
 pub(crate) use earlier::Earlier;
 pub(crate) use others::answer;
+use recalls::Recalls;
 
 /// How long other nodes are waited for.
 const OTHERS_WAIT: Duration = Duration::from_millis(1_500);
@@ -48,14 +51,18 @@ pub(crate) struct GroupHome {
     /// For how long a lease is good, in milliseconds.
     ttl_ms: u64,
     known: Arc<Mutex<BTreeMap<HoldId, GroupId>>>,
+    recalls: Arc<Mutex<Recalls>>,
+    clock: Arc<dyn Clock>,
 }
 
 impl GroupHome {
-    pub(crate) fn new(cluster: Cluster, ttl_ms: u64) -> Self {
+    pub(crate) fn new(cluster: Cluster, ttl_ms: u64, clock: Arc<dyn Clock>) -> Self {
         Self {
             cluster,
             ttl_ms,
             known: Arc::default(),
+            recalls: Arc::default(),
+            clock,
         }
     }
 
@@ -84,6 +91,10 @@ impl GroupHome {
     fn group_of_root(&self, root: &AccountId) -> Option<&Group<Journal>> {
         let journals = self.cluster.place.journals;
         self.cluster.journal(group_of_account(root.as_str(), journals))
+    }
+
+    fn recalls(&self) -> MutexGuard<'_, Recalls> {
+        self.recalls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<HoldId, GroupId>> {
