@@ -111,7 +111,8 @@ async fn a_node_is_looked_at_as_text_and_as_json() {
         (&json!(true), &json!(format!("{}/", node.api)))
     );
     assert_eq!(status["cluster"]["members"].as_array().unwrap().len(), 1);
-    ctl.run(&["adapters"]).says(&["summarizer.local", "closed"]);
+    ctl.run(&["adapters"])
+        .says(&["node", "summarizer.local", "closed"]);
     let adapters = ctl.run(&["adapters", "--json"]).json();
     let ids: Vec<&Value> = adapters.as_array().unwrap().iter().map(|of| &of["id"]).collect();
     assert_eq!(ids, ["keywords.local", "summarizer.local"]);
