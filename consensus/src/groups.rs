@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use atp_protocol::cluster::{GroupId, NodeId};
+use futures_util::future::join_all;
+use openraft::AsyncRuntime;
 use openraft::error::{InitializeError, RaftError};
 
 use crate::config::{Environment, Options};
 use crate::group::{ChangeError, Core, Group, OpenError, Status};
 use crate::machine::Machine;
 use crate::rpc::{self, Links, Message, Reply};
+use crate::runtime::Runtime;
 use crate::state::{Host, Subscriber};
 use crate::types::{Member, raft_id};
 use crate::wire;
@@ -114,11 +118,11 @@ impl Groups {
         self.all().iter().map(|core| core.watch().get()).collect()
     }
 
-    /// Stops all groups. What waits ends as unknown. A group that is writing ends when the write does.
-    pub async fn stop(&self) {
+    /// Stops all groups. What waits ends as unknown. A group that is writing ends when the write does, which is waited for so long; false
+    /// if one still writes then.
+    pub async fn stop(&self, within: Duration) -> bool {
         let open = std::mem::take(&mut *self.open_groups());
-        for core in open.into_values() {
-            core.stop().await;
-        }
+        let stopping = join_all(open.values().map(|core| core.stop()));
+        Runtime::timeout(within, stopping).await.is_ok()
     }
 }

@@ -125,7 +125,11 @@ impl Cluster {
         // What waited for the disk fails.
         self.stick(node, false);
         let running = self.running.remove(&node).unwrap();
-        running.groups.stop().await;
+        assert!(running.groups.stop(LONG).await);
+    }
+
+    pub(crate) fn groups(&self, number: u16) -> &Groups {
+        &self.running[&node(number)].groups
     }
 
     pub(crate) fn group(&self, number: u16) -> &Group<Registers> {

@@ -141,3 +141,16 @@ async fn a_member_far_behind_is_sent_a_snapshot_and_an_interrupted_one_is_contin
         cluster.network.bulk_calls()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_stuck_keeps_nobody_from_stopping() {
+    let cluster = Cluster::of(3).await;
+    let leader = cluster.leader().await.get();
+    let follower = if leader == 1 { 2 } else { 1 };
+    cluster.stick(node(follower), true);
+    cluster.group(leader).propose(set("k", "v"), LONG).await.unwrap();
+    let within = Duration::from_secs(2);
+    let begin = Instant::now();
+    assert!(!cluster.groups(follower).stop(within).await, "it still writes");
+    assert_eq!(begin.elapsed(), within);
+}

@@ -13,6 +13,7 @@ use atp_consensus::journal::Tick;
 use atp_consensus::runtime;
 use atp_consensus::transport::Transport;
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::warn;
 
 use super::bulk::Bulk;
 use super::open::{Ground, open_store};
@@ -31,6 +32,9 @@ const JOURNALS: u16 = 8;
 
 /// How long a stream that nobody writes to is kept (atp.md 13.4, `session_ttl_ms`).
 const SESSION_TTL_MS: u64 = 3_600_000;
+
+/// How long a stopping node waits for what its groups write.
+const STOPPING_MAX: Duration = Duration::from_secs(5);
 
 /// What runs.
 pub(crate) struct Running {
@@ -237,12 +241,14 @@ impl Running {
         if let Some(link) = &self.cluster.link {
             link.stop().await;
         }
-        self.cluster.groups.stop().await;
+        if !self.cluster.groups.stop(STOPPING_MAX).await {
+            warn!("the disk does not answer; what was not acknowledged may be lost");
+        }
         drop(self.cluster);
         drop(self.exec);
         if let Some(thread) = self.thread {
             thread.stop();
         }
-        self.log.stop();
+        self.log.stop(STOPPING_MAX);
     }
 }

@@ -15,7 +15,9 @@ mod tests;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use atp_consensus::log_io::{Done, LogIo};
 use atp_storage::store::{Change, WriteError, Writer};
@@ -36,6 +38,8 @@ pub struct LogThread {
     queue: Arc<Queue>,
     ended: watch::Receiver<Option<String>>,
     thread: JoinHandle<()>,
+    /// Ends with the thread.
+    is_over: Receiver<()>,
 }
 
 impl LogThread {
@@ -47,13 +51,18 @@ impl LogThread {
         let queue = Arc::new(Queue::default());
         let (ended, watched) = watch::channel(None);
         let served = Arc::clone(&queue);
+        let (running, is_over) = sync_channel(0);
         let thread = std::thread::Builder::new()
             .name("log-io".to_owned())
-            .spawn(move || serve(&served, writer, &ended))?;
+            .spawn(move || {
+                let _running = running;
+                serve(&served, writer, &ended);
+            })?;
         Ok(Self {
             queue,
             ended: watched,
             thread,
+            is_over,
         })
     }
 
@@ -69,9 +78,14 @@ impl LogThread {
         self.ended.clone()
     }
 
-    /// Commits what waits and closes the log. What is submitted later is told that the log has ended.
-    pub fn stop(self) {
+    /// Commits what waits and closes the log, for so long at most: a disk that does not answer is left to the process. What is submitted
+    /// later is told that the log has ended.
+    pub fn stop(self, within: Duration) {
         self.queue.close("the node stops".to_owned());
+        if self.is_over.recv_timeout(within) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("the disk does not answer; what was not acknowledged may be lost");
+            return;
+        }
         // a thread that panicked has told everybody on its way out
         let _ = self.thread.join();
     }

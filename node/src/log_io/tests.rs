@@ -50,7 +50,7 @@ fn everybody_is_told_in_order_once_it_is_durable() {
         assert!(matches!(next(&told), (found, Ok(())) if found == index));
     }
     assert_eq!(store.bounds(1).unwrap(), Some((1, 100)));
-    thread.stop();
+    thread.stop(PATIENCE);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_failed_sync_ends_the_log_and_says_so() {
     runtime.block_on(async {
         assert!(ended.wait_for(Option::is_some).await.is_ok());
     });
-    thread.stop();
+    thread.stop(PATIENCE);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn what_waits_is_written_before_the_log_stops() {
     let thread = LogThread::start(writer).unwrap();
     let log = thread.log_io();
     let told = submit(&*log, 1..=50);
-    thread.stop();
+    thread.stop(PATIENCE);
     assert_eq!(told.try_iter().filter(|(_, result)| result.is_ok()).count(), 50);
     assert_eq!(store.bounds(1).unwrap(), Some((1, 50)));
     let told = submit(&*log, [51]);
