@@ -26,6 +26,17 @@ impl Core {
         self.change(ChangeMembers::AddNodes(nodes), within).await
     }
 
+    pub(super) async fn readdress(
+        &self,
+        node: NodeId,
+        address: String,
+        within: Duration,
+    ) -> Result<(), ChangeError> {
+        // Who is meant is known by number and proved by certificate: an address that is wrong reaches nobody.
+        let nodes = BTreeMap::from([(raft_id(node), Member { address })]);
+        self.change(ChangeMembers::SetNodes(nodes), within).await
+    }
+
     pub(super) async fn change_voters(
         &self,
         voters: BTreeSet<NodeId>,

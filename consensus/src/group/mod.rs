@@ -141,6 +141,19 @@ impl<M: Machine> Group<M> {
         self.core.add_learner(node, address, within).await
     }
 
+    /// Says anew where the link of a member listens. Only at the leader; done when it is committed.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn readdress(
+        &self,
+        node: NodeId,
+        address: String,
+        within: Duration,
+    ) -> Result<(), ChangeError> {
+        self.core.readdress(node, address, within).await
+    }
+
     /// Gives votes to exactly these members; who loses its vote leaves the group. Only at the leader; done when it is committed.
     /// Each must be a member already. Finishes a change of the same kind that another leader left in the middle.
     ///

@@ -16,6 +16,13 @@ pub enum Step {
         /// Where its link listens.
         address: String,
     },
+    /// Says anew where a member is.
+    Readdress {
+        /// Which.
+        node: NodeId,
+        /// Where its link listens.
+        address: String,
+    },
     /// Gives votes to exactly these.
     ChangeVoters(BTreeSet<NodeId>),
     /// Hands leadership over, as the leader itself is to leave.
@@ -51,6 +58,13 @@ pub fn next_step(desired: &BTreeMap<NodeId, String>, status: &Status, lag: u64) 
             node: *node,
             address: address.clone(),
         });
+    }
+    let moved = status.members.iter().find_map(|member| {
+        let address = desired.get(&member.node)?;
+        (*address != member.address).then(|| (member.node, address.clone()))
+    });
+    if let Some((node, address)) = moved {
+        return Some(Step::Readdress { node, address });
     }
     let caught_up = |member: &&MemberStatus| {
         member
@@ -178,6 +192,24 @@ mod tests {
         assert_eq!(next_step(&desired(&[1, 2]), &status(&behind), 10), None);
         let near = [(1, true, 1_000), (2, false, 995)];
         assert_eq!(next_step(&desired(&[1, 2]), &status(&near), 10), voters(&[1, 2]));
+    }
+
+    #[test]
+    fn who_listens_elsewhere_is_known_there_before_anything_else_is_done() {
+        let all = status(&[(1, true, 1_000), (2, true, 1_000), (3, false, 1_000)]);
+        let mut moved = desired(&[1, 2, 3]);
+        moved.insert(node(2), "elsewhere".to_owned());
+        let step = Step::Readdress {
+            node: node(2),
+            address: "elsewhere".to_owned(),
+        };
+        assert_eq!(next_step(&moved, &all, 10), Some(step));
+        moved.remove(&node(2));
+        assert_eq!(
+            next_step(&moved, &all, 10),
+            voters(&[1, 2, 3]),
+            "who leaves is looked for no more"
+        );
     }
 
     #[test]

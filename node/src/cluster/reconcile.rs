@@ -129,6 +129,7 @@ async fn step<M: Machine>(group: &Group<M>, wanted: &BTreeMap<NodeId, String>) {
     };
     let done = match &step {
         Step::AddLearner { node, address } => group.add_learner(*node, address.clone(), PATIENCE).await,
+        Step::Readdress { node, address } => group.readdress(*node, address.clone(), PATIENCE).await,
         Step::ChangeVoters(voters) => group.change_voters(voters.iter().copied(), PATIENCE).await,
         Step::Transfer(to) => group.transfer(*to, PATIENCE).await,
         Step::RemoveLearner(node) => group.remove_learner(*node, PATIENCE).await,

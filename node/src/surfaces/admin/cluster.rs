@@ -108,7 +108,7 @@ fn group(status: &Status) -> Value {
 }
 
 fn member(member: &MemberStatus) -> Value {
-    json!({ "node": member.node, "voter": member.voter, "matched": member.matched })
+    json!({ "node": member.node, "link": member.address, "voter": member.voter, "matched": member.matched })
 }
 
 /// What is said of a node that is to become a member.

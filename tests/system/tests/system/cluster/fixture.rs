@@ -122,6 +122,17 @@ impl Cluster {
         self.running.insert(node, setup.start().await);
     }
 
+    /// A member that does not run will listen elsewhere.
+    pub(super) fn relocate(&mut self, node: u16, link: SocketAddr) {
+        let identity = self.path(&format!("n{node}"));
+        std::fs::remove_dir_all(&identity).expect("temporary files can be removed");
+        let line = format!("join ca --node {node} --address {link} --out n{node}");
+        atpctl(self.dir.path(), &line);
+        let setup = self.stopped.remove(&node).expect("it does not run");
+        let setup = setup.with("cluster", json!({ "dir": identity, "listen": link }));
+        self.stopped.insert(node, setup);
+    }
+
     /// `kill -9`.
     pub(super) fn kill(&mut self, node: u16) {
         let running = self.running.remove(&node).expect("it runs");

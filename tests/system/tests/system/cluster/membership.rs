@@ -1,9 +1,9 @@
 //! Members come and go.
 
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::fixture::{Cluster, new_key, serves};
+use super::fixture::{Cluster, new_key, serves, state};
 use crate::fixture::{ADMIN_KEY, Mock, Node, until};
 
 async fn mints(node: &Node) -> u16 {
@@ -13,6 +13,29 @@ async fn mints(node: &Node) -> u16 {
         .send()
         .await
         .status
+}
+
+#[tokio::test]
+async fn a_member_that_listens_elsewhere_is_known_there_to_every_group() {
+    let mock = Mock::start();
+    let mut cluster = Cluster::start(&mock, 3).await;
+    let moved = cluster.free();
+    cluster.kill(3);
+    cluster.relocate(3, moved);
+    cluster.run(3).await;
+    cluster.admit(3, moved).await;
+    cluster.is_whole().await;
+    until("every group to know it", async || {
+        let state = state(cluster.node(1)).await;
+        let mut groups = state["groups"].as_array().expect("a list").iter();
+        let moved = Some(moved.to_string());
+        let is_known = |group: &Value| {
+            let mut members = group["members"].as_array().expect("a list").iter();
+            members.any(|member| member["node"] == 3 && member["link"].as_str() == moved.as_deref())
+        };
+        groups.all(is_known).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
