@@ -10,6 +10,7 @@ use atp_routing::policy::PolicySet;
 
 use crate::adapters;
 use crate::auth::FrameCheck;
+use crate::cluster::{Place, may_claim};
 use crate::config::{Config, SecretRef};
 use crate::environment::Environment;
 use crate::identity::{self, Credentials};
@@ -60,14 +61,18 @@ fn secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>, problems: &mut
 }
 
 fn membership(config: &Config, problems: &mut Vec<String>) {
-    let member = match &config.cluster.dir {
-        None => None,
+    let data_dir = &config.node.data_dir;
+    let owned = match &config.cluster.dir {
+        None => identity::owner(data_dir, None).map(drop),
         Some(dir) => match Credentials::read(dir, Environment::real(1).clock) {
-            Ok(credentials) => Some(credentials.membership().name()),
+            Ok(credentials) => {
+                let member = credentials.membership();
+                may_claim(data_dir, &Place::of(member, &config.node.name), member.name())
+            }
             Err(error) => return problems.push(format!("cluster.dir: {}", chain(&error))),
         },
     };
-    if let Err(error) = identity::owner(&config.node.data_dir, member) {
+    if let Err(error) = owned {
         problems.push(format!("node.data_dir: {}", chain(&error)));
     }
 }

@@ -42,9 +42,12 @@ impl Cluster {
         }
     }
 
-    /// Whether it has been made, as far as this node knows.
+    /// Whether the cluster that this node is of has been made, as far as it knows.
     pub(crate) fn is_made(&self) -> bool {
-        self.meta.read(|meta| meta.cluster().identity().is_some())
+        self.meta.read(|meta| {
+            let identity = meta.cluster().identity();
+            identity.is_some_and(|identity| identity.id == self.place.cluster)
+        })
     }
 
     /// Proposes until there is a reply.

@@ -2,6 +2,7 @@
 //!
 //! A node without a cluster directory is a cluster of one, with the same groups and the same store.
 
+mod alone;
 mod bulk;
 mod facts;
 mod fault;
@@ -35,6 +36,7 @@ use atp_consensus::journal::Journal;
 use atp_consensus::meta;
 use atp_protocol::cluster::{GroupId, NodeId};
 
+pub(crate) use alone::may_claim;
 pub(crate) use fault::read as fault;
 pub(crate) use gossip::FromGossip;
 pub use gossip::Heard;

@@ -21,7 +21,7 @@ use atp_storage::store::{self, Store, Writer};
 use tokio::sync::watch;
 
 use super::Cluster;
-use crate::identity::{DirectoryError, Rotating};
+use crate::identity::{DirectoryError, Membership};
 use crate::link::Link;
 
 /// Which node of which cluster this is.
@@ -45,8 +45,7 @@ pub struct Place {
 
 impl Place {
     /// What a node's directory says; `name` is what people call it.
-    pub(super) fn of(identity: &Rotating, name: &str) -> Self {
-        let membership = identity.current().membership().clone();
+    pub(crate) fn of(membership: &Membership, name: &str) -> Self {
         Self {
             cluster: membership.cluster.id.to_string(),
             node: membership.node,
@@ -112,12 +111,15 @@ pub enum ClusterError {
     Make(#[from] ChangeError),
 }
 
+/// Where the groups keep what they keep, below the data directory.
+pub(super) const GROUPS_DIR: &str = "groups";
+
 /// Opens what the groups keep below `data_dir`: their logs, and the images of their states beside them.
 ///
 /// # Errors
 /// [`ClusterError::Directory`], [`ClusterError::Store`].
 pub(super) fn open_store(data_dir: &Path) -> Result<(Store, Writer, Snapshots), ClusterError> {
-    let path = data_dir.join("groups");
+    let path = data_dir.join(GROUPS_DIR);
     let disk = FileDisk::open(&path).map_err(|source| ClusterError::Directory {
         path: path.clone(),
         source,

@@ -19,16 +19,13 @@ use super::bulk::Bulk;
 use super::open::{Ground, open_store};
 use super::services::Control;
 use super::transport::{Nobody, OverLink};
-use super::{Cluster, ClusterError, Place, figures, leaders, members, reconcile, rotation, ticks};
+use super::{Cluster, ClusterError, Place, alone, figures, leaders, members, reconcile, rotation, ticks};
 use crate::config::{ClusterConfig, Config};
 use crate::environment::{Environment, Listener};
 use crate::identity::{self, Rotating};
 use crate::link::{Arrival, Link, LinkSettings};
 use crate::log_io::LogThread;
 use crate::server::Arbiters;
-
-/// Journal groups of a node by itself.
-const JOURNALS: u16 = 8;
 
 /// How long a stream that nobody writes to is kept (atp.md 13.4, `session_ttl_ms`).
 const SESSION_TTL_MS: u64 = 3_600_000;
@@ -81,15 +78,13 @@ pub(crate) async fn start(
     let (place, door) = match &config.cluster.dir {
         None => {
             identity::claim(&config.node.data_dir, None)?;
-            (alone(&config.node.name), None)
+            (alone::place(&config.node.name), None)
         }
         Some(dir) => {
             let identity = Rotating::open(dir, Arc::clone(&environment.clock))?;
-            identity::claim(
-                &config.node.data_dir,
-                Some(identity.current().membership().name()),
-            )?;
-            let place = Place::of(&identity, &config.node.name);
+            let member = identity.current().membership().clone();
+            let place = Place::of(&member, &config.node.name);
+            alone::claim(&config.node.data_dir, &place, member.name())?;
             let door = Door {
                 environment: environment.clone(),
                 meter: Arc::clone(meter),
@@ -196,19 +191,6 @@ async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), Clus
 async fn listen(environment: &Environment, addr: SocketAddr) -> Result<Box<dyn Listener>, ClusterError> {
     let listening = environment.network.listen(addr).await;
     listening.map_err(|source| ClusterError::Listen { addr, source })
-}
-
-/// A node by itself is the first of a cluster that nobody joins.
-fn alone(name: &str) -> Place {
-    Place {
-        cluster: "alone".to_owned(),
-        node: atp_protocol::cluster::NodeId::new(1).expect("a number above 0"),
-        name: name.to_owned(),
-        journals: JOURNALS,
-        address: String::new(),
-        is_first: true,
-        is_alone: true,
-    }
 }
 
 fn options(config: &ClusterConfig) -> Options {

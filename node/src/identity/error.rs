@@ -41,6 +41,19 @@ pub enum DirectoryError {
         /// To whom it should.
         wanted: String,
     },
+    /// A node by itself wrote it, and the member cannot go on with that.
+    #[error(
+        "{path} is of a node that was by itself, which {member} cannot go on with: only node 1 can, as the first of a cluster made with \
+         `--journals {journals}`; give it that certificate, or this node an empty directory"
+    )]
+    Alone {
+        /// The directory.
+        path: PathBuf,
+        /// Who should have it.
+        member: String,
+        /// The journal groups in it.
+        journals: u16,
+    },
     /// The certificate in it is not the node's, or is over.
     #[error("{path} cannot be used; issue it again with `atpctl cluster join`")]
     Certificate {

@@ -1,4 +1,4 @@
-//! Makes the cluster, once.
+//! Makes the cluster, once. What a node by itself has made becomes a cluster when its node is given a certificate of one.
 
 use serde::{Deserialize, Serialize};
 
@@ -44,12 +44,14 @@ impl Handler<Meta, Effect> for InitCluster {
         }
         match &meta.cluster.identity {
             Some(known) if *known == identity => return InitClusterReply::Made,
+            // It has agreed on all of it with nobody else.
+            Some(known) if known.is_alone() && known.journals == identity.journals => {}
             Some(known) => return InitClusterReply::Other(known.clone()),
             None => {}
         }
         let cluster = meta.cluster.change(context.index);
         cluster.identity = Some(identity);
-        cluster.version = version;
+        cluster.version = cluster.version.max(version);
         effects.push(Effect::MembersChanged);
         InitClusterReply::Made
     }

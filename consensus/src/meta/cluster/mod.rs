@@ -31,6 +31,9 @@ pub const JOURNALS_MAX: u16 = 1_024;
 /// Longest cluster id, member's name and address, in bytes.
 pub const NAME_MAX: usize = 256;
 
+/// The id of a node by itself.
+pub const ALONE: &str = "alone";
+
 /// What a cluster is, once and for all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -38,6 +41,14 @@ pub struct Identity {
     pub id: String,
     /// Its journal groups, 1 to [`JOURNALS_MAX`].
     pub journals: u16,
+}
+
+impl Identity {
+    /// A node by itself made it.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.id == ALONE
+    }
 }
 
 /// A member as it is known to all.

@@ -17,6 +17,27 @@ fn a_cluster_is_made_once() {
 }
 
 #[test]
+fn what_a_node_by_itself_has_made_becomes_a_cluster_of_as_many_journals() {
+    let mut log = Log::<Meta>::new();
+    let mut alone = init();
+    ALONE.clone_into(&mut alone.identity.id);
+    assert_eq!(log.propose(&alone), InitClusterReply::Made);
+    let mut wider = init();
+    wider.identity.journals += 1;
+    assert_eq!(
+        log.propose(&wider),
+        InitClusterReply::Other(alone.identity.clone())
+    );
+    assert_eq!(log.propose(&init()), InitClusterReply::Made);
+    assert_eq!(log.machine.cluster().identity(), Some(&init().identity));
+    assert_eq!(
+        log.propose(&alone),
+        InitClusterReply::Other(init().identity),
+        "there is no way back"
+    );
+}
+
+#[test]
 fn a_removed_members_number_is_never_used_again() {
     let mut log = three();
     let remove = RemoveMember { node: node(2) };

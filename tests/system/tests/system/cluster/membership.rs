@@ -3,8 +3,8 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::fixture::{Cluster, new_key, serves, state};
-use crate::fixture::{ADMIN_KEY, Mock, Node, until};
+use super::fixture::{Cluster, atpctl, new_key, serves, state};
+use crate::fixture::{ADMIN_KEY, Mock, Node, Setup, until};
 
 async fn mints(node: &Node) -> u16 {
     let wanted = json!({ "account": "acme", "label": "test" });
@@ -13,6 +13,40 @@ async fn mints(node: &Node) -> u16 {
         .send()
         .await
         .status
+}
+
+#[tokio::test]
+async fn data_of_a_node_by_itself_begins_a_cluster_and_joins_none() {
+    let mock = Mock::start();
+    let mut cluster = Cluster::new(&mock);
+    let alone = Setup::with_mock(&mock).start().await;
+    alone.account("acme", json!({ "limit_tokens": 77_000 })).await;
+    let data = alone.kill();
+    let other = Setup::with_mock(&mock).start().await.kill();
+    let as_member = |cluster: &Cluster, data: Setup, node: u16| {
+        let link = cluster.free();
+        atpctl(
+            &cluster.path("."),
+            &format!("join ca --node {node} --address {link} --out n{node}"),
+        );
+        let identity = cluster.path(&format!("n{node}"));
+        (
+            data.with("cluster", json!({ "dir": identity, "listen": link })),
+            link,
+        )
+    };
+    let (second, _) = as_member(&cluster, other, 2);
+    let said = second.start_refused();
+    assert!(said.contains("by itself") && said.contains("node 1"), "{said}");
+
+    let (first, _) = as_member(&cluster, data, 1);
+    cluster.back(1, first).await;
+    cluster.join(3).await;
+    cluster.is_whole().await;
+    let balance = cluster.node(3).balance("acme").await;
+    assert_eq!(balance["limit_tokens"], 77_000, "{balance}");
+    let log = cluster.node(1).log();
+    assert!(!log.contains("cannot make the cluster"), "{log}");
 }
 
 #[tokio::test]
