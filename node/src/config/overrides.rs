@@ -4,7 +4,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, NodeConfig};
+use crate::identity::Membership;
 
 const PREFIX: &str = "ATP_";
 
@@ -18,7 +19,19 @@ impl Config {
             path: path.to_owned(),
             source,
         })?;
-        Self::parse(&text, &path.display().to_string(), env)
+        let mut config = Self::parse(&text, &path.display().to_string(), env)?;
+        config.name_by_number();
+        Ok(config)
+    }
+
+    /// A member that is given no name is called by its number. A directory that cannot be read is told of by the start.
+    fn name_by_number(&mut self) {
+        if self.node.name == NodeConfig::default().name
+            && let Some(dir) = &self.cluster.dir
+            && let Ok(membership) = Membership::read(dir)
+        {
+            self.node.name = format!("node-{}", membership.node);
+        }
     }
 
     /// As [`Self::load`], from text; `origin` names it in errors.
@@ -135,6 +148,18 @@ fn with_nearest(message: &str) -> String {
 mod tests {
     use super::*;
 
+    /// What `atpctl cluster join` writes for node 3.
+    const MEMBER: &str = r#"format = 1
+node = 3
+address = "127.0.0.1:29503"
+
+[cluster]
+id = "e2fd496c5be0afea77c61ba6214546f1"
+name = "eu"
+journals = 8
+first = 1
+"#;
+
     fn parse(text: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::parse(
             text,
@@ -152,6 +177,23 @@ mod tests {
             error,
             "node.toml: line 2, column 1: unknown key `listn`; did you mean `listen`?"
         );
+    }
+
+    #[test]
+    fn a_member_is_called_by_its_number_unless_it_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let member = dir.path().join("member");
+        std::fs::create_dir(&member).unwrap();
+        std::fs::write(member.join("cluster.toml"), MEMBER).unwrap();
+        let name = |rest: &str| {
+            let file = dir.path().join("node.toml");
+            std::fs::write(&file, format!("{rest}[cluster]\ndir = {member:?}\n")).unwrap();
+            Config::load(&file, std::iter::empty()).unwrap().node.name
+        };
+        assert_eq!(name(""), "node-3");
+        assert_eq!(name("[node]\nname = \"eu-3\"\n"), "eu-3");
+        std::fs::remove_file(member.join("cluster.toml")).unwrap();
+        assert_eq!(name(""), "node-1");
     }
 
     #[test]
