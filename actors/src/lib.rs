@@ -11,7 +11,7 @@
 //!                                                   └── Turned ──► Persona ── publishes ──► Roster, read by scoring
 //! ```
 //!
-//! [`environment`], [`audit`] and [`cpu`] are the seams to the world, [`exec`] says where an actor runs, [`supervision`] restarts it.
+//! [`environment`], [`audit`], [`decided`] and [`cpu`] are the seams to the world, [`exec`] says where an actor runs, [`supervision`] restarts it.
 //! Every mailbox and channel is bounded; each actor's header says what happens at the bound.
 //!
 //! Never here: sockets, files, TLS, configuration, decisions.
@@ -21,6 +21,7 @@ pub mod adapter;
 pub mod audit;
 pub mod connection;
 pub mod cpu;
+pub mod decided;
 pub mod environment;
 pub mod exec;
 pub mod history;

@@ -18,6 +18,7 @@ pub mod cluster;
 pub mod config;
 pub mod cpu;
 pub mod ctl;
+mod decisions;
 pub mod dev;
 pub mod environment;
 mod failover;

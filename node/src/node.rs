@@ -25,6 +25,7 @@ use crate::auth::{FrameCheck, KeyTable};
 use crate::claims;
 use crate::cluster::{self, ClusterError, FromGossip, Running};
 use crate::config::{Config, ConfigError};
+use crate::decisions;
 use crate::environment::{ByteStream, Environment};
 use crate::failover::Failover;
 use crate::home;
@@ -132,6 +133,7 @@ pub struct NodeHandle {
     drain: Duration,
     settling: Duration,
     shared: Arc<Shared>,
+    decisions: Arc<decisions::Queue>,
     auditor: Auditor,
     running: Running,
 }
@@ -233,11 +235,13 @@ impl Node {
         let (stop, stopping) = watch::channel(false);
         let surface_settings = Arc::new(settings::surface(&config));
         let router_settings = Arc::new(settings::router(&config, exec.len()));
+        let decisions = decisions::Queue::start(cluster.clone(), Arc::clone(&world.meter));
         let shared = Arc::new(Shared::new(
             settings::shared(&config),
             Arc::clone(&cluster.owners),
             Arc::new(cluster.clone()),
             auditor.audit(),
+            Arc::clone(&decisions) as _,
         ));
         tokio::task::spawn_local(claims::keep(cluster.clone(), Arc::clone(&shared)));
         cluster.tells(teller(&meta, &shared.load, origins, config.sched.max_concurrent));
@@ -331,6 +335,7 @@ impl Node {
             drain,
             settling,
             shared,
+            decisions,
             auditor,
             running,
         })
@@ -381,6 +386,7 @@ impl NodeHandle {
         if let Err(fault) = self.meta.ledger.stop().await {
             tracing::warn!(%fault, "what was spent is kept in the journal; the next start reports it");
         }
+        self.decisions.flush(LAST_WORDS).await;
         self.shared.sessions.close();
         self.auditor.stop();
         drop(self.exec);

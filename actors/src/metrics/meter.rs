@@ -38,6 +38,10 @@ pub struct Meter {
     pub audit_records: Counter,
     /// Records it had no room or no disk for.
     pub audit_lost: Counter,
+    /// Decisions put on record.
+    pub decisions: Counter,
+    /// Decisions for which there was no room, or that no group took.
+    pub decisions_lost: Counter,
     /// Inputs that a parallel session had no place for.
     pub ignored: Counter,
 }
@@ -60,6 +64,8 @@ impl Meter {
             panics: register.counter("actor_panics_total", &[]),
             audit_records: register.counter("audit_records_total", &[]),
             audit_lost: register.counter("audit_records_lost_total", &[]),
+            decisions: register.counter("decision_records_total", &[]),
+            decisions_lost: register.counter("decision_records_lost_total", &[]),
             ignored: register.counter(
                 "fsm_ignored_events_total",
                 &[("fsm", "parallel_session"), ("event", "input")],

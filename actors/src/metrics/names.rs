@@ -169,6 +169,8 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "certificate_days_left" Gauge "whole days until the node's certificate for the link ends";
     "audit_records_total" Counter "records written to the audit log";
     "audit_records_lost_total" Counter "records the audit log had no room or no disk for; the log says so too";
+    "decision_records_total" Counter "decisions of requests put on record in the journal groups";
+    "decision_records_lost_total" Counter "decisions there was no room for, or that no group took; the chain of the tenant says so too";
     "actor_restarts_total" Counter "actors started anew after they ended, by actor";
     "actor_panics_total" Counter "panics caught at the edge of an actor";
 };

@@ -26,6 +26,7 @@ use super::strategies::Strategies;
 use super::window::{Room, SessionFlow};
 use super::{Explained, Facts, Router};
 use crate::adapter::{Directory, Endpoint, Form, Gate};
+use crate::decided::Decided;
 use crate::persona::{Attendance, Roster};
 use crate::scheduler::Slot;
 use crate::spans;
@@ -219,6 +220,14 @@ pub(super) async fn launch(
         decision: Arc::clone(&decision),
         audit: None,
     });
+    let held = spend.as_ref().map(Spend::held).map_err(|fault| fault.code);
+    router.shared.decision_log.note(Decided::new(
+        router.world.clock.unix(),
+        &request,
+        &decision,
+        (policy.version, &route_reason),
+        held,
+    ));
     let mut spend = spend?;
     let plan = decision
         .outcome

@@ -12,6 +12,7 @@ use super::tuner::Pace;
 use super::{Decisions, Fairness, Load, RepeatSettings, Sessions};
 use crate::access::TenantRates;
 use crate::audit::Audit;
+use crate::decided::DecisionLog;
 use crate::history::Pool;
 use crate::nonces::Nonces;
 use crate::owners::Owners;
@@ -52,6 +53,8 @@ pub struct Shared {
     pub streams: Arc<Streams>,
     /// Their records.
     pub records: Arc<dyn Records>,
+    /// Where decisions are put on record.
+    pub(super) decision_log: Arc<dyn DecisionLog>,
     /// Nonces that were seen.
     pub nonces: Nonces,
     /// What `adaptive` comes to.
@@ -63,18 +66,20 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Nothing running; sessions are put on record in `audit`.
+    /// Nothing running; sessions are put on record in `audit`, decisions in `decision_log`.
     #[must_use]
     pub fn new(
         settings: SharedSettings,
         owners: Arc<Owners>,
         records: Arc<dyn Records>,
         audit: Arc<dyn Audit>,
+        decision_log: Arc<dyn DecisionLog>,
     ) -> Self {
         let pool = Pool::new(settings.history_bytes);
         Self {
             load: Arc::default(),
             records,
+            decision_log,
             decisions: Arc::new(Decisions::new(settings.decisions_max)),
             sessions: Arc::new(Sessions::new(
                 Pace::new(settings.aimd, settings.is_aimd_tuned),

@@ -56,6 +56,9 @@ pub enum Command {
     /// Check the audit log of a node, or look at it. Works on its files.
     #[command(subcommand)]
     Audit(Audit),
+    /// The decisions of requests, as the cluster keeps them.
+    #[command(subcommand)]
+    Decisions(Decisions),
     /// Make a cluster and the certificates of its nodes, which works on files; then operate it.
     #[command(subcommand)]
     Cluster(Cluster),
@@ -196,6 +199,13 @@ pub enum Key {
         /// Its id, as `key list` shows it.
         id: String,
     },
+}
+
+/// `decisions …`
+#[derive(Debug, Subcommand)]
+pub enum Decisions {
+    /// Have the node check its copy: that no record that is kept was altered, taken out or put in.
+    Verify,
 }
 
 /// `storage …`

@@ -13,6 +13,7 @@ mod audit;
 mod budget;
 mod client;
 mod cluster;
+mod decisions;
 mod doctor;
 mod everywhere;
 mod explain;
@@ -94,5 +95,6 @@ pub async fn run(
         Command::Key(args) => key::run(&mut operator, args).await,
         Command::Explain { request_id } => explain::run(&mut operator, &request_id).await,
         Command::Doctor(args) => doctor::run(&mut operator, args).await,
+        Command::Decisions(args::Decisions::Verify) => decisions::verify(&mut operator).await,
     }
 }

@@ -8,8 +8,10 @@
 //! [`KEPT_MAX`] records, of at most [`KEPT_BYTES_MAX`] bytes, are kept; the head of a chain is kept for ever.
 
 mod append_decisions;
+mod verify;
 
 pub use append_decisions::{AppendDecisions, AppendDecisionsReply};
+pub use verify::{Flaw, Verdict, verify};
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -28,10 +30,10 @@ pub const RECORDS_PER_COMMAND: usize = 256;
 pub const CHAINS_MAX: usize = 65_536;
 
 /// Records kept.
-pub const KEPT_MAX: usize = 65_536;
+pub const KEPT_MAX: usize = 4_096;
 
 /// Bytes of records kept.
-pub const KEPT_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const KEPT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Hash of a record and of all before it in its chain.
 pub type Link = [u8; 32];
@@ -118,6 +120,17 @@ impl Decisions {
     #[must_use]
     pub fn chain(&self, tenant: &TenantId) -> Chain {
         self.chains.get(tenant).copied().unwrap_or_default()
+    }
+
+    /// Where every chain stands.
+    pub fn chains(&self) -> impl Iterator<Item = (&TenantId, &Chain)> {
+        self.chains.iter()
+    }
+
+    /// Which life of a member wrote last.
+    #[must_use]
+    pub fn incarnation(&self, node: NodeId) -> Option<u64> {
+        self.writers.get(&node).map(|writer| writer.incarnation)
     }
 
     /// The records that are kept, the oldest first.

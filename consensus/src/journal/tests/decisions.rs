@@ -103,3 +103,29 @@ fn records_are_bounded_and_old_ones_give_way() {
     let first = log.machine.decisions().kept().next().unwrap().number;
     assert_eq!((log.machine.decisions().kept().count(), first), (fits, 3));
 }
+
+#[test]
+fn a_chain_that_was_tampered_with_is_told_by_its_first_flaw() {
+    let mut log = Log::<Journal>::new();
+    log.propose(&append(1, 1, &[b"a", b"b", b"c"]));
+    let whole: Vec<Decision> = log.machine.decisions().kept().cloned().collect();
+    let chains = log.machine.decisions().chains();
+    let chains = chains.map(|(tenant, chain)| (tenant.clone(), *chain)).collect();
+    let check = |kept: &[Decision]| {
+        let verdict = verify(&chains, kept)[&whole[0].tenant];
+        (verdict.checked, verdict.flaw)
+    };
+    assert_eq!(check(&whole), (3, None));
+    assert_eq!(check(&whole[1..]), (2, None), "older ones gave way");
+    assert_eq!(check(&[]), (0, None));
+    let mut altered = whole.clone();
+    altered[1].record = b"x".to_vec();
+    assert_eq!(check(&altered), (1, Some((1, Flaw::Hash))));
+    altered[1].link = altered[1].compute();
+    assert_eq!(check(&altered), (2, Some((2, Flaw::Link))));
+    assert_eq!(
+        check(&[whole[0].clone(), whole[2].clone()]),
+        (1, Some((2, Flaw::Gap)))
+    );
+    assert_eq!(check(&whole[..2]), (2, Some((2, Flaw::Head))));
+}

@@ -3,6 +3,7 @@
 mod accounts;
 mod adapters;
 mod cluster;
+mod decisions;
 mod drain;
 mod fair;
 mod groups;
@@ -46,6 +47,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(at("/v1/admin/personas", "GET, HEAD").route(look().to(personas::list)))
         .service(policy)
         .service(at("/v1/admin/routes", "GET, HEAD").route(look().to(routes::table)))
+        .service(at("/v1/decisions", "GET, HEAD").route(look().to(decisions::list)))
+        .service(at("/v1/audit/verify-chain", "GET, HEAD").route(look().to(decisions::check)))
         .service(at("/v1/policies/reload", "POST").route(web::post().to(policy::apply)))
         .service(at("/admin/drain", "POST").route(web::post().to(drain::start)))
         .service(at("/admin/fair/served", "GET, HEAD").route(look().to(fair::served)))

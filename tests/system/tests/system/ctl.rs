@@ -157,6 +157,9 @@ async fn work_is_asked_for_and_explained() {
     client.run(&["explain", id]).says(&["summarizer.local"]);
     let unknown = ctl.run(&["explain", "req_none", "--json"]);
     assert_eq!((unknown.code, &unknown.error()["status"]), (1, &json!(404)));
+    ctl.run(&["decisions", "verify"]).says(&["verdict"]);
+    let checked = ctl.run(&["decisions", "verify", "--json"]).json();
+    assert_eq!(checked["valid"], true);
 }
 
 #[tokio::test]
