@@ -26,6 +26,7 @@ use tracing::{info, warn};
 
 use super::pass::{Pass, Unused};
 use super::polls::Polls;
+use super::recent::{RECENT, error_rate, forget, percentile, remember};
 use super::reports::{FINISHED_MAX, Finished, Heed, Reports};
 use super::tally::Tally;
 use super::{Adapter, Burst, Gate, Hearsay, Live, Past, Silence};
@@ -40,13 +41,6 @@ const MAILBOX: usize = 1_024;
 const TICK: Duration = Duration::from_secs(1);
 /// How long a poll may take.
 const POLL_TIMEOUT: Duration = Duration::from_secs(1);
-/// Calls the measured figures are made of, at most,
-const RECENT: usize = 256;
-/// and how old they may be, in milliseconds: an adapter that is left alone because it did badly is given another chance,
-/// when the breaker gives it one too.
-const RECENT_MS: u64 = 30_000;
-/// Calls that make a figure; before that the breaker alone judges.
-const SAMPLES_MIN: usize = 10;
 
 /// Asks for a probe while the breaker is half open.
 #[derive(Debug, Message)]
@@ -364,38 +358,6 @@ impl AdapterActor {
     }
 }
 
-/// Nearest rank; `None` where there are too few samples.
-fn percentile(samples: &VecDeque<(Millis, f64)>, share: f64) -> Option<u32> {
-    if samples.len() < SAMPLES_MIN {
-        return None;
-    }
-    let mut sorted: Vec<f64> = samples.iter().map(|(_, sample)| *sample).collect();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let at = ((sorted.len() as f64 * share) as usize).min(sorted.len() - 1);
-    Some(sorted[at].ceil() as u32)
-}
-
-/// Share of failures; 0 where there are too few samples.
-fn error_rate(outcomes: &VecDeque<(Millis, bool)>) -> f64 {
-    if outcomes.len() < SAMPLES_MIN {
-        return 0.0;
-    }
-    outcomes.iter().filter(|(_, is_ok)| !is_ok).count() as f64 / outcomes.len() as f64
-}
-
-fn remember<T>(recent: &mut VecDeque<(Millis, T)>, now: Millis, item: T) {
-    if recent.len() == RECENT {
-        recent.pop_front();
-    }
-    recent.push_back((now, item));
-}
-
-fn forget<T>(recent: &mut VecDeque<(Millis, T)>, now: Millis) {
-    while recent.front().is_some_and(|(at, _)| now.since(*at) >= RECENT_MS) {
-        recent.pop_front();
-    }
-}
-
 impl Actor for AdapterActor {
     type Context = Context<Self>;
 
@@ -487,23 +449,5 @@ impl Handler<Heard> for AdapterActor {
     fn handle(&mut self, Heard(health): Heard, _: &mut Context<Self>) {
         self.status.health(health == HealthStatus::Healthy);
         self.publish_status(self.world.now());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn failures_are_forgotten_and_a_few_are_no_rate() {
-        let mut outcomes = VecDeque::new();
-        for n in 0..9 {
-            remember(&mut outcomes, Millis(n), false);
-        }
-        assert_eq!(error_rate(&outcomes), 0.0);
-        remember(&mut outcomes, Millis(9), true);
-        assert_eq!(error_rate(&outcomes), 0.9);
-        forget(&mut outcomes, Millis(RECENT_MS + 8));
-        assert_eq!(outcomes, [(Millis(9), true)]);
     }
 }

@@ -8,6 +8,7 @@ mod live;
 mod name;
 mod pass;
 mod polls;
+mod recent;
 mod reports;
 mod room;
 mod tally;
