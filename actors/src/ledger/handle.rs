@@ -10,6 +10,7 @@ use atp_protocol::error::{Code, Fault};
 use atp_protocol::ids::AccountId;
 use atp_protocol::units::Amount;
 use atp_routing::budget::home::Share;
+use atp_routing::budget::spender::Reach;
 use atp_routing::budget::{HoldId, Limits};
 use tracing::Instrument;
 
@@ -87,13 +88,13 @@ impl LedgerHandle {
         })
     }
 
-    /// Has everything that was used on this node arrive at home, and given back what is free where wished. Answers what is
+    /// Has everything that was used on this node arrive at home, and what is free as far as `reach` says. Answers what is
     /// free then.
     ///
     /// # Errors
-    /// `EINTERNAL`, to be tried again, when it does not arrive in time.
-    pub async fn flush(&self, gives_back: bool) -> Result<Vec<Share>, Fault> {
-        let done = self.ask(Flush { gives_back }).await?;
+    /// `EINTERNAL`, to be tried again, when it does not arrive in time, or cannot for want of space on the disk.
+    pub async fn flush(&self, reach: Reach) -> Result<Vec<Share>, Fault> {
+        let done = self.ask(Flush { reach }).await?;
         let late = |_| {
             Fault::new(
                 Code::Internal,
@@ -104,12 +105,12 @@ impl LedgerHandle {
         done.map_err(|_| stopped())
     }
 
-    /// Has everything that was used arrive at home, and gives back what is free, for whoever needs it more.
+    /// As [`Self::flush`], and leases may be asked for again at once.
     ///
     /// # Errors
     /// As [`Self::flush`].
-    pub async fn give_back(&self) -> Result<(), Fault> {
-        self.flush(true).await?;
+    pub async fn give_back(&self, reach: Reach) -> Result<(), Fault> {
+        self.flush(reach).await?;
         self.ask(Resume).await
     }
 
@@ -123,7 +124,7 @@ impl LedgerHandle {
         parent: Option<AccountId>,
         limits: Limits,
     ) -> Result<AccountView, Fault> {
-        self.flush(true).await?;
+        self.flush(Reach::All).await?;
         let put = self.home.put(id, parent, limits).await;
         self.ask(Resume).await?;
         put
@@ -135,7 +136,7 @@ impl LedgerHandle {
     /// `ENOTFOUND` for an unknown account, `EBAD_INPUT` while something depends on it, `EINTERNAL` where the journal cannot be
     /// written.
     pub async fn close(&self, id: AccountId) -> Result<AccountView, Fault> {
-        self.flush(true).await?;
+        self.flush(Reach::All).await?;
         let closed = self.home.close(id).await;
         self.ask(Resume).await?;
         closed
@@ -146,7 +147,7 @@ impl LedgerHandle {
     /// # Errors
     /// `EINTERNAL` when the ledger has stopped or home cannot be reached.
     pub async fn account(&self, id: AccountId) -> Result<Option<AccountView>, Fault> {
-        let shares = self.flush(false).await?;
+        let shares = self.flush(Reach::Used).await?;
         Ok(self.home.view(Some(id), shares).await?.pop())
     }
 
@@ -155,7 +156,7 @@ impl LedgerHandle {
     /// # Errors
     /// `EINTERNAL` when the ledger has stopped or home cannot be reached.
     pub async fn accounts(&self) -> Result<Vec<AccountView>, Fault> {
-        let shares = self.flush(false).await?;
+        let shares = self.flush(Reach::Used).await?;
         self.home.view(None, shares).await
     }
 
@@ -165,7 +166,7 @@ impl LedgerHandle {
     /// When home cannot be reached or the journal cannot be written.
     pub async fn stop(&self) -> Result<(), Fault> {
         self.ask(Close).await?;
-        let flushed = self.flush(true).await;
+        let flushed = self.flush(Reach::All).await;
         self.ask(Checkpoint).await??;
         flushed.map(|_| ())
     }

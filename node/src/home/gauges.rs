@@ -5,6 +5,7 @@ use std::time::Duration;
 use atp_actors::environment::World;
 use atp_actors::ledger::{Root, Tenants};
 use atp_routing::budget::home::Share;
+use atp_routing::budget::spender::Reach;
 
 use crate::cluster::Cluster;
 
@@ -19,7 +20,7 @@ pub(crate) async fn keep(cluster: Cluster, world: World) {
         tokio::time::sleep(EVERY).await;
         let Some(ledger) = cluster.ledger() else { continue };
         // Without it the node's own free leases count as held, too.
-        let free = ledger.flush(false).await.unwrap_or_default();
+        let free = ledger.flush(Reach::Used).await.unwrap_or_default();
         tenants.publish(&world.meter.money, &roots(&cluster, &free), world.clock.unix());
     }
 }

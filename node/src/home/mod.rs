@@ -35,8 +35,8 @@ pub(crate) use earlier::Earlier;
 pub(crate) use others::answer;
 use recalls::Recalls;
 
-/// How long other nodes are waited for.
-const OTHERS_WAIT: Duration = Duration::from_millis(1_500);
+/// How long other nodes are waited for: with two proposals around it, less than who asks for a lease waits for its answer.
+const OTHERS_WAIT: Duration = Duration::from_secs(1);
 
 /// How long this node's own leases are waited for.
 const HERE_WAIT: Duration = Duration::from_millis(300);

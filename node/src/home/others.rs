@@ -11,6 +11,7 @@ use atp_protocol::ids::AccountId;
 use atp_protocol::link::{Code, Lane, Refusal};
 use atp_routing::budget::HoldId;
 use atp_routing::budget::home::Share;
+use atp_routing::budget::spender::Reach;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -23,8 +24,10 @@ use crate::cluster::LEASES;
 pub(crate) enum Ask {
     /// Report all that was used, and say what is free.
     Tell,
-    /// Also give back what is free.
-    GiveBack,
+    /// Also give back what is free, for whoever needs it more.
+    GiveFree,
+    /// Also give back what is asked for at the moment: an account is to be changed.
+    GiveAll,
 }
 
 /// Answers another node.
@@ -35,8 +38,9 @@ pub(crate) async fn answer(ledger: &LedgerHandle, body: &[u8]) -> Result<Bytes, 
     let no = |why: String| Refusal::new(Code::SERVICE, why);
     let ask: Ask = encoding::decode(body).map_err(|error| no(error.to_string()))?;
     let free = match ask {
-        Ask::Tell => ledger.flush(false).await,
-        Ask::GiveBack => ledger.give_back().await.map(|()| Vec::new()),
+        Ask::Tell => ledger.flush(Reach::Used).await,
+        Ask::GiveFree => ledger.give_back(Reach::Free).await.map(|()| Vec::new()),
+        Ask::GiveAll => ledger.give_back(Reach::All).await.map(|()| Vec::new()),
     };
     let mut bytes = Vec::new();
     encoding::encode_into(&free.map_err(|fault| no(fault.to_string()))?, &mut bytes)
@@ -46,7 +50,7 @@ pub(crate) async fn answer(ledger: &LedgerHandle, body: &[u8]) -> Result<Bytes, 
 
 impl GroupHome {
     /// Has everybody who holds some of `account`, or of what is below it, give back what is free; but for `asking`, which is what
-    /// more is asked for. Answers whether anybody did.
+    /// more is asked for. Without one, what is asked for at the moment goes back as well. Answers whether anybody did.
     pub(super) async fn recall(
         &self,
         group: &Group<Journal>,
@@ -58,22 +62,24 @@ impl GroupHome {
             let others = holders.filter(|holding| asking != Some(holding.id));
             others.map(|holding| holding.lease.node).collect()
         });
+        let reach = asking.map_or(Reach::All, |_| Reach::Free);
+        let ask = asking.map_or(Ask::GiveAll, |_| Ask::GiveFree);
         let here = async {
             match nodes.contains(&self.cluster.node()) {
-                true => self.give_back_here().await,
+                true => self.give_back_here(reach).await,
                 false => false,
             }
         };
-        let (here, others) = futures_util::join!(here, self.ask(&nodes, Ask::GiveBack));
+        let (here, others) = futures_util::join!(here, self.ask(&nodes, ask));
         here || !others.is_empty()
     }
 
     /// Bounded, as what is given back may have to wait for the very grant that is asked for.
-    async fn give_back_here(&self) -> bool {
+    async fn give_back_here(&self, reach: Reach) -> bool {
         let Some(ledger) = self.cluster.ledger() else {
             return false;
         };
-        let given = tokio::time::timeout(HERE_WAIT, ledger.give_back()).await;
+        let given = tokio::time::timeout(HERE_WAIT, ledger.give_back(reach)).await;
         given.is_ok_and(|given| given.is_ok())
     }
 

@@ -9,6 +9,7 @@ use atp_protocol::ids::AccountId;
 use atp_protocol::units::{Amount, Millis};
 use atp_routing::budget::HoldId;
 use atp_routing::budget::home::{Acknowledged, Grant, Granted, HomeRefusal, Share};
+use atp_routing::budget::spender::Reach;
 use tokio::sync::oneshot;
 
 /// An answer that is there, or that home has to be asked for.
@@ -58,11 +59,12 @@ pub(in crate::ledger) struct Release {
     pub(in crate::ledger) id: HoldId,
 }
 
-/// Have everything that was used arrive at home, and give back what is free where wished. Answers what is free then.
+/// Have everything that was used arrive at home, and what is free as far as wished. Answers what is free then; nothing where it
+/// cannot be.
 #[derive(Message)]
 #[rtype(result = "oneshot::Receiver<Vec<Share>>")]
 pub(in crate::ledger) struct Flush {
-    pub(in crate::ledger) gives_back: bool,
+    pub(in crate::ledger) reach: Reach,
 }
 
 /// Home was changed after everything was given back: leases may be asked for again.

@@ -147,9 +147,13 @@ impl Handler<Flush> for Spender {
 
     fn handle(&mut self, ask: Flush, context: &mut Context<Self>) -> Self::Result {
         let (reply, done) = oneshot::channel();
-        let ticket = self.spender.flush(self.world.now(), ask.gives_back);
+        let ticket = self.spender.flush(self.world.now(), ask.reach);
         self.flushes.insert(ticket, reply);
         self.drive(context);
+        // Nothing can be reported before there is space: whoever asks for it is told at once.
+        if self.kept.is_full() && self.flushes.remove(&ticket).is_some() {
+            self.spender.forget_flush(ticket);
+        }
         MessageResult(done)
     }
 }

@@ -11,19 +11,32 @@ use crate::budget::HoldId;
 /// How long nothing is asked for after everything was given back, in milliseconds.
 pub const QUIET_MS: u64 = 250;
 
+/// How far a flush goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// What was used is reported.
+    Used,
+    /// What is free goes back too, for whoever needs it more. Nobody waits for what this node has asked for: home may be looking for
+    /// room for that very grant, and two nodes that do so would wait for each other.
+    Free,
+    /// Nothing free is left: what was asked for before goes back as well when it comes.
+    All,
+}
+
 /// What has to arrive.
 #[derive(Debug)]
 pub(super) struct Flush {
     ticket: Ticket,
-    gives_back: bool,
+    reach: Reach,
     /// The number of the report that says it, for each lease.
     until: BTreeMap<HoldId, u64>,
 }
 
 impl Spender {
-    /// Has everything that was used reported at once, and given back what is free where `gives_back`; nothing is asked for
+    /// Has everything that was used reported at once, and what is free given back as far as `reach` says; nothing is asked for
     /// then for [`QUIET_MS`], so that home can be changed by how things are there. Done when [`Self::flushed`] says so.
-    pub fn flush(&mut self, now: Millis, gives_back: bool) -> Ticket {
+    pub fn flush(&mut self, now: Millis, reach: Reach) -> Ticket {
+        let gives_back = reach != Reach::Used;
         if gives_back {
             self.quiet_until = now.plus(QUIET_MS);
         }
@@ -42,7 +55,7 @@ impl Spender {
         }
         self.flushes.push(Flush {
             ticket: self.tickets,
-            gives_back,
+            reach,
             until,
         });
         self.tickets
@@ -75,7 +88,7 @@ impl Spender {
                     .get(lease)
                     .is_none_or(|&(taken, is_quiet)| taken >= *number || is_quiet)
             };
-            let is_done = flush.until.iter().all(arrived) && !(flush.gives_back && is_asking);
+            let is_done = flush.until.iter().all(arrived) && !(flush.reach == Reach::All && is_asking);
             if is_done {
                 done.push(flush.ticket);
             }
@@ -97,7 +110,7 @@ impl Spender {
         let Some(place) = self.accounts.get_mut(account) else {
             return;
         };
-        for flush in self.flushes.iter_mut().filter(|flush| flush.gives_back) {
+        for flush in self.flushes.iter_mut().filter(|flush| flush.reach == Reach::All) {
             let Some(held) = &place.lease else { return };
             place.desk.gives_back = true;
             let number = held.slice.reports() + 1;

@@ -33,7 +33,7 @@ mod waiting;
 #[cfg(test)]
 mod tests;
 
-pub use flush::QUIET_MS;
+pub use flush::{QUIET_MS, Reach};
 pub use propose::NotTaken;
 pub use record::{Record, RecordError};
 pub use state::{Settings, Spender};

@@ -225,7 +225,7 @@ fn a_recovered_node_reports_what_it_spent_and_waits_for_home_before_it_spends_mo
     node.talk(&mut home, said);
     assert_eq!(node.served.len(), 1);
     assert_eq!(balance(&home, &node, "a").held, amount(11, 11).plus(amount(4, 4)));
-    let flush = node.spender.flush(node.now, false);
+    let flush = node.spender.flush(node.now, Reach::Used);
     assert_eq!(node.spender.flushed(), []);
     tick(&mut node, &mut home, 0);
     assert_eq!(node.spender.flushed(), [flush]);
@@ -254,6 +254,27 @@ fn a_node_that_stops_gives_everything_back() {
 }
 
 #[test]
+fn what_is_free_goes_back_without_waiting_for_what_is_asked_for() {
+    let (mut home, mut node) = (home(), node());
+    ask(&mut node, &mut home, "a", "r1", 10);
+    let until = UnixMillis(node.unix.0 + 600_000);
+    // Home looks everywhere for room before it answers, here too.
+    let asked = node.ask(want("a", "r2", amount(2_000, 2_000), until));
+    assert_eq!((asked.len(), node.served.len()), (1, 1));
+    let flush = node.spender.flush(node.now, Reach::Free);
+    let said = node.drive();
+    node.talk(&mut home, said);
+    assert_eq!(node.spender.flushed(), [flush]);
+    node.talk(&mut home, asked);
+    tick(&mut node, &mut home, crate::budget::spender::QUIET_MS);
+    assert_eq!(
+        node.served.len(),
+        2,
+        "what comes then stays with who waits for it"
+    );
+}
+
+#[test]
 fn nothing_is_leased_while_home_is_changed() {
     let (mut home, mut node) = (home(), node());
     home.put("free", None, Limits::default());
@@ -263,7 +284,7 @@ fn nothing_is_leased_while_home_is_changed() {
     let until = UnixMillis(node.unix.0 + 600_000);
     // One is on its way that is going to be granted plenty.
     let asked = node.ask(want("free", "r2", amount(1 << 41, 10), until));
-    let flush = node.spender.flush(node.now, true);
+    let flush = node.spender.flush(node.now, Reach::All);
     let said = node.drive();
     node.talk(&mut home, said);
     assert_eq!(node.spender.flushed(), [], "more may come");

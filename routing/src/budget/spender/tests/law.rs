@@ -52,6 +52,7 @@ enum Op {
     },
     Recall {
         node: usize,
+        reach: Reach,
     },
     Crash {
         node: usize,
@@ -78,7 +79,8 @@ fn any_op() -> impl Strategy<Value = Op> {
             .prop_map(|(at, is_doubled)| Op::Answer { at, is_doubled }),
         2 => at.prop_map(|at| Op::Lose { at }),
         8 => prop_oneof![0_u64..200, 1_000_u64..12_000].prop_map(|ms| Op::Pass { ms }),
-        1 => node.clone().prop_map(|node| Op::Recall { node }),
+        1 => (node.clone(), prop::sample::select(vec![Reach::Free, Reach::All]))
+            .prop_map(|(node, reach)| Op::Recall { node, reach }),
         1 => node.prop_map(|node| Op::Crash { node }),
         1 => (500_u64..3_000).prop_map(|tokens| Op::Limit { tokens }),
     ]
@@ -252,9 +254,9 @@ impl World {
                     self.say(node, said);
                 }
             }
-            Op::Recall { node } => {
+            Op::Recall { node, reach } => {
                 let now = self.nodes[node].now;
-                self.nodes[node].spender.flush(now, true);
+                self.nodes[node].spender.flush(now, reach);
                 let said = self.nodes[node].drive();
                 self.say(node, said);
             }

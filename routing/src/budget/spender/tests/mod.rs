@@ -8,7 +8,7 @@ mod records;
 use atp_protocol::ids::AccountId;
 use atp_protocol::units::{Amount, Millis, UnixMillis};
 
-use super::{Settings, Want};
+use super::{Reach, Settings, Want};
 use crate::budget::home::{Acknowledged, Grant, Granted, HomeRefusal, Statement};
 use crate::budget::{HoldId, Ledger, Limits, Record, Refusal};
 
