@@ -20,8 +20,8 @@ use atp_storage::snapshot::Snapshots;
 use atp_storage::store::{self, Store, Writer};
 use tokio::sync::watch;
 
-use super::Cluster;
-use crate::identity::{DirectoryError, Membership};
+use super::{Cluster, alone};
+use crate::identity::{self, DirectoryError, Membership, Name};
 use crate::link::Link;
 
 /// Which node of which cluster this is.
@@ -82,6 +82,15 @@ pub enum ClusterError {
         #[source]
         source: std::io::Error,
     },
+    /// What the node had agreed to is gone: with an empty store it would agree to something else.
+    #[error(
+        "the store in {path} is lost, and this node may not go on without it; take its number out of the cluster \
+         (`atpctl cluster remove`) and let the machine join under the next one, with an empty data directory"
+    )]
+    Lost {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The store cannot be read.
     #[error("cannot open the store in {path}")]
     Store {
@@ -114,11 +123,33 @@ pub enum ClusterError {
 /// Where the groups keep what they keep, below the data directory.
 pub(super) const GROUPS_DIR: &str = "groups";
 
+/// Takes a data directory for `member`, and opens what the groups keep there.
+///
+/// # Errors
+/// As [`open_store`]; [`ClusterError::Lost`] where the member has had a store and it is gone.
+pub(super) fn claim_store(
+    data_dir: &Path,
+    place: &Place,
+    member: Option<Name>,
+) -> Result<(Store, Writer, Snapshots), ClusterError> {
+    let path = data_dir.join(GROUPS_DIR);
+    let was_claimed = identity::owner(data_dir, member)?.is_some();
+    // A store is made right after its directory was claimed.
+    if was_claimed && !path.join(store::NAME).exists() {
+        return Err(ClusterError::Lost { path });
+    }
+    match member {
+        Some(member) => alone::claim(data_dir, place, member)?,
+        None => identity::claim(data_dir, None)?,
+    }
+    open_store(data_dir)
+}
+
 /// Opens what the groups keep below `data_dir`: their logs, and the images of their states beside them.
 ///
 /// # Errors
 /// [`ClusterError::Directory`], [`ClusterError::Store`].
-pub(super) fn open_store(data_dir: &Path) -> Result<(Store, Writer, Snapshots), ClusterError> {
+fn open_store(data_dir: &Path) -> Result<(Store, Writer, Snapshots), ClusterError> {
     let path = data_dir.join(GROUPS_DIR);
     let disk = FileDisk::open(&path).map_err(|source| ClusterError::Directory {
         path: path.clone(),

@@ -16,13 +16,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::warn;
 
 use super::bulk::Bulk;
-use super::open::{Ground, open_store};
+use super::open::{Ground, claim_store};
 use super::services::Control;
 use super::transport::{Nobody, OverLink};
 use super::{Cluster, ClusterError, Place, alone, figures, leaders, members, reconcile, rotation, ticks};
 use crate::config::{ClusterConfig, Config};
 use crate::environment::{Environment, Listener};
-use crate::identity::{self, Rotating};
+use crate::identity::Rotating;
 use crate::link::{Arrival, Link, LinkSettings};
 use crate::log_io::LogThread;
 use crate::server::Arbiters;
@@ -75,16 +75,12 @@ pub(crate) async fn start(
     meter: &Arc<Meter>,
     arbiters: Vec<mpsc::Sender<Arrival>>,
 ) -> Result<Running, ClusterError> {
-    let (place, door) = match &config.cluster.dir {
-        None => {
-            identity::claim(&config.node.data_dir, None)?;
-            (alone::place(&config.node.name), None)
-        }
+    let (place, member, door) = match &config.cluster.dir {
+        None => (alone::place(&config.node.name), None, None),
         Some(dir) => {
             let identity = Rotating::open(dir, Arc::clone(&environment.clock))?;
-            let member = identity.current().membership().clone();
-            let place = Place::of(&member, &config.node.name);
-            alone::claim(&config.node.data_dir, &place, member.name())?;
+            let membership = identity.current().membership().clone();
+            let (place, member) = (Place::of(&membership, &config.node.name), membership.name());
             let door = Door {
                 environment: environment.clone(),
                 meter: Arc::clone(meter),
@@ -92,10 +88,10 @@ pub(crate) async fn start(
                 listener: listen(environment, config.cluster.listen).await?,
                 arbiters,
             };
-            (place, Some(door))
+            (place, Some(member), Some(door))
         }
     };
-    let (store, writer, snapshots) = open_store(&config.node.data_dir)?;
+    let (store, writer, snapshots) = claim_store(&config.node.data_dir, &place, member)?;
     let log = LogThread::start(writer).map_err(system("start a thread"))?;
     let ground = Ground {
         store,

@@ -8,7 +8,7 @@ use std::io;
 pub enum OpenError {
     /// What was durable is damaged, or this is no store.
     #[error(
-        "{file} is corrupt: {what}; restore the file, or let this member join anew with an empty directory"
+        "{file} is corrupt: {what}; a node alone goes on from a backup, a member of a cluster joins anew under the next number with an empty directory"
     )]
     Corrupt {
         /// The file.

@@ -139,6 +139,16 @@ impl Cluster {
         self.stopped.insert(node, running.kill());
     }
 
+    /// What a member that does not run says when it is started, and does not serve.
+    pub(super) fn refused(&self, node: u16) -> String {
+        self.stopped[&node].start_refused()
+    }
+
+    /// The store of a member that does not run.
+    pub(super) fn store(&self, node: u16) -> PathBuf {
+        self.stopped[&node].path("data/groups/store")
+    }
+
     /// `kill -9` of every member, and all of them started at once.
     pub(super) async fn restart(&mut self) {
         for node in self.running.values() {

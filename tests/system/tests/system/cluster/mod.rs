@@ -2,6 +2,7 @@
 
 mod attached;
 mod decisions;
+mod damage;
 mod dev;
 mod failover;
 mod fixture;
