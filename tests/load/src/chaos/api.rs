@@ -1,5 +1,8 @@
 //! The HTTP APIs of the members, as clients use them.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,15 +13,17 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::client::{Call, Connection, Failure};
+use crate::seed::Seed;
 
 /// No client waits for longer than this for a whole answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Who can be asked.
+/// Who can be asked. Its clones share who that is.
 #[derive(Debug, Clone)]
 pub(super) struct Api {
     members: Vec<Call>,
     admin: String,
+    serving: Rc<RefCell<BTreeSet<usize>>>,
 }
 
 /// A question.
@@ -40,12 +45,29 @@ impl Api {
         Ok(Self {
             members,
             admin: admin.to_owned(),
+            serving: Rc::default(),
         })
     }
 
-    /// How many members there are.
-    pub(super) fn len(&self) -> usize {
-        self.members.len()
+    /// The members of the cluster, by index.
+    pub(super) fn members(&self) -> Vec<usize> {
+        self.serving.borrow().iter().copied().collect()
+    }
+
+    /// One of them.
+    pub(super) fn any(&self, seed: &mut Seed) -> usize {
+        let members = self.members();
+        members[seed.below(members.len())]
+    }
+
+    /// `member` is asked from here on.
+    pub(super) fn join(&self, member: usize) {
+        self.serving.borrow_mut().insert(member);
+    }
+
+    /// `member`, which is not the last one, is asked no more.
+    pub(super) fn leave(&self, member: usize) {
+        self.serving.borrow_mut().remove(&member);
     }
 
     /// `GET` as the operator.

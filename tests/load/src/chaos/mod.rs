@@ -1,12 +1,18 @@
 //! A cluster of real processes under harm and load, and what must hold whatever is done to it.
 //!
 //! Clients spend one budget ([`spend`]), follow resumable streams ([`streams`]) and write accounts ([`registers`]) at
-//! all members while members are killed, frozen and cut off ([`faults`]). In the end everything heals, and then:
+//! all members ([`load`]) while members are killed, frozen and cut off ([`faults`]), lose the space of their disk ([`disk`]) or
+//! the time of day ([`clocks`]), come and go ([`membership`]). In the end everything heals, and then:
 //! nothing was overspent at any instant, every final that a client saw is had at every member, and what was read
 //! of accounts is linearizable.
 
 mod api;
+mod clocks;
+mod cluster;
+mod disk;
 mod faults;
+mod load;
+mod membership;
 mod registers;
 mod report;
 mod spend;
@@ -15,26 +21,20 @@ mod streams;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
-use http::Method;
-use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use anyhow::{Result, bail};
 use tokio::time::sleep;
 
 pub use faults::{Harm, Schedule};
 pub use report::Report;
 
 use crate::fleet::Template;
-use crate::partition::{self, Board, Link, Origins};
-use crate::seed::Seed;
+use crate::partition::Link;
 use crate::{clock, limits, upstream};
-use api::Api;
-use faults::Cluster;
+use cluster::Cluster;
+use faults::suffer;
+use load::Load;
 use report::Notes;
-use spend::Budget;
 
-/// Between two looks at whether members are ready.
-const LOOK_PERIOD: Duration = Duration::from_millis(100);
 /// Load goes on for so long after everything healed.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
@@ -47,6 +47,12 @@ pub struct Options {
     /// What is done to them
     #[command(flatten)]
     pub schedule: Schedule,
+    /// How many of the members the cluster begins with, all of them when absent; the others may join it
+    #[arg(long)]
+    pub size: Option<usize>,
+    /// Where each member's link is dialled, in order, by which the first takes the others in; without, they know each other
+    #[arg(long = "address", value_delimiter = ',')]
+    pub addresses: Vec<String>,
     /// A proxy `LISTEN=TARGET` for each member, in order, for partitions and delays
     #[arg(long = "link")]
     pub links: Vec<Link>,
@@ -77,6 +83,9 @@ pub struct Options {
     /// The budget, in tokens
     #[arg(long, default_value_t = 200_000)]
     pub limit_tokens: u64,
+    /// How often the budget is raised by as much again, in milliseconds; never when 0
+    #[arg(long, default_value_t = 5_000)]
+    pub raise_ms: u64,
     /// Clients that follow streams
     #[arg(long, default_value_t = 8)]
     pub readers: usize,
@@ -108,129 +117,34 @@ pub async fn run(options: &Options) -> Result<Report> {
     let scratch = tempfile::tempdir()?;
     let directory = options.dir.as_deref().unwrap_or(scratch.path());
     std::fs::create_dir_all(directory)?;
-    let mut cluster = Cluster {
-        members: options.template.members(directory)?,
-        board: Board::default(),
-        origins: Origins::default(),
-    };
-    for (index, link) in options.links.iter().enumerate() {
-        partition::serve(*link, index + 1, cluster.board.clone(), cluster.origins.clone()).await?;
-    }
-    let api = Api::new(&options.template.api, &options.admin_key).await?;
-    cluster.start()?;
-    ready(&mut cluster, &api, options).await?;
+    let mut cluster = Cluster::new(options, directory).await?;
+    cluster
+        .form(options.size.unwrap_or(options.template.api.len()))
+        .await?;
 
-    let budget = budget(&api, options, seed, &provider.url).await?;
-    let (finals, histories) = (streams::Finals::default(), registers::Histories::default());
-    let stream_key = tenant(&api, &format!("chaos-{seed:x}-streams"), &json!({})).await?;
-    let mut seeds = Seed(seed);
-    let mut load = JoinSet::new();
-    for _ in 0..options.spenders {
-        load.spawn_local(spend::client(
-            api.clone(),
-            budget.clone(),
-            notes.clone(),
-            Seed(seeds.draw()),
-        ));
-    }
-    load.spawn_local(spend::watch(
-        api.clone(),
-        budget.clone(),
-        notes.clone(),
-        Seed(seeds.draw()),
-    ));
-    for _ in 0..options.readers {
-        let (key, model) = (stream_key.clone(), options.stream_model.clone());
-        let seed = Seed(seeds.draw());
-        load.spawn_local(streams::client(
-            api.clone(),
-            key,
-            model,
-            finals.clone(),
-            notes.clone(),
-            seed,
-        ));
-    }
-    let accounts: Vec<String> = (0..options.writers)
-        .map(|index| format!("chaos-{seed:x}-{index}"))
-        .collect();
-    for _ in 0..options.writers {
-        let seed = Seed(seeds.draw());
-        let (accounts, histories) = (accounts.clone(), histories.clone());
-        load.spawn_local(registers::client(
-            api.clone(),
-            accounts,
-            histories,
-            notes.clone(),
-            seed,
-        ));
-    }
+    let mut load = Load::start(&cluster.api, options, &notes, &provider.url).await?;
+    let mut seed = load.seeds.clone();
     tokio::select! {
         () = sleep(Duration::from_secs(options.seconds)) => {}
-        ended = cluster.suffer(&options.schedule, &notes, &mut seeds) => ended?,
+        Err(error) = suffer(&mut cluster, &options.schedule, &notes, &mut seed) => {
+            notes.violation(format!("{error:#}"));
+        }
     }
-    cluster.heal()?;
-    let healed = clock::now();
-    if let Err(error) = ready(&mut cluster, &api, options).await {
+    if let Err(error) = recover(&mut cluster, &notes).await {
         notes.violation(format!("after everything healed: {error:#}"));
         return Ok(notes.report());
     }
-    notes.add(
-        "ms until all were ready",
-        u64::try_from((clock::now() - healed).as_millis()).unwrap_or(0),
-    );
-    sleep(LAST_WORDS).await;
-    notes.end();
-    while let Some(ended) = load.join_next().await {
-        ended?;
-    }
-    spend::settled(&api, &budget, Duration::from_secs(options.ready_seconds)).await;
-    spend::audit(&api, &budget, &notes).await?;
-    streams::audit(&api, &stream_key, &finals, &notes).await;
-    registers::audit(&histories, &notes);
+    load.end(&notes).await?;
+    load.audit(&cluster.api, &notes).await?;
     Ok(notes.report())
 }
 
-/// The account that is spent from. Nobody else asks for its model, so the provider's books of it are those of the account.
-async fn budget(api: &Api, options: &Options, seed: u64, provider: &str) -> Result<Budget> {
-    let account = format!("chaos-{seed:x}");
-    let limits = json!({ "limit_tokens": options.limit_tokens });
-    Ok(Budget {
-        key: tenant(api, &account, &limits).await?,
-        account,
-        limit: options.limit_tokens,
-        model: options.model.clone(),
-        provider: provider.to_owned(),
-    })
-}
-
-/// A key of a new account.
-async fn tenant(api: &Api, account: &str, limits: &Value) -> Result<String> {
-    let failed = |failure| anyhow!("making account {account}: {failure}");
-    let path = format!("/v1/admin/accounts/{account}");
-    api.operate(0, &Method::PUT, &path, limits)
-        .await
-        .map_err(failed)?;
-    let wanted = json!({ "account": account, "label": "chaos" });
-    let minted = api.operate(0, &Method::POST, "/v1/admin/api-keys", &wanted).await;
-    let key = minted.map_err(failed)?["key"].as_str().map(str::to_owned);
-    key.ok_or_else(|| anyhow!("no key in the answer"))
-}
-
-/// Waits until every member is ready.
-async fn ready(cluster: &mut Cluster, api: &Api, options: &Options) -> Result<()> {
-    let deadline = clock::now() + Duration::from_secs(options.ready_seconds);
-    for index in 0..api.len() {
-        loop {
-            let Err(failure) = api.get(index, "/readyz").await else {
-                break;
-            };
-            cluster.members[index].check()?;
-            if clock::now() > deadline {
-                bail!("member {} is not ready in time: {failure}", index + 1);
-            }
-            sleep(LOOK_PERIOD).await;
-        }
-    }
+/// Undoes all harm and waits for all members; the load goes on for a while.
+async fn recover(cluster: &mut Cluster, notes: &Notes) -> Result<()> {
+    cluster.heal()?;
+    let healed = clock::now();
+    cluster.is_ready().await?;
+    notes.longest("ms until all were ready in the end", clock::now() - healed);
+    sleep(LAST_WORDS).await;
     Ok(())
 }

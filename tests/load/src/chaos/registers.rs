@@ -35,7 +35,7 @@ pub(super) async fn client(
     while notes.goes_on() {
         let account = &accounts[seed.below(accounts.len())];
         let path = format!("/v1/admin/accounts/{account}");
-        let member = seed.below(api.len());
+        let member = api.any(&mut seed);
         let called = clock::now();
         let op = if seed.below(2) == 0 {
             // Below 2^53, which every reader of JSON keeps.

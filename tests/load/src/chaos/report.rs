@@ -3,8 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde::Serialize;
+
+use crate::clock;
 
 /// Violations that are listed; more are counted.
 const LISTED: usize = 20;
@@ -34,6 +37,8 @@ impl Report {
 pub(super) struct Notes {
     report: Rc<RefCell<Report>>,
     is_over: Rc<Cell<bool>>,
+    /// When somebody was last answered.
+    answered: Rc<Cell<Option<Duration>>>,
 }
 
 impl Notes {
@@ -45,7 +50,12 @@ impl Notes {
         Self {
             report: Rc::new(RefCell::new(report)),
             is_over: Rc::default(),
+            answered: Rc::default(),
         }
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.report.borrow().seed
     }
 
     /// Whether clients begin something else.
@@ -62,6 +72,15 @@ impl Notes {
         self.add(what, 1);
     }
 
+    /// Counts an answer, and keeps the longest time without any.
+    pub(super) fn answered(&self, what: &str) {
+        self.count(what);
+        let now = clock::now();
+        if let Some(before) = self.answered.replace(Some(now)) {
+            self.longest("ms without an answer at the longest", now - before);
+        }
+    }
+
     pub(super) fn add(&self, what: &str, number: u64) {
         *self
             .report
@@ -69,6 +88,14 @@ impl Notes {
             .counts
             .entry(what.to_owned())
             .or_default() += number;
+    }
+
+    /// Keeps the longest time, in milliseconds.
+    pub(super) fn longest(&self, what: &str, time: Duration) {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let mut report = self.report.borrow_mut();
+        let longest = report.counts.entry(what.to_owned()).or_default();
+        *longest = millis.max(*longest);
     }
 
     pub(super) fn get(&self, what: &str) -> u64 {

@@ -2,11 +2,14 @@
 //!
 //! What counts is the provider's own count: it must never have served more tokens than the limit, and in the end the
 //! ledger must say no less than that and no less than what clients were told. A ledger may charge more than was
-//! served: what became of a killed member's calls is unknown and is charged whole.
+//! served only where it says so: what became of a killed member's calls is unknown and is charged whole. What it knows
+//! to be used is no more than was served, or something was settled twice.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use http::Method;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -32,7 +35,10 @@ const TOKENS: u64 = 20;
 pub(super) struct Budget {
     pub(super) account: String,
     pub(super) key: String,
-    pub(super) limit: u64,
+    /// The highest limit that was ever asked for: one whose answer was lost may be in force.
+    pub(super) limit: Rc<Cell<u64>>,
+    /// What the limit is raised by, over and over.
+    pub(super) step: u64,
     pub(super) model: String,
     /// Base of the provider.
     pub(super) provider: String,
@@ -58,14 +64,14 @@ pub(super) async fn client(api: Api, budget: Budget, notes: Notes, mut seed: See
             text.push_str(&String::from_utf8_lossy(piece));
             false
         };
-        match api.follow(seed.below(api.len()), ask, &[], collect).await {
+        match api.follow(api.any(&mut seed), ask, &[], collect).await {
             Ok(_) if text.contains("[DONE]") => {
-                notes.count("answers");
+                notes.answered("answers");
                 notes.add("acknowledged tokens", acknowledged(&text));
             }
             Ok(_) => notes.count("answers cut"),
             Err(Failure::Status(402 | 429)) => {
-                notes.count("answers refused");
+                notes.answered("answers refused");
                 sleep(REFUSED_PAUSE).await;
             }
             Err(_) => {
@@ -89,27 +95,44 @@ fn acknowledged(text: &str) -> u64 {
 /// Looks at the balance, at whichever member answers, and at the provider's books, over and over.
 pub(super) async fn watch(api: Api, budget: Budget, notes: Notes, mut seed: Seed) {
     while notes.goes_on() {
-        if let Ok(balance) = api.get(seed.below(api.len()), &path(&budget)).await {
+        if let Ok(balance) = api.get(api.any(&mut seed), &path(&budget)).await {
             notes.count("balances sampled");
             judge(&balance, &budget, &notes);
         }
         if let Ok(served) = served(&budget).await
-            && served > budget.limit
+            && served > budget.limit.get()
         {
             notes.violation(format!(
                 "overspent: the provider served {served} of {}",
-                budget.limit
+                budget.limit.get()
             ));
         }
         sleep(SAMPLE_PERIOD).await;
     }
 }
 
+/// Raises the limit every `period`, so that the budget is exhausted again and again and the load goes on.
+pub(super) async fn raise(api: Api, budget: Budget, period: Duration, notes: Notes, mut seed: Seed) {
+    while notes.goes_on() {
+        sleep(period).await;
+        let limit = budget.limit.get() + budget.step;
+        budget.limit.set(limit);
+        let wanted = json!({ "limit_tokens": limit });
+        let (member, path) = (api.any(&mut seed), path(&budget));
+        let raised = api.operate(member, &Method::PUT, &path, &wanted).await;
+        notes.count(match raised {
+            Ok(_) => "limits raised",
+            Err(_) => "limits not known to be raised",
+        });
+    }
+}
+
 /// Waits until nothing is in flight, at most for `patience`: holds of killed members may outlive that, and are no fault.
 pub(super) async fn settled(api: &Api, budget: &Budget, patience: Duration) {
     let deadline = clock::now() + patience;
+    let member = api.members()[0];
     while clock::now() < deadline {
-        if let Ok(balance) = api.get(0, &path(budget)).await
+        if let Ok(balance) = api.get(member, &path(budget)).await
             && number(&balance, "in_flight") == 0
         {
             return;
@@ -122,12 +145,15 @@ pub(super) async fn settled(api: &Api, budget: &Budget, patience: Duration) {
 pub(super) async fn audit(api: &Api, budget: &Budget, notes: &Notes) -> Result<()> {
     let served = served(budget).await?;
     notes.add("served tokens", served);
-    for member in 0..api.len() {
-        let balance = api
-            .get(member, &path(budget))
-            .await
-            .map_err(|failure| anyhow!("{failure}"))
-            .with_context(|| format!("the balance at member {}", member + 1))?;
+    let members = api.members();
+    for member in &members {
+        let balance = match api.get(*member, &path(budget)).await {
+            Ok(balance) => balance,
+            Err(failure) => {
+                notes.violation(format!("no balance at member {}: {failure}", member + 1));
+                continue;
+            }
+        };
         judge(&balance, budget, notes);
         let (settled, held) = (
             number(&balance, "settled_tokens"),
@@ -144,25 +170,30 @@ pub(super) async fn audit(api: &Api, budget: &Budget, notes: &Notes) -> Result<(
                 "{served} tokens were served, beyond settled and held: {balance}"
             ));
         }
-        if member == 0 {
+        let unknown = number(&balance, "unknown_tokens");
+        if settled - unknown > served {
+            notes.violation(format!(
+                "{served} tokens were served, and more are settled: {balance}"
+            ));
+        }
+        if *member == members[0] {
             notes.add("settled tokens", settled);
             notes.add("held tokens at the end", held);
-            notes.add("unknown tokens", number(&balance, "unknown_tokens"));
+            notes.add("unknown tokens", unknown);
         }
     }
-    if served > budget.limit {
-        notes.violation(format!(
-            "overspent: the provider served {served} of {}",
-            budget.limit
-        ));
+    let limit = budget.limit.get();
+    if served > limit {
+        notes.violation(format!("overspent: the provider served {served} of {limit}"));
     }
     Ok(())
 }
 
 fn judge(balance: &Value, budget: &Budget, notes: &Notes) {
     let committed = number(balance, "settled_tokens") + number(balance, "held_tokens");
-    if committed > budget.limit {
-        notes.violation(format!("overspent: {committed} of {}: {balance}", budget.limit));
+    let limit = budget.limit.get();
+    if committed > limit {
+        notes.violation(format!("overspent: {committed} of {limit}: {balance}"));
     }
 }
 
@@ -198,7 +229,8 @@ mod tests {
         Budget {
             account: "a".to_owned(),
             key: String::new(),
-            limit: 100,
+            limit: Rc::new(Cell::new(100)),
+            step: 0,
             model: "mock".to_owned(),
             provider: String::new(),
         }

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::api::{Api, Ask};
 use super::report::Notes;
+use crate::client::Failure;
 use crate::clock;
 use crate::seed::Seed;
 
@@ -18,6 +19,9 @@ use crate::seed::Seed;
 const PAUSE: Duration = Duration::from_millis(100);
 /// A client goes on looking for a final for so long, also after the end of the run: a stream that was opened has one.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long an owner waits for an answer about its last word, twice over.
+const KNOWN_WITHIN: Duration = Duration::from_secs(20);
 
 /// The finals that clients have seen, by stream.
 pub(super) type Finals = Rc<RefCell<BTreeMap<String, Value>>>;
@@ -59,7 +63,7 @@ async fn open(api: &Api, key: &str, body: &Value, seed: &mut Seed) -> Option<Str
     };
     // A second attempt under the same idempotency key finds the stream that the first may have opened.
     for _ in 0..2 {
-        if let Ok(answer) = api.ask(seed.below(api.len()), ask).await {
+        if let Ok(answer) = api.ask(api.any(seed), ask).await {
             let opened: Value = serde_json::from_slice(&answer).ok()?;
             return opened["stream_id"].as_str().map(str::to_owned);
         }
@@ -86,7 +90,7 @@ async fn follow(api: &Api, key: &str, id: String, finals: &Finals, notes: &Notes
         };
         events.text.clear();
         let read = |piece: &[u8]| events.read(piece, notes);
-        if api.follow(seed.below(api.len()), ask, headers, read).await == Ok(true) {
+        if api.follow(api.any(seed), ask, headers, read).await == Ok(true) {
             match events.end.take() {
                 Some(End::Final(content)) => {
                     notes.count("finals");
@@ -171,20 +175,19 @@ impl Events {
     }
 }
 
-/// Asks every member for every final that was seen; it must be the same one.
+/// Asks every member for every final that was seen; it must be the same one. An owner that was cut off says so once it has heard that
+/// its word was kept, which takes no longer than [`KNOWN_WITHIN`].
 pub(super) async fn audit(api: &Api, key: &str, finals: &Finals, notes: &Notes) {
     let finals = finals.borrow().clone();
     for (id, seen) in finals {
-        for member in 0..api.len() {
-            let path = format!("/v1/streams/{id}");
-            let ask = Ask {
-                key,
-                method: &Method::GET,
-                path: &path,
-                body: &Value::Null,
-            };
-            let state = api.ask(member, ask).await;
-            let state = state.map(|body| serde_json::from_slice::<Value>(&body).unwrap_or_default());
+        for member in api.members() {
+            let deadline = clock::now() + KNOWN_WITHIN;
+            let mut state = look(api, member, key, &id).await;
+            while !matches!(&state, Ok(state) if state["final"] == seen) && clock::now() < deadline {
+                notes.count("finals looked for again");
+                sleep(PAUSE).await;
+                state = look(api, member, key, &id).await;
+            }
             match state {
                 Ok(state) if state["final"] == seen => notes.count("finals found again"),
                 Ok(state) => notes.violation(format!("stream {id} at member {}: {state}", member + 1)),
@@ -197,6 +200,18 @@ pub(super) async fn audit(api: &Api, key: &str, finals: &Finals, notes: &Notes) 
             }
         }
     }
+}
+
+async fn look(api: &Api, member: usize, key: &str, id: &str) -> Result<Value, Failure> {
+    let path = format!("/v1/streams/{id}");
+    let ask = Ask {
+        key,
+        method: &Method::GET,
+        path: &path,
+        body: &Value::Null,
+    };
+    let state = api.ask(member, ask).await?;
+    serde_json::from_slice(&state).map_err(|_| Failure::Content)
 }
 
 #[cfg(test)]

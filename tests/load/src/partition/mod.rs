@@ -5,6 +5,7 @@
 //! Bytes are never lost out of the middle of a stream, which TCP does not do either: a hole holds them, and both ends wait.
 
 mod board;
+mod diag;
 mod origin;
 mod proxy;
 mod pump;

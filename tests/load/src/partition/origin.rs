@@ -7,6 +7,8 @@ use std::rc::Rc;
 
 use procfs::process::{FDTarget, Process};
 
+use super::diag;
+
 /// The processes of the members, shared by its clones.
 #[derive(Debug, Clone, Default)]
 pub struct Origins(Rc<RefCell<BTreeMap<usize, u32>>>);
@@ -21,15 +23,9 @@ impl Origins {
         };
     }
 
-    /// The member with a socket bound to `address`, 0 if it is none's.
-    pub(super) fn of(&self, address: SocketAddr) -> usize {
-        let sockets = procfs::net::tcp().into_iter().flatten();
-        let found = sockets.chain(procfs::net::tcp6().into_iter().flatten());
-        let Some(inode) = found
-            .filter(|socket| socket.local_address == address)
-            .map(|socket| socket.inode)
-            .find(|inode| *inode > 0)
-        else {
+    /// The member with the socket that is bound to `local` and connected to `remote`, 0 if it is none's.
+    pub(super) fn of(&self, local: SocketAddr, remote: SocketAddr) -> usize {
+        let Ok(Some(inode)) = diag::inode(local, remote) else {
             return 0;
         };
         let owns = |pid: u32| {

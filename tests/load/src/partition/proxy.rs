@@ -26,7 +26,7 @@ pub async fn serve(link: Link, member: usize, board: Board, origins: Origins) ->
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let origin = origins.of(address);
+            let origin = origins.of(address, inbound.local_addr().unwrap_or(link.listen));
             let (there, back) = (board.direction(origin, member), board.direction(member, origin));
             spawn_local(relay(inbound, link, there, back));
         }

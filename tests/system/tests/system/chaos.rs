@@ -61,7 +61,10 @@ async fn chaos(harm: Harm) -> Report {
             harm: vec![harm],
             every_ms: 1_500,
             lasting_ms: 1_000,
+            home: None,
         },
+        size: None,
+        addresses: Vec::new(),
         links: Vec::new(),
         admin_key: ADMIN_KEY.to_owned(),
         upstream_port: upstream,
@@ -72,6 +75,7 @@ async fn chaos(harm: Harm) -> Report {
         ready_seconds: 30,
         spenders: 8,
         limit_tokens: 20_000,
+        raise_ms: 2_000,
         // A single node keeps streams in memory.
         readers: 0,
         writers: 3,
