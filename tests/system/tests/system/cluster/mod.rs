@@ -1,8 +1,8 @@
 //! Clusters of real processes on loopback: they form, lose members, take others in, and refuse strangers.
 
 mod attached;
-mod decisions;
 mod damage;
+mod decisions;
 mod dev;
 mod failover;
 mod fixture;
