@@ -94,11 +94,12 @@ impl Cluster {
         Ok(())
     }
 
-    /// The members that may lead: those who are alive and reached, and neither take no new work nor are to take none.
+    /// The members that may lead: those who are reached, and neither take no new work, as far as is heard, nor are to take none. Who has
+    /// just come is not heard yet, and may lead.
     pub(super) fn able(&self) -> BTreeSet<NodeId> {
         let is_able = |node: &NodeId| {
-            let stays = self.facts_of(*node, |facts| !facts.is_draining);
-            stays.unwrap_or(false) && self.is_reached(*node)
+            let leaves = self.facts_of(*node, |facts| facts.is_draining);
+            self.is_reached(*node) && !leaves.unwrap_or(false)
         };
         self.meta.read(|meta| {
             let members = meta.cluster().members();

@@ -44,6 +44,8 @@ fn without(cluster: &Value, version: u64) -> Without {
     for member in rows(&cluster["members"]) {
         let name = format!("node {} ({})", member["node"], text(&member["name"]));
         match member["standing"]["policy_version"].as_u64() {
+            // It is connected and has just come: it will be heard.
+            None if member["reached"] == true => without.behind.push(name),
             None => without.silent.push(name),
             Some(theirs) if theirs < version => without.behind.push(name),
             Some(_) => {}
@@ -66,9 +68,10 @@ mod tests {
             member(2, json!({ "policy_version": 6 })),
             member(3, Value::Null),
             member(4, json!({ "policy_version": 8 })),
+            json!({ "node": 5, "name": "n", "reached": true, "standing": null }),
         ] });
         let expected = Without {
-            behind: vec!["node 2 (n)".to_owned()],
+            behind: vec!["node 2 (n)".to_owned(), "node 5 (n)".to_owned()],
             silent: vec!["node 3 (n)".to_owned()],
         };
         assert_eq!(without(&cluster, 7), expected);
