@@ -42,7 +42,6 @@ pub(crate) use gossip::FromGossip;
 pub use gossip::Heard;
 pub use open::{ClusterError, Place};
 pub(crate) use propose::propose;
-pub(crate) use services::LEASES;
 pub(crate) use start::{Running, start};
 
 use crate::link::Link;

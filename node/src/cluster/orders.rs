@@ -13,9 +13,8 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
-use super::services::ORDERS;
 use super::{Cluster, PATIENCE, fault};
-use crate::link::LinkError;
+use crate::link::{Known, LinkError};
 
 /// How long an answer may take beyond the work itself.
 const WAY: Duration = Duration::from_secs(1);
@@ -95,7 +94,7 @@ impl Cluster {
         }
         let link = self.link.as_ref().ok_or(LinkError::Unreachable)?;
         let answer = link
-            .call(node, Lane::Control, ORDERS, encoded(ask), within)
+            .call(node, Lane::Control, Known::Orders.number(), encoded(ask), within)
             .await?;
         // What cannot be read may mean anything.
         encoding::decode(&answer).map_err(|_| LinkError::Lost)

@@ -10,19 +10,7 @@ use futures_util::future::{LocalBoxFuture, ready};
 
 use super::Cluster;
 use crate::home;
-use crate::link::{Duplex, Services};
-
-/// Raft: appends, votes, proposals, pieces of snapshots.
-pub(crate) const GROUPS: Service = Service(1);
-
-/// What a member has of accounts.
-pub(crate) const LEASES: Service = Service(3);
-
-/// What only one member can do.
-pub(super) const ORDERS: Service = Service(4);
-
-/// What members say of themselves.
-pub(super) const GOSSIP: Service = Service(5);
+use crate::link::{Duplex, Known, Services};
 
 /// See the module.
 pub(super) struct Control(pub(super) Cluster);
@@ -36,24 +24,24 @@ impl Services for Control {
         _: Duration,
     ) -> LocalBoxFuture<'static, Result<Bytes, Refusal>> {
         let is_removed = self.is_removed(from);
-        if is_removed && service != GOSSIP {
+        if is_removed && service != Known::Gossip.number() {
             return ready(Err(removed(from))).boxed_local();
         }
-        match service {
-            GROUPS => {
+        match Known::of(service) {
+            Some(Known::Groups) => {
                 let groups = self.0.groups.clone();
                 async move { Ok(Bytes::from(groups.serve(from, &body).await)) }.boxed_local()
             }
-            LEASES => match self.0.ledger().cloned() {
+            Some(Known::Leases) => match self.0.ledger().cloned() {
                 Some(ledger) => async move { home::answer(&ledger, &body).await }.boxed_local(),
                 None => ready(Err(Refusal::new(Code::STOPPING, "the node is starting"))).boxed_local(),
             },
-            ORDERS => {
+            Some(Known::Orders) => {
                 let cluster = self.0.clone();
                 async move { cluster.answer(&body).await }.boxed_local()
             }
-            GOSSIP => ready(self.0.take(from, &body, is_removed)).boxed_local(),
-            other => ready(Err(unknown(other))).boxed_local(),
+            Some(Known::Gossip) => ready(self.0.take(from, &body, is_removed)).boxed_local(),
+            Some(Known::Http | Known::Adapters) | None => ready(Err(unknown(service))).boxed_local(),
         }
     }
 

@@ -8,8 +8,7 @@ use atp_protocol::link;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 
-use super::services::GROUPS;
-use crate::link::{Link, LinkError};
+use crate::link::{Known, Link, LinkError};
 
 /// Over the link.
 pub struct OverLink(pub Link);
@@ -28,7 +27,9 @@ impl Transport for OverLink {
             Lane::Bulk => link::Lane::Bulk,
         };
         async move {
-            let answer = link.call(to, lane, GROUPS, request, deadline).await;
+            let answer = link
+                .call(to, lane, Known::Groups.number(), request, deadline)
+                .await;
             answer.map(Vec::from).map_err(|error| match error {
                 LinkError::Unreachable | LinkError::Overloaded => Unreachable::NotConnected(to),
                 LinkError::Refused { .. }

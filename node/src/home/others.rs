@@ -17,7 +17,7 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use super::{GroupHome, HERE_WAIT, OTHERS_WAIT};
-use crate::cluster::LEASES;
+use crate::link::Known;
 
 /// What a node asks of another about its leases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +99,9 @@ impl GroupHome {
         let asked = others.map(|node| {
             let body = &body;
             async move {
-                let answer = link.call(*node, Lane::Control, LEASES, body, OTHERS_WAIT).await;
+                let answer = link
+                    .call(*node, Lane::Control, Known::Leases.number(), body, OTHERS_WAIT)
+                    .await;
                 encoding::decode::<Vec<Share>>(&answer.ok()?).ok()
             }
         });

@@ -3,7 +3,8 @@
 //! 1. [`Link`] is the handle: [`Link::call`] asks a member, [`Link::open`] opens a stream to it; each [`Lane`](atp_protocol::link::Lane)
 //!    is a connection of its own.
 //! 2. `dial` keeps a connection to each member for each lane, `accept` takes those of others; `handshake` is what both begin with.
-//! 3. `connection` is one of them, run by a task of the thread that dialled or accepted it; [`Services`] answer there.
+//! 3. `connection` is one of them, run by a task of the thread that dialled or accepted it; [`Services`] answer there, by the numbers of
+//!    `service`.
 //!
 //! A connection carries the calls of whoever dialled it. The control and bulk lanes live on the thread that started the link; each
 //! arbiter dials request lanes of its own ([`Link::on_this_thread`]) and serves those handed to it ([`Link::host`]), so that a relayed
@@ -18,6 +19,7 @@ mod dial;
 mod error;
 mod handle;
 mod handshake;
+mod service;
 mod services;
 mod status;
 mod table;
@@ -28,5 +30,6 @@ pub use accept::{Arrival, HANDSHAKES_MAX};
 pub use connection::Duplex;
 pub use error::LinkError;
 pub use handle::{Link, LinkSettings, Members};
+pub(crate) use service::Known;
 pub use services::Services;
 pub use status::{LaneStatus, Standing};

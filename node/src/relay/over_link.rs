@@ -16,12 +16,8 @@ use tokio::sync::watch;
 
 use super::Dial;
 use crate::environment::ByteStream;
-use crate::link::{Duplex, Link, Services};
-use crate::remote::ADAPTERS;
+use crate::link::{Duplex, Known, Link, Services};
 use crate::server::Serve;
-
-/// HTTP of a client that another member relays; a stream.
-const HTTP: Service = Service(2);
 
 /// Who a relayed request comes from, as far as the service of HTTP is concerned: its client is the other member's to know.
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -30,7 +26,7 @@ impl Dial for Link {
     fn dial(&self, to: NodeId) -> LocalBoxFuture<'static, io::Result<Box<dyn ByteStream>>> {
         let link = self.clone();
         async move {
-            let stream = link.open(to, Lane::Requests, HTTP, b"").await;
+            let stream = link.open(to, Lane::Requests, Known::Http.number(), b"").await;
             let stream = stream.map_err(|error| io::Error::new(io::ErrorKind::NotConnected, error))?;
             Ok(Box::new(stream) as Box<dyn ByteStream>)
         }
@@ -75,20 +71,18 @@ impl Services for Relayed {
     }
 
     fn open(&self, _: NodeId, service: Service, _: Bytes, stream: Duplex) {
-        match service {
-            HTTP | ADAPTERS => match &*self.0.borrow() {
-                Some(served) => {
-                    let stream = Box::new(stream);
-                    let serving = match service {
-                        HTTP => (served.http)(stream, Protocol::Http1, PEER),
-                        _ => (served.adapters)(stream),
-                    };
-                    drop(tokio::task::spawn_local(serving));
-                }
-                None => stream.reset(Refusal::new(Code::STOPPING, "this member is stopping")),
-            },
-            other => stream.reset(unknown(other)),
-        }
+        let served = self.0.borrow();
+        let serving = match (Known::of(service), &*served) {
+            (Some(Known::Http), Some(served)) => (served.http)(Box::new(stream), Protocol::Http1, PEER),
+            (Some(Known::Adapters), Some(served)) => (served.adapters)(Box::new(stream)),
+            (Some(Known::Http | Known::Adapters), None) => {
+                return stream.reset(Refusal::new(Code::STOPPING, "this member is stopping"));
+            }
+            (Some(Known::Groups | Known::Leases | Known::Orders | Known::Gossip) | None, _) => {
+                return stream.reset(unknown(service));
+            }
+        };
+        drop(tokio::task::spawn_local(serving));
     }
 }
 

@@ -9,9 +9,8 @@ use atp_protocol::link::Lane;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
-use super::ADAPTERS;
 use crate::environment::ByteStream;
-use crate::link::Link;
+use crate::link::{Known, Link};
 
 /// Opens streams to the adapters of other nodes.
 pub(super) trait Open: Send + Sync {
@@ -51,7 +50,7 @@ impl Open for Lanes {
     fn open(&self, to: NodeId) -> LocalBoxFuture<'static, io::Result<Box<dyn ByteStream>>> {
         let link = self.of_this_thread();
         async move {
-            let stream = link.open(to, Lane::Requests, ADAPTERS, b"").await;
+            let stream = link.open(to, Lane::Requests, Known::Adapters.number(), b"").await;
             let stream = stream.map_err(|error| io::Error::new(io::ErrorKind::NotConnected, error))?;
             Ok(Box::new(stream) as Box<dyn ByteStream>)
         }

@@ -28,4 +28,4 @@ mod v1;
 pub(crate) use follow::follow;
 pub(crate) use lanes::Lanes;
 pub(crate) use publish::publish;
-pub(crate) use serve::{ADAPTERS, serve};
+pub(crate) use serve::serve;

@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use atp_actors::session::Router;
 use atp_protocol::error::{Code, Fault, Scope};
-use atp_protocol::link::Service;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
@@ -13,9 +12,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use super::frames;
 use super::v1::{Answer, Ask, Event};
 use crate::environment::ByteStream;
-
-/// Calls to adapters, on the lane of requests; a stream each.
-pub(crate) const ADAPTERS: Service = Service(4);
 
 type To = WriteHalf<Box<dyn ByteStream>>;
 

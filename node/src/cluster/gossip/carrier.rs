@@ -11,10 +11,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tracing::error;
 
 use super::{CALLS_MAX, Desk, Letter, Receipt};
-use crate::cluster::services::GOSSIP;
 use crate::environment::Pending;
 use crate::gossip::Datagrams;
-use crate::link::Link;
+use crate::link::{Known, Link};
 
 /// How long a member has to take a message: who needs longer hears the next one.
 const TAKEN_MAX: Duration = Duration::from_secs(1);
@@ -47,7 +46,7 @@ pub(super) async fn carry(link: Link, mut leaving: mpsc::Receiver<Letter>, desk:
         let (link, desk) = (link.clone(), Arc::clone(&desk));
         tokio::task::spawn_local(async move {
             let asked = desk.clock.unix().0;
-            let answer = link.call(to, Lane::Control, GOSSIP, message, TAKEN_MAX).await;
+            let answer = link.call(to, Lane::Control, Known::Gossip.number(), message, TAKEN_MAX).await;
             let answered = desk.clock.unix().0;
             let receipt = answer.ok().and_then(|answer| encoding::decode(&answer).ok());
             desk.file(to, receipt, (asked, answered));
