@@ -57,16 +57,35 @@ impl KeptStream {
         let (records, stream) = (Arc::clone(&self.router.shared.records), context.address());
         // Not cut short where the stream ends meanwhile: what was opened is then closed.
         tokio::task::spawn_local(async move {
-            let (id, epoch) = (open.stream.clone(), open.epoch);
-            let result = match write(&*records, &id, &open).await {
-                Ok(reply) => opened(reply).map(|()| epoch),
-                Err(fault) => Err(fault),
-            };
+            let written = write(&*records, &open.stream, &open).await;
+            let is_known = written.is_ok();
+            let result = written.and_then(opened);
+            let epoch = result.as_ref().ok().copied();
             let request = Box::new(request);
-            if !stream.send(Recorded { result, request }).await.unwrap_or(false) {
-                let close = CloseStream { stream: id, epoch };
+            let goes_on = stream.send(Recorded { result, request }).await.unwrap_or(false);
+            if goes_on && is_known {
+                return;
+            }
+            // Where it is not known whether it was opened, opening it again tells.
+            let epoch = match epoch {
+                None if !is_known => {
+                    let again = insist(&*records, &open.stream, &open).await.ok();
+                    again.and_then(|reply| opened(reply).ok())
+                }
+                known => known,
+            };
+            if let Some(epoch) = epoch {
+                let stream = open.stream;
                 // Where it cannot be closed it is forgotten after a while.
-                let _ = insist(&*records, &close.stream, &close).await;
+                let _ = insist(
+                    &*records,
+                    &stream,
+                    &CloseStream {
+                        stream: stream.clone(),
+                        epoch,
+                    },
+                )
+                .await;
             }
         });
     }
@@ -83,7 +102,6 @@ impl KeptStream {
         let request = asked::encode(&self.identity, &self.head, &self.around, self.request_ms, frame);
         OpenStream {
             owner: records.node(),
-            epoch: records.term(&stream),
             stream,
             qos: self.head.tier,
             budget: self.head.budget.unwrap_or(Amount::UNLIMITED),
@@ -251,9 +269,10 @@ fn moved() -> Fault {
     Fault::new(Code::Internal, "the stream's owner changes; try again").retry_after(500)
 }
 
-fn opened(reply: OpenStreamReply) -> Result<(), Fault> {
+/// The epoch that the stream is written under.
+fn opened(reply: OpenStreamReply) -> Result<u64, Fault> {
     match reply {
-        OpenStreamReply::Opened => Ok(()),
+        OpenStreamReply::Opened { epoch } => Ok(epoch),
         OpenStreamReply::Exists { .. } => {
             let detail = "the stream_id is in use; resume that stream or take a new id";
             Err(Fault::new(Code::Proto, detail))

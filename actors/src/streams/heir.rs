@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use atp_consensus::journal::requests::{End, EndRequest};
-use atp_consensus::journal::streams::{FinishStream, State, Stream, TakeOver, Written};
+use atp_consensus::journal::streams::{FinishStream, State, Stream, TakeOver, TakeOverReply};
 use atp_protocol::cluster::NodeId;
 use atp_protocol::connection::{Config, Connection, Output, StreamKey};
 use atp_protocol::error::{Code, Fault};
@@ -32,14 +32,17 @@ pub enum Adopted {
 /// Of the group, and of [`Streams::start`](super::Streams::start); to be tried again.
 pub async fn adopt(router: &Rc<Router>, id: &Binding, record: &Stream) -> Result<Adopted, Fault> {
     let (records, lost) = (&*router.shared.records, record.owner);
-    // Terms rise with every leader, and a leader may take a stream over that it had opened itself before it was restarted.
-    let epoch = records.term(id).max(record.epoch + 1);
-    let owner = records.node();
-    let stream = id.clone();
-    let taken = write(records, id, &TakeOver { stream, owner, epoch }).await?;
+    let take_over = TakeOver {
+        stream: id.clone(),
+        owner: records.node(),
+        from: record.epoch,
+    };
+    let epoch = match write(records, id, &take_over).await? {
+        TakeOverReply::Taken { epoch } => epoch,
+        TakeOverReply::Fenced { .. } | TakeOverReply::Unknown => return Ok(Adopted::Left),
+    };
     let record = records.look(id);
-    let record = record.filter(|record| record.state == State::Open && taken == Written::Written);
-    let Some(record) = record else {
+    let Some(record) = record.filter(|record| record.state == State::Open) else {
         return Ok(Adopted::Left);
     };
     let key = StreamKey {

@@ -39,9 +39,6 @@ pub trait Records: Send + Sync {
     /// Which life of it: no two are the same.
     fn life(&self) -> u64;
 
-    /// The term of the group that keeps a stream: what an owner that opens it writes under.
-    fn term(&self, stream: &Binding) -> u64;
-
     /// Has the group of an id of a tenant apply an encoded command; resolves to the encoded reply once this node has applied it
     /// too.
     ///

@@ -52,17 +52,17 @@ impl Log {
                 ttl_ms: 300_000,
             }
         };
-        let epoch = 5;
         self.propose(&OpenStream {
             stream: stream.clone(),
             owner: NodeId::new(1).unwrap(),
-            epoch,
             qos: Tier::Silver,
             budget: Amount::ZERO,
             request: vec![7; 2_000],
             token: Some(token(1)),
             idempotency_key: None,
         });
+        // Granted as it was opened.
+        let epoch = self.index;
         self.propose(&RecordProgress {
             stream: stream.clone(),
             epoch,

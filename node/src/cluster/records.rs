@@ -61,12 +61,6 @@ impl Records for Cluster {
         self.life
     }
 
-    fn term(&self, stream: &Binding) -> u64 {
-        self.group_of(&stream.tenant, stream.session.as_str())
-            .status()
-            .term
-    }
-
     fn apply(
         &self,
         tenant: &TenantId,

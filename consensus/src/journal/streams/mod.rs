@@ -1,7 +1,8 @@
 //! Streams that outlive a node (atp.md 13.1, 13.4).
 //!
-//! A record is written by the stream's owner under its epoch: the term of the group when it was opened, and higher with each further owner. A write of another epoch is
-//! refused: an earlier owner learns that it was followed, a later one takes the stream over first.
+//! A record is written by the stream's owner under its epoch, which the group grants as it opens the stream or has it taken over: the index of
+//! that entry, so that no two tenures have the same and each is higher than those before. A write of another epoch is refused: an
+//! earlier owner learns that it was followed.
 //!
 //! At the bounds: of streams beyond [`STREAMS_MAX`], or [`BYTES_MAX`] bytes of requests and finals, the one that ended longest ago makes
 //! room; where none has ended, the new one is refused. A stream that nobody writes to is forgotten after `session_ttl_ms`. Of its
@@ -25,7 +26,7 @@ pub use record::{Lane, State, Stream, Token};
 pub use record_progress::RecordProgress;
 pub use rotate_token::RotateToken;
 pub use table::Streams;
-pub use take_over::TakeOver;
+pub use take_over::{TakeOver, TakeOverReply};
 
 use atp_protocol::cluster::NodeId;
 use atp_protocol::resume::TokenHash;
@@ -63,7 +64,7 @@ pub struct NewToken {
 pub enum Written {
     /// It is as said.
     Written,
-    /// The stream was written under another epoch. With an earlier one, drop the copy; with a later one, take the stream over.
+    /// The stream has another owner since. Drop the copy.
     Fenced {
         /// Whose it is.
         owner: NodeId,

@@ -19,8 +19,6 @@ pub struct OpenStream {
     pub stream: Binding,
     /// Who runs it.
     pub owner: NodeId,
-    /// In which epoch: the term of the group.
-    pub epoch: u64,
     /// Its tier.
     pub qos: Tier,
     /// What it may spend.
@@ -38,7 +36,10 @@ pub struct OpenStream {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OpenStreamReply {
     /// It is open, since this command or an earlier one. Run it.
-    Opened,
+    Opened {
+        /// The epoch that it is written under.
+        epoch: u64,
+    },
     /// There is such a stream already.
     Exists {
         /// Whose it is.
@@ -76,36 +77,38 @@ impl Handler<Journal, Effect> for OpenStream {
         effects.push(Effect::StreamOpened {
             stream: self.stream.clone(),
         });
-        let (id, mut stream) = self.into_record(context.now());
+        let epoch = context.index;
+        let (id, mut stream) = self.into_record(epoch, context.now());
         // As when it is rotated: a token is issued once.
         stream.tokens = stream
             .tokens
             .map(|token| token.filter(|token| !streams.tokens.contains_key(&token.hash)));
         streams.insert(id, Box::new(stream));
-        OpenStreamReply::Opened
+        OpenStreamReply::Opened { epoch }
     }
 }
 
 impl OpenStream {
     /// A stream of that name is there: the same one, if this is a repeat.
     fn meets(&self, known: &Stream) -> OpenStreamReply {
+        let mut tokens = known.tokens.iter().flatten();
         let is_repeat = known.state == State::Open
-            && (known.owner, known.epoch) == (self.owner, self.epoch)
+            && known.owner == self.owner
             && known.idempotency_key.as_deref() == self.idempotency_key.as_deref()
-            && *known.request == *self.request;
+            && *known.request == *self.request
+            // Drawn for this opening alone.
+            && self.token.is_none_or(|first| tokens.any(|token| token.hash == first.hash));
+        let Stream { owner, epoch, .. } = *known;
         match is_repeat {
-            true => OpenStreamReply::Opened,
-            false => OpenStreamReply::Exists {
-                owner: known.owner,
-                epoch: known.epoch,
-            },
+            true => OpenStreamReply::Opened { epoch },
+            false => OpenStreamReply::Exists { owner, epoch },
         }
     }
 
-    fn into_record(self, now: UnixMillis) -> (Binding, Stream) {
+    fn into_record(self, epoch: u64, now: UnixMillis) -> (Binding, Stream) {
         let stream = Stream {
             owner: self.owner,
-            epoch: self.epoch,
+            epoch,
             state: State::Open,
             qos: self.qos,
             created: now,

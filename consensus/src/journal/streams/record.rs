@@ -63,7 +63,7 @@ impl Token {
 pub struct Stream {
     /// Who runs it.
     pub owner: NodeId,
-    /// In which epoch.
+    /// In which epoch: no other tenure of the group has the same.
     pub epoch: u64,
     /// How far it is.
     pub state: State,

@@ -17,9 +17,9 @@ fn full() -> Log<Journal> {
         token: Some(token(1)),
         ..open("s", "x", Some("k"))
     });
-    log.propose(&progress("s", "x", 5, 3));
+    log.propose(&progress("s", "x", epoch(&log, "s", "x"), 3));
     log.propose(&open("s", "y", Some("l")));
-    log.propose(&finish("s", "y", b"final"));
+    log.propose(&finish("s", "y", epoch(&log, "s", "y"), b"final"));
     log.propose(&append(300, 1, &[b"allow"]));
     for (number, key) in [(1, "k"), (2, "l"), (3, "m")] {
         log.propose(&begin(1, number, key, 7));

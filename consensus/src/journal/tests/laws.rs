@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::samples::{any_command, each};
+use super::samples::{any_commands, each};
 use super::*;
 use crate::harness::{check_refuses, check_replicas};
 use crate::journal::streams::{State, Streams};
@@ -45,9 +45,9 @@ proptest! {
 
     #[test]
     fn the_law_of_the_ledger_holds_after_every_command(
-        commands in prop::collection::vec(any_command(), 0..150),
+        commands in any_commands(3_000),
     ) {
-        let mut log = tree();
+        let mut log = Log::new();
         for bytes in commands {
             log.pass_ms(3_000);
             log.apply(&bytes).unwrap();
@@ -57,7 +57,7 @@ proptest! {
 
     #[test]
     fn members_that_saw_the_log_and_members_that_got_a_snapshot_agree(
-        commands in prop::collection::vec(any_command(), 0..150),
+        commands in any_commands(3_000),
         snapshot_at in 0..150_usize,
     ) {
         check_replicas::<Journal>(&commands, snapshot_at, 3_000);

@@ -117,12 +117,11 @@ fn token(byte: u8) -> NewToken {
     }
 }
 
-/// Owned by node 1 in epoch 5.
+/// Owned by node 1.
 fn open(session: &str, stream: &str, key: Option<&str>) -> OpenStream {
     OpenStream {
         stream: stream_id(session, stream),
         owner: node(1),
-        epoch: 5,
         qos: Tier::Silver,
         budget: amount(100, 200),
         request: b"what?".to_vec(),
@@ -131,10 +130,18 @@ fn open(session: &str, stream: &str, key: Option<&str>) -> OpenStream {
     }
 }
 
-fn finish(session: &str, stream: &str, outcome: &[u8]) -> FinishStream {
+/// Under which epoch a stream is written.
+fn epoch(log: &Log<Journal>, session: &str, stream: &str) -> u64 {
+    log.machine
+        .streams()
+        .get(&stream_id(session, stream))
+        .map_or(0, |stream| stream.epoch)
+}
+
+fn finish(session: &str, stream: &str, epoch: u64, outcome: &[u8]) -> FinishStream {
     FinishStream {
         stream: stream_id(session, stream),
-        epoch: 5,
+        epoch,
         outcome: outcome.to_vec(),
     }
 }

@@ -15,7 +15,7 @@ fn run() -> Log<Journal> {
 fn rotate(byte: u8) -> RotateToken {
     RotateToken {
         stream: stream_id("s", "x"),
-        epoch: 5,
+        epoch: EPOCH,
         token: token(byte),
     }
 }
@@ -29,8 +29,11 @@ fn consume(byte: u8, stream: &str) -> ConsumeToken {
 
 const CONSUMED: ConsumeTokenReply = ConsumeTokenReply::Consumed {
     owner: NodeId::new(1).unwrap(),
-    epoch: 5,
+    epoch: EPOCH,
 };
+
+/// Of the stream that is opened first.
+const EPOCH: u64 = 1;
 
 #[test]
 fn a_token_is_used_once_and_another_stream_does_not_use_it_up() {
@@ -71,7 +74,7 @@ fn a_closed_stream_cannot_be_resumed() {
     let mut log = run();
     log.propose(&CloseStream {
         stream: stream_id("s", "x"),
-        epoch: 5,
+        epoch: EPOCH,
     });
     assert_eq!(log.propose(&consume(1, "x")), ConsumeTokenReply::Unknown);
 }

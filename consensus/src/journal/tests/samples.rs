@@ -52,9 +52,9 @@ pub(super) fn each() -> Vec<Vec<u8>> {
         bytes(&TakeOver {
             stream: stream_id("s", "x"),
             owner: node(2),
-            epoch: 6,
+            from: 5,
         }),
-        bytes(&finish("s", "x", b"final")),
+        bytes(&finish("s", "x", 5, b"final")),
         bytes(&CloseStream {
             stream: stream_id("s", "x"),
             epoch: 6,
@@ -88,10 +88,12 @@ fn any_stream_command() -> impl Strategy<Value = Vec<u8>> {
     let session = prop::sample::select(vec!["s", "u"]);
     let stream = prop::sample::select(vec!["x", "y"]);
     let key = prop::option::of(prop::sample::select(vec!["k", "l"]));
-    let place = (session, stream, 5..8_u64);
+    // How many epochs late; [`timely`] makes epochs of it.
+    let late = prop_oneof![4 => Just(0), 1 => 1..3_u64];
+    let place = (session, stream, late);
     prop_oneof![
-        4 => (place.clone(), key, 0..4_u8).prop_map(|((session, stream, epoch), key, first)| {
-            bytes(&OpenStream { epoch, token: Some(token(first)), ..open(session, stream, key) })
+        4 => (place.clone(), key, 0..4_u8).prop_map(|((session, stream, _), key, first)| {
+            bytes(&OpenStream { token: Some(token(first)), ..open(session, stream, key) })
         }),
         4 => (place.clone(), 1..5_u64)
             .prop_map(|((session, stream, epoch), tx)| bytes(&progress(session, stream, epoch, tx))),
@@ -104,13 +106,13 @@ fn any_stream_command() -> impl Strategy<Value = Vec<u8>> {
             token: token(byte).hash,
             stream: stream_id(session, stream),
         })),
-        2 => (place.clone(), 1..3_u16).prop_map(|((session, stream, epoch), owner)| bytes(&TakeOver {
+        2 => (place.clone(), 1..3_u16).prop_map(|((session, stream, from), owner)| bytes(&TakeOver {
             stream: stream_id(session, stream),
             owner: node(owner),
-            epoch,
+            from,
         })),
         3 => (place.clone(), 0..3_u8).prop_map(|((session, stream, epoch), byte)| {
-            bytes(&FinishStream { epoch, ..finish(session, stream, &[byte]) })
+            bytes(&finish(session, stream, epoch, &[byte]))
         }),
         2 => place.prop_map(|(session, stream, epoch)| bytes(&CloseStream {
             stream: stream_id(session, stream),
@@ -170,8 +172,54 @@ fn any_request_command() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Commands about a few things, so that they meet each other.
-pub(super) fn any_command() -> impl Strategy<Value = Vec<u8>> {
+/// `tree`, then commands about a few things, so that they meet each other, with so much time before each.
+pub(super) fn any_commands(pass_ms: u64) -> impl Strategy<Value = Vec<Vec<u8>>> {
+    prop::collection::vec(any_command(), 0..150).prop_map(move |commands| {
+        let mut log = Log::<Journal>::new();
+        let roots = [("t", None, 1_000), ("a", Some("t"), 600), ("b", Some("t"), 700)];
+        let roots = roots.map(|(id, parent, limit)| bytes(&limits(id, parent, limit)));
+        let mut timely_commands = Vec::new();
+        for command in roots.into_iter().chain(commands) {
+            let command = timely(&log.machine, command);
+            log.pass_ms(pass_ms);
+            log.apply(&command).unwrap();
+            timely_commands.push(command);
+        }
+        timely_commands
+    })
+}
+
+/// A command of an owner, with the epoch of its stream where it says how late the owner is.
+fn timely(journal: &Journal, command: Vec<u8>) -> Vec<u8> {
+    let epoch = |stream: &Binding, late: u64| {
+        let known = journal.streams().get(stream);
+        known.map_or(late, |known| known.epoch.saturating_sub(late))
+    };
+    fn edited<B: Body>(body: &[u8], edit: impl FnOnce(&mut B)) -> Vec<u8> {
+        let mut command = crate::command::body::<B>(body).unwrap();
+        edit(&mut command);
+        bytes(&command)
+    }
+    let (tag, body) = crate::command::open(&command).unwrap();
+    match tag {
+        RecordProgress::TAG => edited(body, |of: &mut RecordProgress| {
+            of.epoch = epoch(&of.stream, of.epoch)
+        }),
+        RotateToken::TAG => edited(body, |of: &mut RotateToken| {
+            of.epoch = epoch(&of.stream, of.epoch)
+        }),
+        TakeOver::TAG => edited(body, |of: &mut TakeOver| of.from = epoch(&of.stream, of.from)),
+        FinishStream::TAG => edited(body, |of: &mut FinishStream| {
+            of.epoch = epoch(&of.stream, of.epoch)
+        }),
+        CloseStream::TAG => edited(body, |of: &mut CloseStream| {
+            of.epoch = epoch(&of.stream, of.epoch)
+        }),
+        _ => command,
+    }
+}
+
+fn any_command() -> impl Strategy<Value = Vec<u8>> {
     let tick = Tick {
         session_ttl_ms: 30_000,
     };
