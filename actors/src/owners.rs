@@ -87,6 +87,14 @@ impl Owners {
         self.of_group(self.group(tenant, id))
     }
 
+    /// Somebody else who leads a group, and so is a member that works; nobody where there is none.
+    #[must_use]
+    pub fn another(&self) -> Owner {
+        let leaders = self.leaders.borrow();
+        let mut others = leaders.iter().flatten().filter(|leader| **leader != self.this);
+        others.next().map_or(Owner::Nobody, |node| Owner::At(*node))
+    }
+
     /// Whether every group is led here, as in a cluster of one.
     #[must_use]
     pub fn all_here(&self) -> bool {
@@ -165,8 +173,11 @@ mod tests {
         owners.set(owners.group(&tenant, "s-1"), Some(node(1)));
         assert_eq!(owners.of(&tenant, "s-1"), Owner::Here);
         assert!(!owners.all_here());
+        assert_eq!(owners.another(), Owner::Nobody);
         GroupId::journals(8).for_each(|group| owners.set(group, Some(node(1))));
         assert!(owners.all_here());
+        owners.set(GroupId(5), Some(node(3)));
+        assert_eq!(owners.another(), Owner::At(node(3)));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Starts a node: recovers its journals, starts its actors, attaches its adapters, serves its sockets.
 
+mod stop;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -51,12 +53,6 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Longest that others take over what this node leads before it refuses work.
 const HANDING_OVER: Duration = Duration::from_secs(5);
-
-/// How long streams that were cut may take to settle, beside what is read on for usage.
-const SETTLING: Duration = Duration::from_secs(5);
-
-/// How long clients may take for the last bytes of their replies.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +123,9 @@ pub struct NodeHandle {
     pub api: SocketAddr,
     /// Keys, policy, accounts.
     pub meta: Arc<Meta>,
+    /// Nobody connects any more.
+    closing: watch::Sender<bool>,
+    /// Connections close after the reply they are at.
     stop: watch::Sender<bool>,
     arbiters: Option<Arbiters>,
     exec: Exec,
@@ -272,14 +271,17 @@ impl Node {
                 );
                 // Each arbiter relays over a lane of its own.
                 let link = cluster.link.as_ref().map(Link::on_this_thread);
-                let relay = |link: &Link| {
+                let relay = link.as_ref().map(|link| {
                     let (owners, whole) = (Arc::clone(&cluster.owners), cluster.clone());
                     let runs = move |tenant: &TenantId, work: Work<'_>| match work {
-                        Work::Stream(id) => whole.runs(tenant, id),
+                        Work::Stream(stream, session) => whole.runs(tenant, stream, session),
                         Work::Request(key) => whole.runs_under(tenant, key),
                     };
-                    Rc::new(Relay::new(owners, Box::new(link.clone()), Box::new(runs)))
-                };
+                    let (load, meta) = (Arc::clone(&router.shared.load), Arc::clone(&meta));
+                    let is_draining = Box::new(move || meta.is_draining());
+                    let dial = Box::new(link.clone());
+                    Rc::new(Relay::new(owners, dial, Box::new(runs), load, is_draining))
+                });
                 let failover = Failover {
                     cluster: cluster.clone(),
                     router: Rc::clone(&router),
@@ -296,7 +298,7 @@ impl Node {
                     exposition,
                     settings,
                     frames,
-                    relay: link.as_ref().map(relay),
+                    relay,
                     arrival: Arrival::Direct,
                 };
                 tokio::task::spawn_local(async move {
@@ -322,13 +324,15 @@ impl Node {
             arbiters: handovers,
             max_connections: config.limits.max_connections,
         };
-        tokio::task::spawn_local(acceptor.run(stopping.clone()));
+        let (closing, closes) = watch::channel(false);
+        tokio::task::spawn_local(acceptor.run(closes));
         tokio::task::spawn_local(upkeep(exposition, Arc::clone(&environment.clock), stopping));
         let drain = Duration::from_millis(config.node.drain_timeout_ms);
-        let settling = SETTLING + Duration::from_millis(config.budget.drain_ms);
+        let settling = stop::SETTLING + Duration::from_millis(config.budget.drain_ms);
         Ok(NodeHandle {
             api,
             meta,
+            closing,
             stop,
             arbiters,
             exec,
@@ -339,71 +343,6 @@ impl Node {
             auditor,
             running,
         })
-    }
-}
-
-impl NodeHandle {
-    /// Resolves with the reason when the node must stop by itself: its disk failed, so that it can no longer keep what it would promise.
-    pub fn failed(&self) -> impl Future<Output = String> + 'static {
-        let mut ended = self.running.ended();
-        async move {
-            match ended.wait_for(Option::is_some).await {
-                Ok(why) => why.clone().expect("waited for"),
-                // It was stopped in order.
-                Err(_) => std::future::pending().await,
-            }
-        }
-    }
-
-    /// Ends in order: hands over what it leads, refuses new work, lets what runs finish within the drain time, cuts and settles the rest, closes the
-    /// connections, writes a snapshot of the ledger and closes the audit log.
-    pub async fn stop(self) {
-        // Who is sent here for what this node leads is served until others lead it.
-        self.meta.cluster.leave(HANDING_OVER.min(self.drain)).await;
-        self.meta.drain();
-        let load = &self.shared.load;
-        if !self.is_idle_within(self.drain).await {
-            tracing::warn!(
-                streams = load.streams(),
-                "drain time is over; what still runs is cut"
-            );
-            load.cut();
-            if !self.is_idle_within(self.settling).await {
-                tracing::warn!(
-                    streams = load.streams(),
-                    "not all streams settled; their holds lapse with budget.hold_ttl_ms"
-                );
-            }
-        }
-        self.stop.send_replace(true);
-        // Who does not read loses the end of its reply.
-        if tokio::time::timeout(LAST_WORDS, self.stop.closed())
-            .await
-            .is_err()
-        {
-            tracing::warn!("not all connections have closed; they are cut");
-        }
-        if let Err(fault) = self.meta.ledger.stop().await {
-            tracing::warn!(%fault, "what was spent is kept in the journal; the next start reports it");
-        }
-        self.decisions.flush(LAST_WORDS).await;
-        self.shared.sessions.close();
-        self.auditor.stop();
-        drop(self.exec);
-        drop(self.meta);
-        self.running.stop().await;
-        if let Some(arbiters) = self.arbiters {
-            arbiters.stop();
-        }
-    }
-
-    async fn is_idle_within(&self, time: Duration) -> bool {
-        let idle = async {
-            while self.shared.load.streams() > 0 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(time, idle).await.is_ok()
     }
 }
 

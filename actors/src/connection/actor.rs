@@ -22,6 +22,7 @@ use tracing::Span;
 use super::agent::Pending;
 use super::declarations::Declarations;
 use super::egress::{EgressSender, Queues, Wire};
+use super::elsewhere::Elsewhere;
 use super::kept::{Kept, Routed};
 use super::messages::{Drain, Gone, Incoming};
 use super::pacing::Pacing;
@@ -69,6 +70,7 @@ pub struct Connection {
     pub(super) clients: BTreeMap<StreamKey, tokio::task::AbortHandle>,
     pub(super) calls: BTreeMap<StreamKey, Pending>,
     pub(super) kept: BTreeMap<StreamKey, Kept>,
+    pub(super) elsewhere: Elsewhere,
     /// The adapter that the peer declared itself to be.
     pub(super) adapter: Option<Claim>,
     /// How often it did, and what is to come.
@@ -78,7 +80,7 @@ pub struct Connection {
     pub(super) limits: Limits,
     pub(super) queues: Queues,
     pub(super) role: Role,
-    dialect: Option<Option<Dialect>>,
+    pub(super) dialect: Option<Option<Dialect>>,
     pub(super) is_cbor: bool,
     pub(super) is_lean: bool,
     /// What seals every frame, both ways.
@@ -133,6 +135,7 @@ impl Connection {
             clients: BTreeMap::new(),
             calls: BTreeMap::new(),
             kept: BTreeMap::new(),
+            elsewhere: Elsewhere::default(),
             adapter: None,
             declarations: Declarations::default(),
             calls_made: 0,
@@ -217,14 +220,18 @@ impl Connection {
                         self.count_refused(&fault);
                         self.machine.refuse_hello(&fault)
                     }
-                    Ok(()) => match self.route(frame, context) {
-                        Routed::Other(frame) => self.machine.receive(now, *frame),
-                        Routed::Refused(outputs) => outputs,
-                        Routed::Taken(taking) => {
-                            self.machine.heard(now);
-                            return taking;
+                    Ok(()) => {
+                        self.machine.heard(now);
+                        let routed = match self.route_elsewhere(frame, context) {
+                            Routed::Other(frame) => self.route(*frame, context),
+                            routed => routed,
+                        };
+                        match routed {
+                            Routed::Other(frame) => self.machine.receive(now, *frame),
+                            Routed::Refused(outputs) => outputs,
+                            Routed::Taken(taking) => return taking,
                         }
-                    },
+                    }
                 }
             }
             Err(fault) => {
@@ -239,6 +246,18 @@ impl Connection {
             Some(pending) => Box::pin(future::join(queued, pending.reply.room()).map(drop)),
             None => queued,
         }
+    }
+
+    /// Takes a frame that passed its checks, of a stream of this node.
+    pub(super) fn take(&mut self, frame: Frame<'static>, context: &mut Context<Self>) -> ResponseFuture<()> {
+        let now = self.now();
+        let outputs = match self.route(frame, context) {
+            Routed::Other(frame) => self.machine.receive(now, *frame),
+            Routed::Refused(outputs) => outputs,
+            Routed::Taken(taking) => return taking,
+        };
+        let waiting = self.process(outputs, context);
+        self.queued(waiting)
     }
 
     /// Carries outputs out, and what they lead to. Returns data messages for which the queue had no room.

@@ -101,6 +101,7 @@ impl Connection {
             level: Level::Core,
         });
         self.role = agreed.role;
+        self.elsewhere.hello = Some(hello.clone());
         if agreed.role != Role::Client {
             self.machine.keep_when_idle();
         }

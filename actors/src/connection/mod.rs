@@ -7,6 +7,7 @@
 //! When full the data queue makes a stream's pump wait, so its session stops polling its lanes; a full control queue closes
 //!           the connection with 1013; while the caller of a call does not read, the agent's next message on it is answered
 //!           late, so that the transport reads no more of the agent; an estimate beyond those that are asked for is not asked for
+//! Carries   frames of streams that other nodes own there and back (`elsewhere`)
 //! Ends      with its transport; streams are cancelled, its adapter is withdrawn
 
 mod actor;
@@ -17,6 +18,7 @@ mod counting;
 mod declarations;
 mod dialled;
 mod egress;
+mod elsewhere;
 mod events;
 mod hello;
 mod kept;
@@ -29,4 +31,5 @@ mod revoked;
 
 pub use actor::{Connection, ConnectionSettings};
 pub use egress::{Egress, Wire, egress};
+pub use elsewhere::{Back, Others, Reach, Way};
 pub use messages::{Drain, Gone, Incoming};

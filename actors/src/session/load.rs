@@ -9,10 +9,11 @@ use tokio::sync::watch;
 
 use crate::metrics::{Held, Meter};
 
-/// Streams running, and whether they may go on.
+/// Streams running, what is carried for other nodes' sake, and whether streams may go on.
 #[derive(Debug, Default)]
 pub struct Load {
     streams: AtomicUsize,
+    passing: AtomicUsize,
     was_cut: AtomicBool,
     cut: watch::Sender<()>,
 }
@@ -22,6 +23,19 @@ impl Load {
     #[must_use]
     pub fn streams(&self) -> usize {
         self.streams.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing runs, and nothing is on its way through.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.streams() == 0 && self.passing.load(Ordering::Relaxed) == 0
+    }
+
+    /// Something between a client here and another node is on its way until this is dropped.
+    #[must_use]
+    pub fn pass(self: &Arc<Self>) -> Passing {
+        self.passing.fetch_add(1, Ordering::Relaxed);
+        Passing(Arc::clone(self))
     }
 
     /// Ends every stream, for good: each is told `EDRAINING` and settled by what it used.
@@ -53,6 +67,15 @@ impl Load {
             load: Arc::clone(self),
             _counted: Held::by(&meter.requests.streams),
         }
+    }
+}
+
+/// See [`Load::pass`].
+pub struct Passing(Arc<Load>);
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        self.0.passing.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -43,7 +43,7 @@ mod window;
 
 pub use explain::{Decisions, Explained};
 pub use fairness::{Fairness, ServedView, WEIGHT_RANGE};
-pub use load::Load;
+pub use load::{Load, Passing};
 pub use output::{Answer, Consensus, Facts, OUTPUT_MAX, Opened, Output, Repeat, Telemetry, Unanswered};
 pub use repeat::RepeatSettings;
 pub use router::{Router, RouterSettings};

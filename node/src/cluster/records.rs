@@ -9,7 +9,7 @@ use atp_consensus::journal::Journal;
 use atp_consensus::journal::streams::Stream;
 use atp_protocol::cluster::NodeId;
 use atp_protocol::error::Fault;
-use atp_protocol::ids::{StreamId, TenantId};
+use atp_protocol::ids::{SessionId, StreamId, TenantId};
 use atp_protocol::resume::{Binding, Entry, IdempotencyKey, State};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -27,12 +27,18 @@ impl Cluster {
             .expect("there are as many journals as owners know")
     }
 
-    /// The node that runs a stream of that name, or of that session, where it can be reached: work stays where it was begun when the
-    /// group gets another leader.
-    pub(crate) fn runs(&self, tenant: &TenantId, id: &str) -> Option<NodeId> {
+    /// The node that runs a stream of that name, of the session where one is named, where it can be reached: a stream stays where it
+    /// was begun when the group gets another leader.
+    pub(crate) fn runs(
+        &self,
+        tenant: &TenantId,
+        stream: &StreamId,
+        session: Option<&SessionId>,
+    ) -> Option<NodeId> {
+        let of = session.map_or(stream.as_str(), SessionId::as_str);
         let owner = self
-            .group_of(tenant, id)
-            .read(|journal| journal.streams().runs(tenant, id))?;
+            .group_of(tenant, of)
+            .read(|journal| journal.streams().runs(tenant, stream, session))?;
         self.is_reached(owner).then_some(owner)
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Draining {
     by_itself: bool,
     /// The cluster wants it so, and may want it otherwise.
     agreed: bool,
+    /// Its work is done, and it closes what is open.
+    has_left: bool,
 }
 
 impl Draining {
@@ -46,6 +48,20 @@ impl Meta {
         async move {
             // A node that is gone refuses work as well.
             let _ = draining.wait_for(|draining| draining.is_any()).await;
+        }
+    }
+
+    /// Nothing runs any more: what other members keep open here is to be closed.
+    pub fn leave(&self) {
+        self.draining.send_modify(|draining| draining.has_left = true);
+    }
+
+    /// Resolves when other members are to keep nothing open here.
+    pub fn left(&self) -> impl Future<Output = ()> + 'static {
+        let mut draining = self.draining.subscribe();
+        async move {
+            // A node that is gone has left as well.
+            let _ = draining.wait_for(|draining| draining.has_left).await;
         }
     }
 

@@ -3,10 +3,9 @@
 use std::rc::Rc;
 
 use actix_web::HttpResponse;
-use atp_actors::owners::Owner;
+use atp_actors::session::Passing;
 use atp_protocol::cluster::NodeId;
 use atp_protocol::error::{Code, Fault};
-use atp_protocol::ids::TenantId;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
@@ -15,22 +14,22 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
-use super::{IDLE_MAX, OWNER, OWNER_WAIT, Relay, Sender, Work, reply};
+use super::{IDLE_MAX, OWNER, Relay, Sender, reply};
 use crate::environment::ByteStream;
 
 pub(super) type Connection = http1::Connection<TokioIo<Box<dyn ByteStream>>, Full<Bytes>>;
 
 /// Nodes that are asked for one request: whom we take for the owner, and whom that one does.
-pub(super) const TRIES: usize = 2;
+const TRIES: usize = 2;
 
 /// Whom a node that does not own the session takes for the owner.
-pub(super) fn named(response: &Response<Incoming>) -> Option<NodeId> {
+fn named(response: &Response<Incoming>) -> Option<NodeId> {
     let is_told = response.status() == http::StatusCode::MISDIRECTED_REQUEST;
     let name = response.headers().get(OWNER).filter(|_| is_told)?;
     name.to_str().ok()?.parse().ok()
 }
 
-pub(super) fn moving() -> Fault {
+fn moving() -> Fault {
     Fault::new(Code::Internal, "the session's owner changes; try again").retry_after(500)
 }
 
@@ -42,73 +41,12 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    fn passed_on(self, relay: &Rc<Relay>) -> HttpResponse {
-        reply::passed_on(Rc::clone(relay), self.from, self.response, self.sender)
+    fn passed_on(self, relay: &Rc<Relay>, passing: Passing) -> HttpResponse {
+        reply::passed_on(Rc::clone(relay), self.from, self.response, self.sender, passing)
     }
 }
 
 impl Relay {
-    /// The node that owns what `find` looks for, waiting while nobody does; `None` for this one.
-    ///
-    /// # Errors
-    /// `EINTERNAL`, to be repeated, when an election takes too long.
-    async fn owner(&self, find: impl Fn() -> Owner) -> Result<Option<NodeId>, Fault> {
-        let mut changes = self.owners.watch();
-        let found = async {
-            loop {
-                changes.mark_unchanged();
-                match find() {
-                    Owner::Nobody => {}
-                    Owner::Here => return None,
-                    Owner::At(node) => return Some(node),
-                }
-                // The sender lives in `self`.
-                let _ = changes.changed().await;
-            }
-        };
-        let waited = tokio::time::timeout(OWNER_WAIT, found).await;
-        waited.map_err(|_| {
-            Fault::new(
-                Code::Internal,
-                "the session's group has no leader: its quorum is lost; try again",
-            )
-            .retry_after(1_000)
-        })
-    }
-
-    /// As [`Self::owner`], of a session or stream: whoever runs it, else the leader of its group.
-    ///
-    /// # Errors
-    /// As [`Self::owner`].
-    pub(crate) async fn owner_of(&self, tenant: &TenantId, id: &str) -> Result<Option<NodeId>, Fault> {
-        let find = || match (self.runs)(tenant, Work::Stream(id)) {
-            Some(node) if node == self.owners.this() => Owner::Here,
-            Some(node) => Owner::At(node),
-            None => self.owners.of(tenant, id),
-        };
-        self.owner(find).await
-    }
-
-    /// The node that work belongs to: whoever runs the first request under its idempotency key, as far as this node knows, else the
-    /// owner of the session that it names; `None` for this one.
-    ///
-    /// # Errors
-    /// As [`Self::owner_of`].
-    pub(crate) async fn owner_of_work(
-        &self,
-        tenant: &TenantId,
-        key: Option<&str>,
-        named: Option<&str>,
-    ) -> Result<Option<NodeId>, Fault> {
-        if let Some(node) = key.and_then(|key| (self.runs)(tenant, Work::Request(key))) {
-            return Ok((node != self.owners.this()).then_some(node));
-        }
-        match named {
-            Some(named) => self.owner_of(tenant, named).await,
-            None => Ok(None),
-        }
-    }
-
     /// Sends a request to `to`, and once to whom that one names instead. Answers with the reply as it comes.
     ///
     /// # Errors
@@ -119,7 +57,8 @@ impl Relay {
         to: NodeId,
         request: &Request<Bytes>,
     ) -> Result<HttpResponse, Fault> {
-        Ok(self.try_owners(to, request).await?.passed_on(self))
+        let passing = self.load.pass();
+        Ok(self.try_owners(to, request).await?.passed_on(self, passing))
     }
 
     /// The answer of whoever owns the session.

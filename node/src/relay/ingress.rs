@@ -4,27 +4,31 @@ use std::rc::Rc;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
 use actix_web::http::header::HeaderName;
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use atp_protocol::cluster::NodeId;
 use atp_protocol::error::{Code, Fault};
+use atp_protocol::ids::SessionId;
 use bytes::Bytes;
 
 use super::reply::is_hop_by_hop;
-use super::{Arrival, OWNER, Relay};
+use super::{Arrival, OWNER, Relay, Wanted};
 use crate::surfaces::{self, Surface};
 
 /// Where work may name its session in the head.
-const WORK: [&str; 3] = ["/v1/chat/completions", "/v1/messages", "/v1/ask"];
-
-/// Where the query may name one.
-const WEBSOCKET: &str = "/ws";
+const WORK: [&str; 4] = [
+    "/v1/chat/completions",
+    "/v1/messages",
+    "/v1/ask",
+    "/v1/embeddings",
+];
 
 /// Where the path names a stream.
 const STREAMS: &str = "/v1/streams/";
 
-/// Sends a request that names a session or stream of another owner there; every other goes to its handler.
+/// Sends a request for what another owner has there; every other goes to its handler.
 ///
 /// # Errors
 /// Those of the handler.
@@ -36,24 +40,17 @@ pub async fn ingress(
     let Some(relay) = surface.relay.clone() else {
         return next.call(request).await;
     };
-    // Nearly every request names nothing that could be elsewhere.
-    let (key, named) = (key(request.request()), named(request.request()));
-    if key.is_none() && named.is_none() {
-        return next.call(request).await;
-    }
+    let session = session(request.request());
+    // Nearly every request wants nothing that could be elsewhere.
+    let Some(wanted) = wanted(request.request(), session.as_ref(), &relay) else {
+        return closing(&relay, next.call(request).await);
+    };
     let Some(tenant) = surfaces::tenant(&surface, request.request()) else {
         // Its handler refuses it.
         return next.call(request).await;
     };
-    let (key, named) = (key.map(str::to_owned), named.map(str::to_owned));
-    let owner = relay.owner_of_work(&tenant, key.as_deref(), named.as_deref());
-    let answer = match owner.await {
-        Ok(None) => return next.call(request).await,
-        Ok(Some(node)) if request.path() == WEBSOCKET && surface.arrival == Arrival::Direct => {
-            let payload = web::Payload::from_request(&request.request().clone(), &mut request.take_payload());
-            let copy = copy(request.request(), Bytes::new());
-            relay.upgrade(node, copy, payload.await?).await
-        }
+    let answer = match relay.owner(&tenant, wanted, None).await {
+        Ok(None) => return closing(&relay, next.call(request).await),
         Ok(Some(node)) => {
             let payload = web::Payload::from_request(&request.request().clone(), &mut request.take_payload());
             let body = surfaces::body::work(&surface, request.request(), payload.await?).await;
@@ -65,23 +62,50 @@ pub async fn ingress(
         Err(fault) => Err(fault),
     };
     let response = answer.unwrap_or_else(|fault| surfaces::refuse(request.request(), &fault));
-    Ok(request.into_response(response))
+    closing(&relay, Ok(request.into_response(response)))
 }
 
-/// What a request names that may be another node's.
-fn named(request: &HttpRequest) -> Option<&str> {
+/// Has the client of a node that leaves go elsewhere with its next request.
+fn closing(
+    relay: &Relay,
+    response: Result<ServiceResponse<BoxBody>, Error>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    response.map(|mut response| {
+        let head = response.response_mut().head_mut();
+        if relay.is_draining() && !head.upgrade() {
+            head.set_connection_type(ConnectionType::Close);
+        }
+        response
+    })
+}
+
+/// What a request wants that may be another node's. The path names a stream, the head a session or a repeat.
+fn wanted<'r>(request: &'r HttpRequest, session: Option<&'r SessionId>, relay: &Relay) -> Option<Wanted<'r>> {
     let path = request.path();
     if let Some(rest) = path.strip_prefix(STREAMS) {
-        return rest.split('/').next().filter(|id| !id.is_empty());
+        let stream = rest.split('/').next().filter(|id| !id.is_empty())?;
+        return Some(Wanted::Stream(stream, session));
     }
-    if path == WEBSOCKET {
-        let mut pairs = request.query_string().split('&');
-        return pairs.find_map(|pair| pair.strip_prefix("session_id="));
-    }
-    if !WORK.contains(&path) {
+    let key = key(request);
+    if !WORK.contains(&path) && key.is_none() {
         return None;
     }
-    request.headers().get("x-session-id")?.to_str().ok()
+    let is_anybodys = session.is_none() && key.is_none();
+    (!is_anybodys || relay.is_draining()).then_some(Wanted::Work {
+        session: session.map(SessionId::as_str),
+        key,
+    })
+}
+
+/// The session that a request names in its head, or for a stream in its query.
+fn session(request: &HttpRequest) -> Option<SessionId> {
+    let in_query = || {
+        let mut pairs = request.query_string().split('&');
+        pairs.find_map(|pair| pair.strip_prefix("session_id="))
+    };
+    let of_stream = request.path().starts_with(STREAMS).then(in_query).flatten();
+    let named = of_stream.or_else(|| request.headers().get("x-session-id")?.to_str().ok())?;
+    SessionId::new(named).ok()
 }
 
 /// The idempotency key of work, where the head has it.
@@ -94,7 +118,7 @@ fn key(request: &HttpRequest) -> Option<&str> {
 /// Has a request carried out by `owner`, with `body` as its body.
 ///
 /// # Errors
-/// As [`Relay::forward`]; `EMOVED` where the node is to redirect.
+/// As [`Relay::forward`].
 pub(crate) async fn elsewhere(
     surface: &Surface,
     relay: &Rc<Relay>,
@@ -124,7 +148,7 @@ pub(crate) async fn elsewhere(
 }
 
 /// The request as it is sent on.
-fn copy(request: &HttpRequest, body: Bytes) -> http::Request<Bytes> {
+pub(crate) fn copy(request: &HttpRequest, body: Bytes) -> http::Request<Bytes> {
     let mut copy = http::Request::new(body);
     // Both libraries name the same things by types of their own.
     *copy.method_mut() = http::Method::from_bytes(request.method().as_str().as_bytes()).unwrap_or_default();

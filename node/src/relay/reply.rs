@@ -8,6 +8,7 @@ use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
+use atp_actors::session::Passing as OnItsWay;
 use atp_protocol::cluster::NodeId;
 use bytes::Bytes;
 use hyper::Response;
@@ -28,6 +29,7 @@ pub(super) fn passed_on(
     from: NodeId,
     response: Response<Incoming>,
     sender: Sender,
+    passing: OnItsWay,
 ) -> HttpResponse {
     let (head, body) = response.into_parts();
     let status = StatusCode::from_u16(head.status.as_u16()).expect("a status is a status");
@@ -45,6 +47,7 @@ pub(super) fn passed_on(
         body,
         size: size.map_or(BodySize::Stream, BodySize::Sized),
         back: Some((relay, from, sender)),
+        _passing: passing,
     })
 }
 
@@ -53,6 +56,7 @@ struct Passing {
     body: Incoming,
     size: BodySize,
     back: Option<(Rc<Relay>, NodeId, Sender)>,
+    _passing: OnItsWay,
 }
 
 impl MessageBody for Passing {

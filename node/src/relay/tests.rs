@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
-use super::{Dial, Relay};
+use super::{Dial, Relay, Wanted, Work};
 use crate::environment::ByteStream;
 
 /// Nodes by number; a connection to one is a duplex stream whose other end the test takes.
@@ -51,9 +51,16 @@ fn node(number: u16) -> NodeId {
     NodeId::new(number).unwrap()
 }
 
+const WORK: Wanted<'static> = Wanted::Work {
+    session: Some("s-1"),
+    key: None,
+};
+
 fn relay(nodes: &Nodes) -> Rc<Relay> {
     let owners = Arc::new(Owners::new(node(1), 8));
-    Rc::new(Relay::new(owners, Box::new(nodes.clone()), Box::new(|_, _| None)))
+    let runs = Box::new(|_: &_, _: Work<'_>| None);
+    let dial = Box::new(nodes.clone());
+    Rc::new(Relay::new(owners, dial, runs, Arc::default(), Box::new(|| false)))
 }
 
 /// A relay, and the second node to which it may relay.
@@ -184,12 +191,12 @@ async fn a_request_waits_for_an_election_but_not_for_ever() {
     run(async {
         let relay = relay(&Nodes::default());
         let tenant = TenantId::new("acme").unwrap();
-        let waited = relay.owner_of(&tenant, "s-1").await.unwrap_err();
+        let waited = relay.owner(&tenant, WORK, None).await.unwrap_err();
         assert!(waited.to_string().contains("no leader"), "{waited}");
         let electing = async {
             GroupId::journals(8).for_each(|group| relay.owners.set(group, Some(node(3))));
         };
-        let (owner, ()) = tokio::join!(relay.owner_of(&tenant, "s-1"), electing);
+        let (owner, ()) = tokio::join!(relay.owner(&tenant, WORK, None), electing);
         assert_eq!(owner.unwrap(), Some(node(3)));
     })
     .await;

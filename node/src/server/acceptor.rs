@@ -10,6 +10,12 @@ use tracing::{debug, warn};
 
 use crate::environment::{Incoming, Listener};
 
+/// How long it takes at most to be told of somebody who has connected.
+const SHORT: Duration = Duration::from_millis(5);
+
+/// Connections that are taken at the end: as many as systems let wait.
+const BACKLOG_MAX: usize = 4_096;
+
 /// A connection on its way to an arbiter.
 pub struct Connection {
     /// Opens the socket on the arbiter's runtime.
@@ -42,7 +48,7 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts until told to stop.
+    /// Accepts until told to stop; whoever has connected by then is still taken.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let loads: Vec<_> = self
             .arbiters
@@ -52,7 +58,7 @@ impl Acceptor {
         loop {
             let accepted = tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => return,
+                _ = stop.wait_for(|stop| *stop) => return self.last(&loads).await,
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
@@ -62,6 +68,16 @@ impl Acceptor {
                     warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
+            }
+        }
+    }
+
+    /// Takes who waits, so that closing the listener resets nobody.
+    async fn last(mut self, loads: &[Arc<AtomicUsize>]) {
+        for _ in 0..BACKLOG_MAX {
+            match tokio::time::timeout(SHORT, self.listener.accept()).await {
+                Ok(Ok((incoming, peer))) => self.hand_over(loads, incoming, peer).await,
+                Ok(Err(_)) | Err(_) => return,
             }
         }
     }

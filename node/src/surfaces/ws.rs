@@ -3,15 +3,20 @@
 use std::future::Future;
 use std::io::ErrorKind;
 use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, ProtocolError, Session};
-use atp_actors::connection::{Connection, ConnectionSettings, Drain, Egress, Gone, Incoming, Wire, egress};
-use atp_protocol::error::{Code, Fault};
+use atp_actors::connection::{
+    Connection, ConnectionSettings, Drain, Egress, Gone, Incoming, Others, Reach, Wire, egress,
+};
+use atp_protocol::error::{Code, Fault, Location};
 use atp_protocol::frame::Encoded;
+use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use tracing::debug;
 
@@ -19,6 +24,7 @@ use super::Surface;
 use super::caller::{authenticate, correlation_id};
 use super::endpoint::at;
 use super::reply::{self, Shape};
+use crate::relay::{self, Arrival, SLACK, Sockets};
 
 /// Subprotocols, by the encoding they fix.
 const JSON: &str = "atp.v1.json";
@@ -36,7 +42,8 @@ async fn upgrade(request: HttpRequest, payload: Payload) -> HttpResponse {
         Ok(credential) => credential,
         Err(fault) => return refuse(&fault),
     };
-    if surface.meta.is_draining() {
+    let is_direct = surface.arrival == Arrival::Direct;
+    if is_direct && surface.meta.is_draining() {
         return refuse(&Fault::new(Code::Draining, "the node is leaving; connect to another").retry_after(0));
     }
     let subprotocol = subprotocol(&request);
@@ -57,34 +64,69 @@ async fn upgrade(request: HttpRequest, payload: Payload) -> HttpResponse {
             .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
             .map(str::to_owned)
     };
+    // What another member wrote again may be a little longer.
+    let slack = if is_direct { 0 } else { SLACK };
+    let frame_bytes = surface.settings.frame_bytes + slack;
     let settings = ConnectionSettings {
         router_id: surface.settings.router_id.clone(),
         session_id: query("session_id"),
         dialect: query("dialect"),
         accepts_dialects: surface.settings.accepts_dialects,
         is_cbor: subprotocol == Some(CBOR),
-        frame_bytes: surface.settings.frame_bytes,
+        frame_bytes,
         request_ms: surface.settings.request_ms,
-        needs_fresh_hello: surface.settings.needs_fresh_hello,
+        // The other member made sure.
+        needs_fresh_hello: is_direct && surface.settings.needs_fresh_hello,
         access: credential.access,
         drain_ms: surface.settings.drain_ms,
     };
     let (out, way_out) = egress();
-    let connection = Connection::new(surface.router.clone(), credential.identity, settings, out).start();
+    let connection = Connection::new(surface.router.clone(), credential.identity, settings, out);
+    let connection = match others(&surface, &request) {
+        Some((others, reach)) => connection.among(others, reach),
+        None => connection,
+    };
+    let connection = connection.start();
     // One byte more than a frame may have, so that it is the connection that refuses it, in its own words.
-    let limit = surface.settings.frame_bytes + 1;
+    let limit = frame_bytes + 1;
     let messages = messages
         .max_frame_size(limit)
         .aggregate_continuations()
         .max_continuation_size(limit);
     let stall = surface.settings.write_stall;
-    let drained = surface.meta.drained();
+    let drained = match is_direct {
+        true => surface.meta.drained().boxed_local(),
+        // What others own goes there already.
+        false => surface.meta.left().boxed_local(),
+    };
     let reading = tokio::task::spawn_local(read(messages, session.clone(), connection.clone(), drained));
     tokio::task::spawn_local(async move {
         write(way_out, session, connection, stall).await;
         reading.abort();
     });
     response
+}
+
+/// The way to the owners of other sessions, and what is done with their streams. A query of `redirect=true` asks to be told instead.
+fn others(surface: &Rc<Surface>, request: &HttpRequest) -> Option<(Rc<dyn Others>, Reach)> {
+    let relay = surface.relay.clone()?;
+    let mut query = request.query_string().split('&');
+    let reach = match surface.arrival {
+        Arrival::Relayed => Reach::Refuse,
+        Arrival::Direct if query.any(|pair| pair == "redirect=true") => Reach::Redirect,
+        Arrival::Direct => Reach::Relay,
+    };
+    let head = relay::copy(request, Bytes::new());
+    let meta = Arc::clone(&surface.meta);
+    let locate = move |node| {
+        meta.cluster.meta.read(|meta| {
+            let member = meta.cluster().member(node)?;
+            let (router_id, url) = (member.name.clone(), member.api.clone());
+            Some(Location { router_id, url })
+        })
+    };
+    let sockets = Sockets::new(relay, head, Box::new(locate), surface.settings.frame_bytes);
+    Some((Rc::new(sockets), reach))
 }
 
 /// The first subprotocol offered that there is.

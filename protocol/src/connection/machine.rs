@@ -40,6 +40,7 @@ pub struct Connection {
     pub(super) parse_failures: Strikes,
     pub(super) signature_failures: Strikes,
     pub(super) takes_unnamed_work: bool,
+    pub(super) linger_ms: u64,
     pub(super) is_closed: bool,
 }
 
@@ -65,6 +66,7 @@ impl Connection {
             parse_failures: Strikes::new(3),
             signature_failures: Strikes::new(5),
             takes_unnamed_work: false,
+            linger_ms: 0,
             is_closed: false,
         }
     }
@@ -173,6 +175,11 @@ impl Connection {
         self.config.closes_idle = false;
     }
 
+    /// When draining it stays for so long, streams or not: what its peer sent before it knew is answered.
+    pub const fn linger(&mut self, ms: u64) {
+        self.linger_ms = ms;
+    }
+
     /// The peer's dialect need not name a stream, and its requests come on `-` (atp.md section 28).
     pub const fn take_unnamed_work(&mut self) {
         self.takes_unnamed_work = true;
@@ -232,9 +239,10 @@ impl Connection {
         if self.is_closed {
             return None;
         }
-        let drain = self
-            .draining_since
-            .map(|since| since.plus(self.config.drain_timeout_ms));
+        let drain = self.draining_since.map(|since| match self.has_no_streams() {
+            true => since.plus(self.linger_ms.min(self.config.drain_timeout_ms)),
+            false => since.plus(self.config.drain_timeout_ms),
+        });
         let own = self.pulse.next_deadline().min(self.silence.deadline());
         self.deadlines.next().into_iter().chain(drain).chain([own]).min()
     }
@@ -355,9 +363,12 @@ impl Connection {
     }
 
     fn close_if_drained(&mut self, now: Millis) -> Vec<Output> {
-        let is_over = |since: Millis| now.since(since) >= self.config.drain_timeout_ms;
+        let is_after = |since: Millis, ms: u64| now.since(since) >= ms;
+        let has_lingered = |since| self.has_no_streams() && is_after(since, self.linger_ms);
         match self.draining_since {
-            Some(since) if self.has_no_streams() || is_over(since) => self.close(Close::LEAVING),
+            Some(since) if has_lingered(since) || is_after(since, self.config.drain_timeout_ms) => {
+                self.close(Close::LEAVING)
+            }
             _ => Vec::new(),
         }
     }

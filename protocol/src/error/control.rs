@@ -87,7 +87,7 @@ impl Fault {
             frag_seq: None,
             missing: None,
             window: self.window,
-            location: None,
+            location: self.location.as_deref().cloned(),
             hint: Some(row.hint.into()),
             correlation_id: None,
         }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, Retry, Row};
+use super::{Code, Location, Retry, Row};
 use crate::units::Window;
 
 /// Longest `detail` on any surface, in bytes.
@@ -65,6 +65,8 @@ pub struct Fault {
     pub is_outcome_unknown: bool,
     /// The window that was too small, with `EWINDOW`.
     pub window: Option<Window>,
+    /// Where to turn to, with `EMOVED`.
+    pub location: Option<Box<Location>>,
     /// How it is told, in place of the code's row: several things go under one wire code, and the row speaks of the usual one.
     pub told: Option<&'static Row>,
 }
@@ -88,6 +90,7 @@ impl Fault {
             retryable: None,
             is_outcome_unknown: false,
             window: None,
+            location: None,
             told: None,
         }
     }
@@ -125,6 +128,13 @@ impl Fault {
     #[must_use]
     pub fn scoped(mut self, scope: Scope) -> Self {
         self.scope = scope;
+        self
+    }
+
+    /// The same error, to be retried there.
+    #[must_use]
+    pub fn at(mut self, location: Location) -> Self {
+        self.location = Some(Box::new(location));
         self
     }
 

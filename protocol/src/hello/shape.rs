@@ -95,6 +95,16 @@ impl Features {
             Self::Map(map) => map.get(name) == Some(&true),
         }
     }
+
+    /// All but those of `names`.
+    #[must_use]
+    pub fn without(mut self, names: &[&str]) -> Self {
+        match &mut self {
+            Self::List(list) => list.retain(|feature| !names.contains(&feature.as_str())),
+            Self::Map(map) => map.retain(|feature, _| !names.contains(&feature.as_str())),
+        }
+        self
+    }
 }
 
 /// What was agreed.

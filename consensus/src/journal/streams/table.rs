@@ -43,24 +43,20 @@ impl Streams {
         running.filter_map(|(_, id)| Some((id.as_ref(), self.get(id)?)))
     }
 
-    /// Who runs a stream of a tenant that has that name, or whose session has.
+    /// Who runs a stream of a tenant that has that name, of the session where one is named.
     #[must_use]
-    pub fn runs(&self, tenant: &TenantId, id: &str) -> Option<NodeId> {
-        let owner = |stream: &Stream| (stream.state == State::Open).then_some(stream.owner);
-        let by_session = SessionId::new(id).ok().and_then(|session| {
-            let mut streams = self.of_session(tenant, &session);
-            streams.find_map(|(_, stream)| owner(stream))
-        });
-        by_session.or_else(|| {
-            let stream = StreamId::new(id).ok()?;
-            self.sessions_of(tenant, &stream).find_map(|session| {
-                let binding = Binding {
-                    tenant: tenant.clone(),
-                    session: session.clone(),
-                    stream: stream.clone(),
-                };
-                self.get(&binding).and_then(owner)
-            })
+    pub fn runs(&self, tenant: &TenantId, stream: &StreamId, session: Option<&SessionId>) -> Option<NodeId> {
+        let mut sessions = self.sessions_of(tenant, stream);
+        sessions.find_map(|of| {
+            let binding = Binding {
+                tenant: tenant.clone(),
+                session: of.clone(),
+                stream: stream.clone(),
+            };
+            let running = self.get(&binding).filter(|known| known.state == State::Open)?;
+            session
+                .is_none_or(|session| session == of)
+                .then_some(running.owner)
         })
     }
 

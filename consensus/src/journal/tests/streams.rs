@@ -264,17 +264,20 @@ fn the_name_of_a_closed_stream_is_free() {
 }
 
 #[test]
-fn who_runs_a_stream_is_found_by_its_name_and_by_its_sessions_until_it_ends() {
+fn who_runs_a_stream_is_found_by_its_name_until_it_ends() {
     let mut log = Log::<Journal>::new();
-    let acme = TenantId::new("acme").unwrap();
+    let id = stream_id("s", "x");
+    let other = stream_id("u", "y");
+    let runs = |log: &Log<Journal>, stream: &StreamId, session: Option<&SessionId>| {
+        log.machine.streams().runs(&id.tenant, stream, session)
+    };
     log.propose(&open("s", "x", None));
-    for name in ["s", "x"] {
-        assert_eq!(log.machine.streams().runs(&acme, name), Some(node(1)), "{name}");
-    }
+    assert_eq!(runs(&log, &id.stream, None), Some(node(1)));
+    assert_eq!(runs(&log, &id.stream, Some(&id.session)), Some(node(1)));
+    assert_eq!(runs(&log, &id.stream, Some(&other.session)), None);
+    assert_eq!(runs(&log, &other.stream, None), None);
     assert_eq!(log.machine.streams().running().count(), 1);
-    log.propose(&finish("s", "x", FIRST, b"that"));
-    for name in ["s", "x", "unknown", ""] {
-        assert_eq!(log.machine.streams().runs(&acme, name), None, "{name}");
-    }
+    log.propose(&finish("s", "x", epoch(&log, "s", "x"), b"that"));
+    assert_eq!(runs(&log, &id.stream, None), None);
     assert_eq!(log.machine.streams().running().count(), 0);
 }

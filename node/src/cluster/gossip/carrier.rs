@@ -46,7 +46,9 @@ pub(super) async fn carry(link: Link, mut leaving: mpsc::Receiver<Letter>, desk:
         let (link, desk) = (link.clone(), Arc::clone(&desk));
         tokio::task::spawn_local(async move {
             let asked = desk.clock.unix().0;
-            let answer = link.call(to, Lane::Control, Known::Gossip.number(), message, TAKEN_MAX).await;
+            let answer = link
+                .call(to, Lane::Control, Known::Gossip.number(), message, TAKEN_MAX)
+                .await;
             let answered = desk.clock.unix().0;
             let receipt = answer.ok().and_then(|answer| encoding::decode(&answer).ok());
             desk.file(to, receipt, (asked, answered));

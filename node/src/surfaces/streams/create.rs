@@ -42,18 +42,20 @@ async fn serve(
     correlation: &Arc<str>,
 ) -> Result<Answer, Fault> {
     let identity = identify(surface, http)?;
-    request::check_draining(surface)?;
     let bytes = body::work(surface, http, payload).await?;
     let wanted = Wanted::read(&bytes)?;
-    let session = wanted.session_id.as_ref().map(SessionId::as_str);
-    let key = wanted.idempotency_key.as_deref();
-    if let Some(relay) = &surface.relay
-        && let Some(owner) = relay.owner_of_work(&identity.tenant, key, session).await?
-    {
-        return relay::elsewhere(surface, relay, owner, http, bytes)
-            .await
-            .map(Answer::Relayed);
+    if let Some(relay) = &surface.relay {
+        let work = relay::Wanted::Work {
+            session: wanted.session_id.as_ref().map(SessionId::as_str),
+            key: wanted.idempotency_key.as_deref(),
+        };
+        if let Some(owner) = relay.owner(&identity.tenant, work, None).await? {
+            return relay::elsewhere(surface, relay, owner, http, bytes)
+                .await
+                .map(Answer::Relayed);
+        }
     }
+    request::check_draining(surface)?;
     let head = wanted.head(&identity)?;
     let key = names(surface, &identity, wanted.session_id.clone());
     let frame = wanted.frame(&head);

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::{find, gone, head};
 use crate::surfaces::caller::{correlation_id, identify};
-use crate::surfaces::{Surface, body, reply, request};
+use crate::surfaces::{Surface, body, reply};
 
 /// Frames of one request.
 const FRAMES_MAX: usize = 64;
@@ -24,7 +24,6 @@ pub(super) async fn post(request: HttpRequest, path: Path<String>, payload: Payl
     let correlation = correlation_id(&surface, request.headers());
     let result = async {
         let identity = identify(&surface, &request)?;
-        request::check_draining(&surface)?;
         let listed = find(&surface, &identity, &request, &path).await?;
         let bytes = body::work(&surface, &request, payload).await?;
         let frames = frames(&bytes)?;

@@ -135,3 +135,42 @@ async fn a_stream_goes_on_at_another_node_when_its_owner_is_killed() {
         whole.last()
     );
 }
+
+#[tokio::test]
+async fn a_stream_that_was_taken_over_is_settled_once() {
+    let mock = Mock::start();
+    let mut cluster = Cluster::start(&mock, 3).await;
+    cluster.leaders().await;
+    let key = cluster
+        .node(1)
+        .tenant("acme", json!({ "limit_usd_micros": 1_000_000 }))
+        .await;
+    super::fixture::serves(cluster.node(2), &key).await;
+    super::fixture::serves(cluster.node(3), &key).await;
+    let before = cluster.node(3).settled("acme").await;
+    let settled = |balance: &Value| balance["settled_usd_micros"].as_u64().expect("a number");
+
+    let stream = open(cluster.node(2), &key, None, "delay_ms=2000 interval_ms=0").await;
+    cluster.kill(2);
+    let told = events(cluster.node(3), &key, &stream, "").await;
+    assert_eq!(finals(&told), 1, "{told:?}");
+    // A micro-dollar for each token of the prompt and two for each of the answer.
+    let once = settled(&before) + TOKENS.0 + 2 * TOKENS.1;
+    let is_once = async |node: &Node| {
+        until("the stream to be settled", async || {
+            let balance = node.balance("acme").await;
+            assert!(settled(&balance) <= once, "{balance}");
+            (settled(&balance) == once).then_some(())
+        })
+        .await;
+    };
+    is_once(cluster.node(3)).await;
+    // What the lost owner held for a call of which it heard nothing stays held: it is no settlement.
+    cluster.run(2).await;
+    cluster.is_whole().await;
+    for node in 1..=3 {
+        let again = events(cluster.node(node), &key, &stream, "").await;
+        assert_eq!(again.last(), told.last());
+        is_once(cluster.node(node)).await;
+    }
+}

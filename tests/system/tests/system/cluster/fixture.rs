@@ -278,3 +278,26 @@ pub(super) async fn new_key(node: &Node, account: &str) -> String {
     })
     .await
 }
+
+/// The node that has streams of the session.
+pub(super) async fn owner_of(cluster: &Cluster, session: &str) -> u16 {
+    until("one node to have the session", async || {
+        let mut owners = Vec::new();
+        for (number, node) in &cluster.running {
+            let listed = node
+                .get("/admin/sessions")
+                .key(ADMIN_KEY)
+                .send()
+                .await
+                .ok()
+                .json();
+            let sessions = listed["sessions"].as_array().expect("a list");
+            if sessions.iter().any(|open| open["session_id"] == session) {
+                owners.push(*number);
+            }
+        }
+        assert!(owners.len() < 2, "several have {session}: {owners:?}");
+        owners.first().copied()
+    })
+    .await
+}
