@@ -47,10 +47,14 @@ pub struct Options {
     pub snapshot_after: u64,
     /// How many entries before a snapshot are kept for members that are a little behind.
     pub keep: u64,
-    /// Entries that are proposed and not applied, at most; a second one is begun only when it is as large as an entry may be.
+    /// Entries that are proposed and not applied, at most; a second one is begun only when it is as large as an
+    /// entry may be, or when the one before takes longer than a heartbeat.
     pub in_flight: usize,
     /// Commands that wait to be proposed, at most; beyond, they are refused as overloaded.
     pub queue: usize,
+    /// Proposals and questions of this node that others have not answered, at most; beyond, they are refused as overloaded. Fewer than a
+    /// connection of the [`Transport`] carries at once, so that appends and votes always find room.
+    pub asked: usize,
     /// Bytes of commands that wait to be proposed, at most; beyond, they are refused as overloaded.
     pub queue_bytes: usize,
 }
@@ -65,6 +69,7 @@ impl Default for Options {
             keep: 1_000,
             in_flight: 4,
             queue: 4_096,
+            asked: 512,
             queue_bytes: 16 * 1024 * 1024,
         }
     }

@@ -8,6 +8,7 @@ use atp_protocol::cluster::{GroupId, NodeId};
 use futures_util::future::join_all;
 use openraft::AsyncRuntime;
 use openraft::error::{InitializeError, RaftError};
+use tokio::sync::Semaphore;
 
 use crate::config::{Environment, Options};
 use crate::group::{ChangeError, Core, Group, OpenError, Status};
@@ -25,6 +26,8 @@ pub struct Groups(Arc<Inner>);
 struct Inner {
     environment: Environment,
     options: Options,
+    /// For what this node asks of others beside appends and votes.
+    room: Arc<Semaphore>,
     open: Mutex<BTreeMap<GroupId, Arc<Core>>>,
 }
 
@@ -34,6 +37,7 @@ impl Groups {
     pub fn new(environment: Environment, options: Options) -> Self {
         Self(Arc::new(Inner {
             environment,
+            room: Arc::new(Semaphore::new(options.asked)),
             options,
             open: Mutex::default(),
         }))
@@ -67,6 +71,7 @@ impl Groups {
             group: id,
             transport: Arc::clone(&environment.transport),
             standing: Arc::default(),
+            room: Arc::clone(&self.0.room),
         };
         let any = Arc::clone(&host);
         let core = Arc::new(Core::open(environment, &self.0.options, links, any).await?);

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atp_protocol::cluster::{GroupId, NodeId};
+use tokio::sync::Semaphore;
 
+use crate::config::Options;
 use crate::group::{ProposeError, Proposed, proposed};
 use crate::rpc::{Links, Request};
-use crate::transport::{Lane, Transport};
+use crate::transport::Transport;
 
 /// A group as it is seen from outside. Cheap to clone.
 #[derive(Clone)]
@@ -21,6 +23,7 @@ impl Remote {
             group: id,
             transport,
             standing: Arc::default(),
+            room: Arc::new(Semaphore::new(Options::default().asked)),
         })
     }
 
@@ -36,6 +39,6 @@ impl Remote {
     ) -> Result<Proposed, ProposeError> {
         let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
         let request = Request::Propose { command, within_ms };
-        proposed(leader, self.0.call(leader, Lane::Control, request, within).await)
+        proposed(leader, self.0.ask(leader, request, within).await)
     }
 }

@@ -10,7 +10,7 @@ use super::queue::Claim;
 use super::{Core, ProposeError, status};
 use crate::rpc::{CallError, Reply, Request};
 use crate::runtime::{self, Runtime};
-use crate::transport::{Lane, Unreachable};
+use crate::transport::Unreachable;
 use crate::types::{Metrics, node_id, raft_id};
 
 /// How long a node that was told of no leader waits before it looks again, if it hears of none before.
@@ -81,7 +81,7 @@ impl Core {
         let mut metrics = self.metrics.clone();
         let reply = tokio::select! {
             biased;
-            reply = self.links.call(leader, Lane::Control, request, within) => reply,
+            reply = self.links.ask(leader, request, within) => reply,
             () = replaced(&mut metrics, leader) => {
                 return Err(ProposeError::OutcomeUnknown { leader: self.leader() });
             }
@@ -138,6 +138,7 @@ pub(crate) fn proposed(leader: NodeId, reply: Result<Reply, CallError>) -> Resul
             reply: reply.into_vec(),
         }),
         Ok(Reply::NotProposed(refusal)) => Err(refusal.into()),
+        Err(CallError::Overloaded) => Err(ProposeError::Overloaded),
         Err(
             CallError::Unreachable(Unreachable::NotConnected(_))
             | CallError::Unavailable(_)

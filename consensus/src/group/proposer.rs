@@ -73,27 +73,31 @@ impl Proposer {
     /// Runs until the last [`Queue`] is gone.
     pub(crate) async fn run(mut self) {
         let mut flights: FuturesUnordered<BoxFuture<'static, usize>> = FuturesUnordered::new();
-        let mut timer = pin!(None);
+        let (mut held_back, mut under_way) = (pin!(None), pin!(None));
         loop {
             if self.may_propose(flights.len()) {
                 let batch = self.gather();
                 flights.extend(self.propose(batch).await);
-                timer.set(Some(Runtime::sleep(self.long)));
+                under_way.set(Some(Runtime::sleep(self.long)));
             }
             tokio::select! {
                 biased;
                 Some(answered) = flights.next(), if !flights.is_empty() => {
                     self.takes_long = false;
+                    under_way.set((!flights.is_empty()).then(|| Runtime::sleep(self.long)));
                     let holds = self.hold.landed(answered, self.waiting.len());
-                    timer.set(holds.then(|| Runtime::sleep(hold::LONGEST)));
+                    held_back.set(holds.then(|| Runtime::sleep(hold::LONGEST)));
                 }
                 waiting = self.queue.next(), if !self.is_full() => {
                     let Some(waiting) = waiting else { return };
                     self.take(waiting);
                 }
-                Some(()) = OptionFuture::from(timer.as_mut().as_pin_mut()) => {
-                    timer.set(None);
+                Some(()) = OptionFuture::from(held_back.as_mut().as_pin_mut()) => {
+                    held_back.set(None);
                     self.hold.in_vain();
+                }
+                Some(()) = OptionFuture::from(under_way.as_mut().as_pin_mut()) => {
+                    under_way.set(None);
                     self.takes_long = !flights.is_empty();
                 }
                 Ok(()) = self.held.changed() => {}

@@ -8,7 +8,6 @@ use openraft::error::{CheckIsLeaderError, RaftError};
 use super::{Core, ReadError};
 use crate::rpc::{ReadRefusal, Reply, Request};
 use crate::runtime::{self, Runtime};
-use crate::transport::Lane;
 use crate::types::node_id;
 
 /// How long to wait before the leader is asked, or looked for, again.
@@ -24,7 +23,7 @@ impl Core {
                 Some(leader) => {
                     let within_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
                     let request = Request::ReadIndex { within_ms };
-                    match self.links.call(leader, Lane::Control, request, left).await {
+                    match self.links.ask(leader, request, left).await {
                         Ok(Reply::ReadIndex { index }) => Ok(index),
                         Ok(Reply::NoReadIndex(ReadRefusal::NoQuorum)) => Err(ReadError::TooLate),
                         // The leader known is none, or cannot say.

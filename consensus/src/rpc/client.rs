@@ -16,6 +16,8 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
 };
 
+use tokio::sync::Semaphore;
+
 use super::{Message, Reply, Request};
 use crate::log_store::Log;
 use crate::transport::{Lane, Transport, Unreachable};
@@ -47,6 +49,8 @@ pub(crate) enum CallError {
     Malformed(#[from] wire::FormError),
     #[error("the answer is to another question")]
     Unexpected,
+    #[error("too much is asked of other members already")]
+    Overloaded,
 }
 
 /// The members of one group.
@@ -56,9 +60,22 @@ pub(crate) struct Links {
     pub(crate) transport: Arc<dyn Transport>,
     /// The term in which this node stands because the leader asked it to.
     pub(crate) standing: Arc<AtomicU64>,
+    /// For what is neither append nor vote, of all groups of the node.
+    pub(crate) room: Arc<Semaphore>,
 }
 
 impl Links {
+    /// Asks a member what can wait: fails at once when this node asks too much already.
+    pub(crate) async fn ask(
+        &self,
+        to: NodeId,
+        request: Request,
+        deadline: Duration,
+    ) -> Result<Reply, CallError> {
+        let _room = self.room.try_acquire().map_err(|_| CallError::Overloaded)?;
+        self.call(to, Lane::Control, request, deadline).await
+    }
+
     /// Asks a member.
     pub(crate) async fn call(
         &self,

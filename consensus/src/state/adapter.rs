@@ -5,15 +5,20 @@
 )]
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use atp_storage::snapshot::SnapshotError;
+use openraft::AsyncRuntime;
 use openraft::storage::RaftStateMachine;
 use openraft::{AnyError, EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::blocking::block;
 use super::host::{AnyHost, EntryCommands};
+use super::snapshots::Unusable;
 use super::{Blocking, Position, SnapshotHandle, Snapshots};
 use crate::log_store::Log;
+use crate::runtime::Runtime;
 use crate::types::{
     Entry, Metrics, Replies, Snapshot, SnapshotMeta, StorageError, StorageIOError, StoredMembership, Types,
 };
@@ -46,8 +51,8 @@ impl StateMachine {
         let mut position = Position::default();
         if let Some(latest) = snapshots.latest() {
             let pieces = snapshots.pieces(&latest).map_err(read_error)?;
-            host.load(&pieces).map_err(read_error)?;
             position = latest.position().clone();
+            host.load(position.index(), &pieces).map_err(read_error)?;
             host.applied(position.index());
         }
         Ok(Self {
@@ -159,7 +164,8 @@ impl RaftStateMachine<Types> for StateMachine {
         let (host, snapshots) = (Arc::clone(&self.host), Arc::clone(&self.snapshots));
         block(&*self.blocking, move || {
             let pieces = snapshots.pieces(&snapshot).map_err(read_error)?;
-            host.load(&pieces).map_err(read_error)?;
+            host.load(snapshot.position().index(), &pieces)
+                .map_err(read_error)?;
             snapshots.adopt(&snapshot).map_err(write_error)
         })
         .await
@@ -177,7 +183,10 @@ impl RaftStateMachine<Types> for StateMachine {
     }
 }
 
-/// Saves a state; entries wait until the state is in memory once more, not until it is on the disk.
+/// How long a full disk is left alone before the snapshot is tried again.
+const FULL_RETRY: Duration = Duration::from_secs(1);
+
+/// Saves a state; entries wait until the state is in memory once more, not until it is on the disk. Waits while that is full.
 pub(crate) struct Builder {
     host: AnyHost,
     position: Position,
@@ -190,14 +199,21 @@ impl RaftSnapshotBuilder<Types> for Builder {
     async fn build_snapshot(&mut self) -> Result<Snapshot, StorageError> {
         let (host, snapshots) = (Arc::clone(&self.host), Arc::clone(&self.snapshots));
         let (position, saving) = (self.position.clone(), self.saving.take());
-        let handle = block(&*self.blocking, move || {
+        let saving_all = move || {
             let pieces = host.save();
             drop(saving);
-            snapshots.write(&position, &pieces)
-        })
-        .await
-        .map_err(write_error)?
-        .map_err(write_error)?;
+            Arc::new(pieces)
+        };
+        let pieces = block(&*self.blocking, saving_all).await.map_err(write_error)?;
+        // openraft ends a group whose snapshot fails, but it can go on without one until there is space again.
+        let handle = loop {
+            let (position, pieces) = (position.clone(), Arc::clone(&pieces));
+            let snapshots = Arc::clone(&snapshots);
+            match block(&*self.blocking, move || snapshots.write(&position, &pieces)).await {
+                Ok(Err(Unusable::File(SnapshotError::Full))) => Runtime::sleep(FULL_RETRY).await,
+                written => break written.map_err(write_error)?.map_err(write_error)?,
+            }
+        };
         Ok(Snapshot {
             meta: handle.position().meta(),
             snapshot: Box::new(handle),

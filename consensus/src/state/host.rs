@@ -20,8 +20,8 @@ pub struct Applied<E> {
     pub effects: Vec<E>,
 }
 
-/// Who is told what was applied: on the thread of the group, in order; it must return at once. Told again after a restart, from
-/// the last snapshot on.
+/// Who is told what was applied: in order; it must return at once. Told again after a restart, from the last snapshot on, and without
+/// effects when a snapshot replaced the state: whatever is derived from it must then be looked at as a whole.
 pub type Subscriber<E> = Box<dyn Fn(Applied<E>) + Send + Sync>;
 
 /// The machine of a group.
@@ -62,8 +62,8 @@ pub(crate) trait Hosted: Send + Sync {
     /// The state in pieces.
     fn save(&self) -> Vec<Vec<u8>>;
 
-    /// Replaces the state by what was saved.
-    fn load(&self, pieces: &[Vec<u8>]) -> Result<(), LoadError>;
+    /// Replaces the state by what was saved at an index, and tells so without effects.
+    fn load(&self, index: u64, pieces: &[Vec<u8>]) -> Result<(), LoadError>;
 }
 
 /// An entry with commands.
@@ -115,9 +115,14 @@ impl<M: Machine> Hosted for Host<M> {
         self.read(Machine::save)
     }
 
-    fn load(&self, pieces: &[Vec<u8>]) -> Result<(), LoadError> {
+    fn load(&self, index: u64, pieces: &[Vec<u8>]) -> Result<(), LoadError> {
         let loaded = M::load(pieces)?;
         *self.machine.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+        (self.subscriber)(Applied {
+            index,
+            leads: false,
+            effects: Vec::new(),
+        });
         Ok(())
     }
 }

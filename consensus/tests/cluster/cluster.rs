@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use atp_consensus::Applied;
 use atp_consensus::config::{Environment, Options};
 use atp_consensus::group::{Group, Role};
 use atp_consensus::groups::Groups;
@@ -27,6 +29,8 @@ pub(crate) fn node(number: u16) -> NodeId {
 pub(crate) struct Running {
     pub(crate) groups: Groups,
     pub(crate) group: Group<Registers>,
+    /// How often its state was replaced by a snapshot, as its subscriber was told.
+    pub(crate) replaced: Arc<AtomicUsize>,
 }
 
 /// A cluster, of which any node may be down.
@@ -104,13 +108,30 @@ impl Cluster {
             clock: Arc::new(move || 1_000_000 + u64::try_from(begin.elapsed().as_micros()).unwrap()),
         };
         let groups = Groups::new(environment, self.options.clone());
+        let replaced = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&replaced);
+        let subscriber = move |applied: Applied<String>| {
+            counted.fetch_add(usize::from(applied.effects.is_empty()), Ordering::Relaxed);
+        };
         let group = groups
-            .open(GROUP, Registers::default(), Box::new(|_| {}))
+            .open(GROUP, Registers::default(), Box::new(subscriber))
             .await
             .unwrap();
         self.network.connect(node, groups.clone());
         self.stuck.insert(node, stuck);
-        self.running.insert(node, Running { groups, group });
+        self.running.insert(
+            node,
+            Running {
+                groups,
+                group,
+                replaced,
+            },
+        );
+    }
+
+    /// The disk of a node has room for no more than so many bytes.
+    pub(crate) fn limit_disk(&self, node: NodeId, bytes: Option<usize>) {
+        self.disks[&node].set_capacity(bytes);
     }
 
     /// Nothing that a node writes becomes durable, or all of it does again.

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use atp_consensus::group::{ProposeError, Role};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, LONG, node};
@@ -107,6 +109,27 @@ async fn a_leader_whose_disk_is_stuck_is_replaced() {
     cluster.stick(node(1), false);
     cluster.settle().await;
     assert_eq!(cluster.get(1, "after").as_deref(), Some("y"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_whose_disk_gets_stuck_behind_one_of_several_entries_is_replaced() {
+    let cluster = Cluster::on_slow_disks(3, Duration::from_millis(20)).await;
+    // One entry that is full goes off at once, so does the next; the rest waits for both.
+    let group = cluster.group(1).clone();
+    let mut writes: FuturesUnordered<_> = (0..600)
+        .map(|n| group.propose(set(&format!("k-{n}"), "x"), LONG))
+        .collect();
+    writes.next().await.unwrap().unwrap();
+    cluster.stick(node(1), true);
+    let begin = Instant::now();
+    let (_, ()) = tokio::join!(writes.count(), async {
+        while cluster.group(2).propose(set("after", "y"), LONG).await.is_err() {}
+        assert!(
+            begin.elapsed() < Duration::from_millis(1_500),
+            "{:?}",
+            begin.elapsed()
+        );
+    });
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! Members and leaders that change.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use atp_consensus::config::Options;
@@ -134,6 +135,11 @@ async fn a_member_far_behind_is_sent_a_snapshot_and_an_interrupted_one_is_contin
     assert_eq!(cluster.group(4).status().role, Role::Learner);
     let count = cluster.group(4).read(|registers| registers.count);
     assert_eq!(count, 103);
+    let replaced = cluster.running[&node(4)].replaced.load(Ordering::Relaxed);
+    assert_eq!(
+        replaced, 1,
+        "whoever follows the state is told that it is another"
+    );
     // 7.2 MB in pieces of 512 KiB are 14; an offer and the install come to it, and one offer more for the interruption.
     assert!(
         cluster.network.bulk_calls() <= 19,

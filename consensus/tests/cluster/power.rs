@@ -1,11 +1,12 @@
 //! What survives when the power of nodes fails.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use atp_consensus::config::Options;
 
 use crate::cluster::{Cluster, LONG, node};
-use crate::register::Registers;
+use crate::register::{Registers, set};
 
 /// Everybody loses power and comes back.
 async fn fail_all(cluster: &mut Cluster) {
@@ -84,4 +85,22 @@ async fn a_node_goes_on_from_its_snapshot_and_the_log_behind_it() {
         (71, clock),
     );
     cluster.set(1, "after", "x").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_waits_for_a_full_disk_and_the_group_goes_on() {
+    let cluster = Cluster::of(1).await;
+    let group = cluster.group(1);
+    group.propose(set("large", vec![1; 900_000]), LONG).await.unwrap();
+    cluster.limit_disk(node(1), Some(0));
+    assert!(group.snapshot(Duration::from_secs(5)).await.is_err());
+    let status = group.status();
+    assert_eq!((status.snapshot, status.fault), (0, None));
+    cluster.limit_disk(node(1), None);
+    cluster.set(1, "after", "x").await;
+    cluster
+        .wait("snapshot", |statuses| {
+            (statuses[&node(1)].snapshot > 0).then_some(())
+        })
+        .await;
 }
