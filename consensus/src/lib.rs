@@ -7,7 +7,8 @@
 //! 4. [`groups`] opens the groups of a node, [`group`] is one of them: proposals, reads, members, status.
 //! 5. Below, openraft: what it is instantiated with is in `types`, the log in `log_store`, the machine and its snapshots in `state`,
 //!    what members say to each other in `rpc`, and how all of that is written in `wire`.
-//! 6. The seams that a node fills are in [`config`]: [`log_io`] writes, [`transport`] reaches members, [`runtime`] is seeded.
+//! 6. [`restore`] makes of images of the groups the beginning of another cluster.
+//! 7. The seams that a node fills are in [`config`]: [`log_io`] writes, [`transport`] reaches members, [`runtime`] is seeded.
 //!
 //! Never here: sockets, TLS, clocks, actix. No other crate names openraft.
 
@@ -26,6 +27,7 @@ pub mod meta;
 mod pieces;
 pub mod placement;
 pub mod remote;
+pub mod restore;
 mod rpc;
 pub mod runtime;
 mod section;

@@ -5,11 +5,12 @@
 //! the words of [`wire`]. [`auth`] and [`meta`] are what all of it agrees on, [`identity`] says who else is of the cluster,
 //! [`link`] talks to them and [`gossip`] hears how they are, [`telemetry`] is what operators see, `audit` what stays on record.
 //! [`relay`] carries requests to the members that own their sessions, `remote` calls to those that adapters are attached to.
-//! [`log_io`] writes what members agree on.
+//! [`log_io`] writes what members agree on, `backup` carries it to another cluster.
 
 mod adapters;
 mod audit;
 pub mod auth;
+mod backup;
 pub mod builtin;
 mod chunk;
 mod claims;

@@ -182,6 +182,12 @@ pub enum Event {
         /// What it spent from.
         account: AccountId,
     },
+    /// A backup of the cluster was taken: keys by hash, finals and all that clients were told to come back for are in it.
+    #[serde(rename = "cluster.backup")]
+    BackupTaken {
+        /// Its length in bytes.
+        bytes: u64,
+    },
     /// A frame was not signed as it must be (`EAUTH`), or came twice or too late (`EREPLAY`).
     #[serde(rename = "frame.refuse")]
     FrameRefused {

@@ -14,9 +14,12 @@ use super::{OpenError, ReadError};
 use crate::config::{Environment, Options};
 use crate::log_store::{Log, Withheld};
 use crate::rpc::{Links, Network};
-use crate::runtime::Runtime;
+use crate::runtime::{self, Runtime};
 use crate::state::{AnyHost, Receiver, Snapshots, StateMachine};
 use crate::types::{Metrics, Raft, raft_id};
+
+/// How long a snapshot is waited for before it is asked for again.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// A group on this node.
 pub(crate) struct Core {
@@ -124,14 +127,20 @@ impl Core {
     pub(super) async fn snapshot(&self, within: Duration) -> Result<u64, ReadError> {
         let applied = *self.applied.borrow();
         let stopped = || ReadError::Stopped(self.stopped().unwrap_or_else(|| "it was stopped".to_owned()));
-        self.raft.trigger().snapshot().await.map_err(|_| stopped())?;
+        let until = runtime::deadline(within);
         let mut watch = self.watch();
-        let taken =
-            watch.wait_for(|status| status.snapshot >= applied || status.role == super::Role::Stopped);
-        match Runtime::timeout(within, taken).await {
-            Err(_) => Err(ReadError::TooLate),
-            Ok(Some(status)) if status.snapshot >= applied => Ok(status.snapshot),
-            Ok(_) => Err(stopped()),
+        loop {
+            // Not heard while an earlier one is being written: then it is asked for again.
+            self.raft.trigger().snapshot().await.map_err(|_| stopped())?;
+            let left = runtime::left(until);
+            let taken =
+                watch.wait_for(|status| status.snapshot >= applied || status.role == super::Role::Stopped);
+            match Runtime::timeout(left.min(ASK_AGAIN), taken).await {
+                Ok(Some(status)) if status.snapshot >= applied => return Ok(status.snapshot),
+                Ok(_) => return Err(stopped()),
+                Err(_) if left <= ASK_AGAIN => return Err(ReadError::TooLate),
+                Err(_) => {}
+            }
         }
     }
 

@@ -13,6 +13,7 @@ mod change;
 mod core;
 mod error;
 mod hold;
+mod image;
 mod propose;
 mod proposer;
 mod queue;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 pub(crate) use core::Core;
 pub use error::{ChangeError, OpenError, ProposeError, ReadError};
+pub use image::Image;
 pub use propose::Proposed;
 pub(crate) use propose::proposed;
 pub use status::{MemberStatus, Role, Status, StatusWatch};
@@ -191,5 +193,13 @@ impl<M: Machine> Group<M> {
     /// [`ReadError::TooLate`], [`ReadError::Stopped`].
     pub async fn snapshot(&self, within: Duration) -> Result<u64, ReadError> {
         self.core.snapshot(within).await
+    }
+
+    /// Takes an image of all that was done before this call, on this node: it need not lead.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn image(&self, within: Duration) -> Result<Image, ReadError> {
+        self.core.image(within).await
     }
 }

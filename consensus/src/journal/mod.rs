@@ -14,6 +14,7 @@ pub mod decisions;
 mod effect;
 pub mod ledger;
 pub mod requests;
+mod restored;
 mod saved;
 pub mod streams;
 mod tick;

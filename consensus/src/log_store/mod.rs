@@ -168,13 +168,12 @@ impl Log {
             .collect()
     }
 
-    fn key(&self, row: Row) -> Vec<u8> {
-        let [high, low] = self.0.group.0.to_be_bytes();
-        vec![high, low, row as u8]
-    }
-
     fn row<T: serde::de::DeserializeOwned>(&self, row: Row) -> Result<Option<T>, StorageError> {
-        let bytes = self.0.store.get(TABLE, &self.key(row)).map_err(read_error)?;
+        let bytes = self
+            .0
+            .store
+            .get(TABLE, &key(self.0.group, row))
+            .map_err(read_error)?;
         bytes
             .map(|bytes| wire::decode(&bytes).map_err(read_error))
             .transpose()
@@ -187,10 +186,24 @@ impl Log {
     fn put(&self, row: Row, value: Vec<u8>) -> Change {
         Change::Put {
             table: TABLE,
-            key: self.key(row),
+            key: key(self.0.group, row),
             value,
         }
     }
+}
+
+/// What makes `vote` the vote of a group that has no log yet.
+pub(crate) fn vote_row(group: GroupId, vote: Vote) -> Change {
+    Change::Put {
+        table: TABLE,
+        key: key(group, Row::Vote),
+        value: wire::encode(&VoteForm::from(vote)),
+    }
+}
+
+fn key(group: GroupId, row: Row) -> Vec<u8> {
+    let [high, low] = group.0.to_be_bytes();
+    vec![high, low, row as u8]
 }
 
 fn read_error(error: impl std::error::Error + 'static) -> StorageError {

@@ -21,6 +21,7 @@ pub mod cluster;
 mod effect;
 pub mod keys;
 pub mod policy;
+mod restored;
 mod saved;
 pub mod settings;
 

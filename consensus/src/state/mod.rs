@@ -10,8 +10,9 @@ mod snapshots;
 
 pub(crate) use adapter::StateMachine;
 pub use blocking::Blocking;
+pub(crate) use blocking::block;
 pub(crate) use host::{AnyHost, Host};
 pub use host::{Applied, Subscriber};
 pub(crate) use position::Position;
 pub(crate) use receiver::Receiver;
-pub(crate) use snapshots::{SnapshotHandle, Snapshots};
+pub(crate) use snapshots::{SnapshotHandle, Snapshots, Unusable};

@@ -52,6 +52,11 @@ impl Receiver {
         }
     }
 
+    /// What takes its time is carried out there.
+    pub(crate) fn blocking(&self) -> Arc<dyn Blocking> {
+        Arc::clone(&self.blocking)
+    }
+
     /// A snapshot is to come, `len` bytes long, of the state at an index. Returns how many of its bytes are there.
     pub(crate) async fn offer(&self, index: u64, len: u64) -> Result<u64, ReceiveError> {
         let snapshots = Arc::clone(&self.snapshots);

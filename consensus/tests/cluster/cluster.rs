@@ -91,6 +91,11 @@ impl Cluster {
         first.change_voters((1..=size).map(node), LONG).await.unwrap();
     }
 
+    /// What a node that was never started finds on its disk.
+    pub(crate) fn begin_with(&mut self, node: NodeId, disk: MemoryDisk) {
+        self.disks.insert(node, disk);
+    }
+
     /// Starts a node with what its disk has.
     pub(crate) async fn start(&mut self, node: NodeId) {
         atp_consensus::runtime::seed_thread(u64::from(node.get()));

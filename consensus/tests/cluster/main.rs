@@ -15,3 +15,4 @@ mod network;
 mod power;
 mod register;
 mod replication;
+mod restore;

@@ -12,7 +12,7 @@ use crate::identity::{self, DirectoryError, Name};
 const JOURNALS: u16 = 8;
 
 /// A node by itself is the first of a cluster that nobody joins.
-pub(super) fn place(name: &str) -> Place {
+pub(crate) fn place(name: &str) -> Place {
     Place {
         cluster: ALONE.to_owned(),
         node: node(),

@@ -37,9 +37,11 @@ use atp_consensus::meta;
 use atp_protocol::cluster::{GroupId, NodeId};
 
 pub(crate) use alone::may_claim;
+pub(crate) use alone::place as place_alone;
 pub(crate) use fault::read as fault;
 pub(crate) use gossip::FromGossip;
 pub use gossip::Heard;
+pub(crate) use open::open_store;
 pub use open::{ClusterError, Place};
 pub(crate) use propose::propose;
 pub(crate) use start::{Running, start};
@@ -77,6 +79,8 @@ pub struct Cluster {
     operating: Arc<Operating>,
     /// What it hears of others, once it does; a node by itself never.
     hearing: Arc<OnceLock<Hearing>>,
+    /// Held by who takes a backup here.
+    pub(crate) backup: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Cluster {

@@ -149,7 +149,7 @@ pub(super) fn claim_store(
 ///
 /// # Errors
 /// [`ClusterError::Directory`], [`ClusterError::Store`].
-fn open_store(data_dir: &Path) -> Result<(Store, Writer, Snapshots), ClusterError> {
+pub(crate) fn open_store(data_dir: &Path) -> Result<(Store, Writer, Snapshots), ClusterError> {
     let path = data_dir.join(GROUPS_DIR);
     let disk = FileDisk::open(&path).map_err(|source| ClusterError::Directory {
         path: path.clone(),
@@ -224,6 +224,7 @@ impl Cluster {
             ledger: Arc::default(),
             operating: Arc::default(),
             hearing: Arc::default(),
+            backup: Arc::default(),
         };
         Ok((cluster, changes))
     }

@@ -62,7 +62,12 @@ pub enum Command {
     /// Make a cluster and the certificates of its nodes, which works on files; then operate it.
     #[command(subcommand)]
     Cluster(Cluster),
-    /// Look at what a node keeps on disk, or check it. The node must have stopped.
+    /// Write what the cluster agreed on, accounts and all, into a file from which another cluster can begin.
+    Backup {
+        /// The file; one that exists is left as it is.
+        file: PathBuf,
+    },
+    /// Look at what a node keeps on disk, check it, or begin anew with a backup. The node must have stopped.
     #[command(subcommand)]
     Storage(Storage),
 }
@@ -218,8 +223,19 @@ pub enum Storage {
     },
     /// Read everything and check every checksum and digest.
     Verify {
-        /// The directory of the store.
+        /// The directory of the store, or a backup.
         dir: PathBuf,
+    },
+    /// Begin another cluster with a backup: makes the data directory of its first node.
+    Restore {
+        /// As `atpctl backup` wrote it.
+        backup: PathBuf,
+        /// The data directory to be: one that does not exist or is empty.
+        #[arg(long)]
+        out: PathBuf,
+        /// The first node's directory, as `cluster join` wrote it; none for a node by itself.
+        #[arg(long)]
+        node: Option<PathBuf>,
     },
 }
 

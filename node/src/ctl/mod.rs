@@ -10,6 +10,7 @@ mod adapters;
 pub mod args;
 mod ask;
 mod audit;
+mod backup;
 mod budget;
 mod client;
 mod cluster;
@@ -80,6 +81,7 @@ pub async fn run(
     };
     match cli.command {
         Command::Ask(args) => ask::run(&mut operator, args).await,
+        Command::Backup { file } => backup::run(&mut operator, &file).await,
         Command::Status => status::run(&mut operator).await,
         Command::Adapters => adapters::run(&mut operator).await,
         Command::Routes => routes::run(&mut operator).await,

@@ -10,12 +10,14 @@ use atp_storage::store::{FORMAT, NAME, Options, Store, Survey};
 use serde_json::{Value, json};
 
 use super::args::Storage;
-use super::{Failure, Screen};
+use super::{Failure, Screen, backup};
 
 pub(super) fn run(screen: &mut Screen, command: &Storage) -> Result<(), Failure> {
     match command {
         Storage::Inspect { dir } => inspect(screen, dir),
+        Storage::Verify { dir } if dir.is_file() => backup::verify(screen, dir),
         Storage::Verify { dir } => verify(screen, dir),
+        Storage::Restore { backup, out, node } => backup::restore(screen, backup, out, node.as_deref()),
     }
 }
 

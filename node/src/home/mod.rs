@@ -32,7 +32,7 @@ use futures_util::future::{BoxFuture, join_all};
 use crate::cluster::{Cluster, PATIENCE};
 
 pub(crate) use earlier::Earlier;
-pub(crate) use others::answer;
+pub(crate) use others::{answer, call_in};
 use recalls::Recalls;
 
 /// How long other nodes are waited for: with two proposals around it, less than who asks for a lease waits for its answer.

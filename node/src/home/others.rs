@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{GroupHome, HERE_WAIT, OTHERS_WAIT};
 use crate::link::Known;
+use crate::cluster::Cluster;
 
 /// What a node asks of another about its leases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,48 +64,59 @@ impl GroupHome {
             others.map(|holding| holding.lease.node).collect()
         });
         let reach = asking.map_or(Reach::All, |_| Reach::Free);
-        let ask = asking.map_or(Ask::GiveAll, |_| Ask::GiveFree);
+        let wanted = asking.map_or(Ask::GiveAll, |_| Ask::GiveFree);
         let here = async {
             match nodes.contains(&self.cluster.node()) {
-                true => self.give_back_here(reach).await,
+                true => give_back_here(&self.cluster, reach).await,
                 false => false,
             }
         };
-        let (here, others) = futures_util::join!(here, self.ask(&nodes, ask));
+        let (here, others) = futures_util::join!(here, ask(&self.cluster, &nodes, wanted));
         here || !others.is_empty()
-    }
-
-    /// Bounded, as what is given back may have to wait for the very grant that is asked for.
-    async fn give_back_here(&self, reach: Reach) -> bool {
-        let Some(ledger) = self.cluster.ledger() else {
-            return false;
-        };
-        let given = tokio::time::timeout(HERE_WAIT, ledger.give_back(reach)).await;
-        given.is_ok_and(|given| given.is_ok())
     }
 
     /// What the holders among `nodes`, but for this one, have free.
     pub(super) async fn free_elsewhere(&self, nodes: &BTreeSet<NodeId>) -> Vec<Share> {
-        self.ask(nodes, Ask::Tell).await.into_iter().flatten().collect()
+        let told = ask(&self.cluster, nodes, Ask::Tell).await;
+        told.into_iter().flatten().collect()
     }
+}
 
-    /// The answers of those that gave one in time.
-    async fn ask(&self, nodes: &BTreeSet<NodeId>, ask: Ask) -> Vec<Vec<Share>> {
-        let Some(link) = &self.cluster.link else {
-            return Vec::new();
-        };
-        let mut body = Vec::new();
-        encoding::encode_into(&ask, &mut body).expect("a word is short");
-        let others = nodes.iter().filter(|node| **node != self.cluster.node());
-        let asked = others.map(|node| {
-            let body = &body;
-            async move {
-                let answer = link
-                    .call(*node, Lane::Control, Known::Leases.number(), body, OTHERS_WAIT)
-                    .await;
-                encoding::decode::<Vec<Share>>(&answer.ok()?).ok()
-            }
-        });
-        join_all(asked).await.into_iter().flatten().collect()
-    }
+/// Has every member give back what it has of accounts and does not use, as far as it answers in time.
+pub(crate) async fn call_in(cluster: &Cluster) {
+    let nodes = cluster.meta.read(|meta| {
+        let members = meta.cluster().members();
+        members.map(|(node, _)| node).collect()
+    });
+    futures_util::join!(
+        give_back_here(cluster, Reach::All),
+        ask(cluster, &nodes, Ask::GiveAll)
+    );
+}
+
+/// Bounded, as what is given back may have to wait for the very grant that is asked for.
+async fn give_back_here(cluster: &Cluster, reach: Reach) -> bool {
+    let Some(ledger) = cluster.ledger() else {
+        return false;
+    };
+    let given = tokio::time::timeout(HERE_WAIT, ledger.give_back(reach)).await;
+    given.is_ok_and(|given| given.is_ok())
+}
+
+/// The answers of those, beside this node, that gave one in time.
+async fn ask(cluster: &Cluster, nodes: &BTreeSet<NodeId>, ask: Ask) -> Vec<Vec<Share>> {
+    let Some(link) = &cluster.link else {
+        return Vec::new();
+    };
+    let mut body = Vec::new();
+    encoding::encode_into(&ask, &mut body).expect("a word is short");
+    let others = nodes.iter().filter(|node| **node != cluster.node());
+    let asked = others.map(|node| {
+        let body = &body;
+        async move {
+            let answer = link.call(*node, Lane::Control, Known::Leases.number(), body, OTHERS_WAIT).await;
+            encoding::decode::<Vec<Share>>(&answer.ok()?).ok()
+        }
+    });
+    join_all(asked).await.into_iter().flatten().collect()
 }

@@ -150,6 +150,13 @@ impl Home {
         }
     }
 
+    /// Members that are gone, and what they had, are nobody's concern any more.
+    pub(super) fn forget_members(&mut self) {
+        self.removed.clear();
+        self.reclaimed.clear();
+        self.reclaimed_order.clear();
+    }
+
     pub(super) fn remember_reclaimed(&mut self, id: HoldId, reclaimed: Reclaimed) {
         self.reclaimed_order.push_back(id.clone());
         self.reclaimed.insert(id, reclaimed);

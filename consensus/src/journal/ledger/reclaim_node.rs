@@ -58,7 +58,7 @@ impl Handler<Journal, Effect> for ReclaimNode {
 }
 
 impl Home {
-    fn reclaim(&mut self, context: &Context, id: &HoldId) -> Option<Effect> {
+    pub(in crate::journal) fn reclaim(&mut self, context: &Context, id: &HoldId) -> Option<Effect> {
         let hold = self.ledger.hold(id)?.clone();
         let settled = self
             .ledger

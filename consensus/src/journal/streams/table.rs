@@ -107,7 +107,7 @@ impl Streams {
     }
 
     /// Takes a stream out.
-    pub(super) fn remove(&mut self, id: &Binding) {
+    pub(in crate::journal) fn remove(&mut self, id: &Binding) {
         let Some((id, stream)) = self.streams.remove_entry(id) else {
             return;
         };

@@ -4,6 +4,7 @@ mod laws;
 mod leases;
 mod member;
 mod requests;
+mod restored;
 mod resumption;
 mod samples;
 mod streams;

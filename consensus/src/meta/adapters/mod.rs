@@ -72,7 +72,16 @@ impl Adapters {
 
     /// Forgets the adapters attached to a member.
     pub(super) fn detach(&mut self, node: NodeId) {
-        self.adapters.retain(|name, _| name.node != Some(node));
+        self.keep(|name| name.node != Some(node));
+    }
+
+    /// Forgets the adapters attached to any member.
+    pub(super) fn detach_all(&mut self) {
+        self.keep(|name| name.node.is_none());
+    }
+
+    fn keep(&mut self, is_kept: impl Fn(&Name) -> bool) {
+        self.adapters.retain(|name, _| is_kept(name));
         self.bytes = self.adapters.values().map(|adapter| adapter.spec.len()).sum();
     }
 

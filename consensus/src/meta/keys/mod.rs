@@ -89,6 +89,14 @@ impl Keys {
         self.remember_revoked(id);
     }
 
+    pub(super) fn revoke_all(&mut self, is_gone: impl Fn(&Key) -> bool) {
+        let gone = self.keys.iter().filter(|(_, key)| is_gone(key));
+        let gone: Vec<String> = gone.map(|(id, _)| id.clone()).collect();
+        for id in gone {
+            self.revoke(id);
+        }
+    }
+
     pub(super) fn remember_revoked(&mut self, id: String) {
         if !self.revoked_ids.insert(id.clone()) {
             return;

@@ -2,6 +2,7 @@ mod accounts;
 mod cluster;
 mod format;
 mod laws;
+mod restored;
 mod samples;
 mod sections;
 

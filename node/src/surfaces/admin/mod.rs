@@ -2,6 +2,7 @@
 
 mod accounts;
 mod adapters;
+mod backup;
 mod cluster;
 mod decisions;
 mod drain;
@@ -38,6 +39,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(at("/v1/admin/adapters", "GET, HEAD").route(look().to(adapters::list)))
         .service(keys)
         .service(at("/v1/admin/api-keys/{id}", "DELETE").route(web::delete().to(keys::revoke)))
+        .service(at("/v1/admin/backup", "GET").route(web::get().to(backup::get)))
         .service(at("/v1/admin/cluster", "GET, HEAD").route(look().to(cluster::get)))
         .service(member)
         .service(draining)

@@ -11,7 +11,7 @@ use crate::fixture::{Mock, Node, until};
 const TOKENS: (u64, u64) = (4, 20);
 
 /// Opens a stream at `node`, in a session that another may own. `pace` says when the provider answers.
-async fn open(node: &Node, key: &str, session: Option<&str>, pace: &str) -> Value {
+pub(super) async fn open(node: &Node, key: &str, session: Option<&str>, pace: &str) -> Value {
     let (prompt, completion) = TOKENS;
     let marker = format!("[[upstream prompt_tokens={prompt} completion_tokens={completion} {pace}]]");
     let mut body = json!({ "task": { "prompt": marker, "model": "mock" } });
@@ -31,7 +31,7 @@ fn path(stream: &Value, rest: &str) -> String {
 }
 
 /// Frames of a stream, from after `last` on, once a node has them to the end.
-async fn events(node: &Node, key: &str, stream: &Value, last: &str) -> Vec<Value> {
+pub(super) async fn events(node: &Node, key: &str, stream: &Value, last: &str) -> Vec<Value> {
     until("a stream to be read to its end", async || {
         let get = node.get(&path(stream, "/events")).key(key);
         let reply = get.header("last-event-id", last).attempt().await?;

@@ -3,6 +3,7 @@
 mod attached;
 mod damage;
 mod decisions;
+mod backup;
 mod dev;
 mod failover;
 mod fixture;

@@ -8,7 +8,7 @@ use super::fixture::{Cluster, question, serves, state};
 use crate::fixture::{ADMIN_KEY, Mock, Node, until};
 
 /// `atpctl --json` with the operator's key, at a node.
-fn ctl(node: &Node, line: &str) -> Output {
+pub(super) fn ctl(node: &Node, line: &str) -> Output {
     let command = Command::new(env!("CARGO_BIN_EXE_ctl-under-test"))
         .args(line.split(' '))
         .arg("--json")
@@ -20,7 +20,7 @@ fn ctl(node: &Node, line: &str) -> Output {
 }
 
 /// What it wrote, of a run that went well.
-fn told(node: &Node, line: &str) -> Value {
+pub(super) fn told(node: &Node, line: &str) -> Value {
     let output = ctl(node, line);
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("not JSON: {output:?}"))
