@@ -14,6 +14,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::telemetry::LogFilter;
+
 /// All a node knows of its surroundings. Simulation supplies another.
 #[derive(Clone)]
 pub struct Environment {
@@ -25,6 +27,8 @@ pub struct Environment {
     pub network: Arc<dyn Network>,
     /// Spans that come from elsewhere and go on there.
     pub traces: Arc<dyn Traces>,
+    /// What the process logs; `None` where that is not the node's to change.
+    pub logs: Option<LogFilter>,
     /// Threads of the node; `None` runs everything on the caller's.
     pub arbiters: Option<usize>,
 }
@@ -39,6 +43,7 @@ impl Environment {
             random: Arc::new(SystemEntropy(SystemRandom::new())),
             network: Arc::new(TcpNetwork),
             traces: Arc::new(Untraced),
+            logs: None,
             arbiters: Some(if workers == 0 { cores } else { workers }),
         }
     }

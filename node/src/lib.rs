@@ -30,6 +30,7 @@ pub mod identity;
 mod joining;
 pub mod journal;
 pub mod link;
+mod live;
 pub mod log_io;
 pub mod meta;
 mod money;

@@ -34,6 +34,7 @@ use crate::home;
 use crate::joining::Joining;
 use crate::journal::StoreError;
 use crate::link::Link;
+use crate::live::Live;
 use crate::meta::{Earlier, Meta};
 use crate::money;
 use crate::relay::{Arrival, Relay, Relayed, Served, Work};
@@ -200,10 +201,12 @@ impl Node {
             .await?;
         adapters::attach(&config, &registry, &world).await?;
 
+        let live = Arc::new(Live::new(Arc::clone(&config), &environment));
         let meta = Arc::new(Meta::new(
             cluster.clone(),
             keys,
             configured_accounts(&config),
+            Arc::clone(&live),
             (ledger.clone(), registry.clone()),
             world.clone(),
         ));
@@ -235,6 +238,8 @@ impl Node {
         let surface_settings = Arc::new(settings::surface(&config));
         let router_settings = Arc::new(settings::router(&config, exec.len()));
         let decisions = decisions::Queue::start(cluster.clone(), Arc::clone(&world.meter));
+        let surface_settings = Arc::new(settings::surface(&config, &live));
+        let router_settings = Arc::new(settings::router(&config, exec.len(), &live));
         let shared = Arc::new(Shared::new(
             settings::shared(&config),
             Arc::clone(&cluster.owners),

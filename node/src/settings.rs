@@ -4,22 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atp_actors::adapter::{Burst, Hearsay, Watch};
-use atp_actors::session::{RepeatSettings, RouterSettings, SharedSettings};
+use atp_actors::session::{RepeatSettings, RouterSettings, SharedSettings, Timeouts};
 use atp_actors::streams::StreamSettings;
 use atp_protocol::flow::AimdConfig;
 use atp_routing::{breaker, scheduler};
 
 use crate::config::Config;
-use crate::surfaces::Settings;
+use crate::live::Live;
+use crate::surfaces::{Adjustable, Settings};
 
 /// Decisions of recent requests kept for `explain`.
 const DECISIONS_MAX: usize = 4_096;
 
 /// Limits and habits of the surfaces.
-pub(crate) fn surface(config: &Config) -> Settings {
+pub(crate) fn surface(config: &Config, live: &Live) -> Settings {
     Settings {
         router_id: config.node.name.clone(),
-        max_body_bytes: config.limits.max_body_bytes,
+        adjustable: Arc::clone(&live.adjustable),
         read_timeout: Duration::from_millis(config.limits.read_timeout_ms),
         query_api_key: config
             .compat
@@ -29,8 +30,6 @@ pub(crate) fn surface(config: &Config) -> Settings {
             .metrics
             .open
             .unwrap_or(config.node.listen.ip().is_loopback()),
-        budget_429: config.compat.budget_429,
-        request_ms: config.timeouts.request_ms,
         frame_bytes: config.limits.max_frame_bytes,
         drain_ms: config.node.drain_timeout_ms,
         write_stall: Duration::from_millis(config.limits.write_stall_ms),
@@ -39,6 +38,23 @@ pub(crate) fn surface(config: &Config) -> Settings {
             .hello_nonce
             .unwrap_or(!config.node.listen.ip().is_loopback()),
         accepts_dialects: !config.compat.dialects.is_empty(),
+    }
+}
+
+/// What of it may change while the node runs.
+pub(crate) fn adjustable(config: &Config) -> Adjustable {
+    Adjustable {
+        max_body_bytes: config.limits.max_body_bytes,
+        budget_429: config.compat.budget_429,
+        request_ms: config.timeouts.request_ms,
+    }
+}
+
+/// How long adapters may be silent, which may change too.
+pub(crate) fn timeouts(config: &Config) -> Timeouts {
+    Timeouts {
+        first_chunk_ms: config.timeouts.first_chunk_ms,
+        idle_ms: config.timeouts.idle_ms,
     }
 }
 
@@ -63,7 +79,7 @@ pub(crate) fn watch(config: &Config, hearsay: Arc<dyn Hearsay>) -> Watch {
     }
 }
 
-pub(crate) fn router(config: &Config, arbiters: usize) -> RouterSettings {
+pub(crate) fn router(config: &Config, arbiters: usize, live: &Live) -> RouterSettings {
     let slots = (config.sched.max_concurrent as usize).div_ceil(arbiters);
     let mut scheduler = scheduler::Settings {
         slots,
@@ -81,8 +97,7 @@ pub(crate) fn router(config: &Config, arbiters: usize) -> RouterSettings {
         scheduler,
         write_stall_ms: config.limits.write_stall_ms,
         estimate_ms: config.timeouts.estimate_ms,
-        first_chunk_ms: config.timeouts.first_chunk_ms,
-        idle_ms: config.timeouts.idle_ms,
+        timeouts: Arc::clone(&live.timeouts),
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) fn teller(
             load: share(streams, streams_max),
             streams,
             policy_version: meta.registry.snapshots.policy().version,
+            settings_version: meta.settings_version().1,
             adapters: conditions(&meta.registry.directory, &origins),
             ..Facts::default()
         }

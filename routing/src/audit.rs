@@ -182,6 +182,15 @@ pub enum Event {
         /// What it spent from.
         account: AccountId,
     },
+    /// A configuration key was changed for the whole cluster.
+    #[serde(rename = "setting.change")]
+    SettingChanged {
+        /// Which.
+        setting: Arc<str>,
+        /// What it is; absent where it is each node's own again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value: Option<Arc<str>>,
+    },
     /// A backup of the cluster was taken: keys by hash, finals and all that clients were told to come back for are in it.
     #[serde(rename = "cluster.backup")]
     BackupTaken {

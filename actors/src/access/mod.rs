@@ -15,6 +15,7 @@ pub use tenants::TenantRates;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwapOption;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::flow::{Rate, TokenBucket};
 use atp_protocol::request::Identity;
@@ -31,7 +32,7 @@ pub struct Access(Arc<State>);
 struct State {
     is_revoked: AtomicBool,
     /// `None` is no limit.
-    bucket: Option<Mutex<TokenBucket>>,
+    bucket: ArcSwapOption<Mutex<TokenBucket>>,
 }
 
 impl Access {
@@ -40,8 +41,13 @@ impl Access {
     pub fn at(rate: Option<Rate>) -> Self {
         Self(Arc::new(State {
             is_revoked: AtomicBool::new(false),
-            bucket: rate.map(|rate| Mutex::new(rate.bucket(Millis(0)))),
+            bucket: ArcSwapOption::new(rate.map(bucket)),
         }))
+    }
+
+    /// From here on at this rate, with a full bucket.
+    pub fn limit(&self, rate: Option<Rate>) {
+        self.0.bucket.store(rate.map(bucket));
     }
 
     /// Ends it, for whoever is connected as well.
@@ -61,11 +67,16 @@ impl Access {
     }
 
     fn take(&self, now: Millis) -> Result<(), u64> {
-        let Some(bucket) = &self.0.bucket else {
+        let bucket = self.0.bucket.load();
+        let Some(bucket) = &*bucket else {
             return Ok(());
         };
         bucket.lock().unwrap_or_else(PoisonError::into_inner).take(now)
     }
+}
+
+fn bucket(rate: Rate) -> Arc<Mutex<TokenBucket>> {
+    Arc::new(Mutex::new(rate.bucket(Millis(0))))
 }
 
 impl Router {

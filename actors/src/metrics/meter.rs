@@ -105,6 +105,11 @@ impl Meter {
         GossipSeries::new(&self.register)
     }
 
+    /// Which state of the cluster's settings is in force at this node.
+    pub fn settings_version(&self, version: u64) {
+        self.register.gauge("settings_version", &[]).set(version as f64);
+    }
+
     /// Brings gauges that speak of the last seconds up to date; called every few seconds.
     pub fn publish(&self, now: Millis) {
         self.queue.publish(now);

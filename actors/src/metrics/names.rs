@@ -167,6 +167,7 @@ const CATALOGUE: &[(&str, Kind, &str)] = catalogue! {
     "relay_requests_total" Counter "requests carried to the owner of their session, by outcome: answered, failed";
     "relay_latency_us" Histogram "from a relayed request to the head of its reply, in microseconds";
     "certificate_days_left" Gauge "whole days until the node's certificate for the link ends";
+    "settings_version" Gauge "state of the cluster's settings that is in force here; the highest of all members is the latest";
     "audit_records_total" Counter "records written to the audit log";
     "audit_records_lost_total" Counter "records the audit log had no room or no disk for; the log says so too";
     "decision_records_total" Counter "decisions of requests put on record in the journal groups";

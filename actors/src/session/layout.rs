@@ -258,9 +258,10 @@ fn params(
         stakes: plan.stakes,
         is_hard_only: false,
     };
-    params.timers.idle_ms = settings.idle_ms;
+    let timeouts = settings.timeouts.load();
+    params.timers.idle_ms = timeouts.idle_ms;
     params.timers.first_chunk_ms = match request.wants_stream {
-        true => settings.first_chunk_ms,
+        true => timeouts.first_chunk_ms,
         // An answer in one piece comes when it is complete: it has all the time there is.
         false => left_ms,
     };

@@ -46,7 +46,7 @@ pub use fairness::{Fairness, ServedView, WEIGHT_RANGE};
 pub use load::{Load, Passing};
 pub use output::{Answer, Consensus, Facts, OUTPUT_MAX, Opened, Output, Repeat, Telemetry, Unanswered};
 pub use repeat::RepeatSettings;
-pub use router::{Router, RouterSettings};
+pub use router::{Router, RouterSettings, Timeouts};
 pub use shared::{Shared, SharedSettings};
 pub use table::{SessionView, Sessions, StreamView};
 pub use window::SessionFlow;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::Actor;
+use arc_swap::ArcSwap;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::estimate::Price;
 use atp_protocol::request::AgentRequest;
@@ -37,9 +38,16 @@ pub struct RouterSettings {
     pub write_stall_ms: u64,
     /// How long adapters that estimate are waited for before the plan of a request is settled, in milliseconds; 0 asks none.
     pub estimate_ms: u64,
-    /// An adapter that sends nothing of a streamed answer for so many milliseconds has failed.
+    /// How long adapters may be silent; it may change while the node runs.
+    pub timeouts: Arc<ArcSwap<Timeouts>>,
+}
+
+/// How long an adapter may be silent before it has failed, in milliseconds. A request keeps what it began with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Before the first piece of a streamed answer.
     pub first_chunk_ms: u64,
-    /// The same between two pieces.
+    /// Between two pieces.
     pub idle_ms: u64,
 }
 

@@ -21,10 +21,18 @@ pub struct Credential {
 impl Credential {
     /// A credential with a full bucket, the operator's at a rate of its own.
     pub(super) fn new(identity: Identity, rate: Option<Rate>) -> Self {
-        let rate = rate.map(|rate| if identity.is_admin { ADMIN } else { rate });
         Self {
+            access: Access::at(rate_of(&identity, rate)),
             identity: Arc::new(identity),
-            access: Access::at(rate),
         }
     }
+
+    /// From here on at this rate, with a full bucket, the operator's at a rate of its own.
+    pub(super) fn limit(&self, rate: Option<Rate>) {
+        self.access.limit(rate_of(&self.identity, rate));
+    }
+}
+
+fn rate_of(identity: &Identity, rate: Option<Rate>) -> Option<Rate> {
+    rate.map(|rate| if identity.is_admin { ADMIN } else { rate })
 }

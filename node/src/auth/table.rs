@@ -102,6 +102,20 @@ impl KeyTable {
         }
     }
 
+    /// From here on every credential, those to come as well, may call at this rate. Says whether that is another one.
+    pub fn limit(&mut self, rate: Option<Rate>) -> bool {
+        if self.rate == rate {
+            return false;
+        }
+        self.rate = rate;
+        let made = self.keys.values().map(|kept| &kept.credential);
+        let configured = self.configured.values().map(|(credential, _)| credential);
+        let admin = self.admin.iter().map(|(_, credential)| credential);
+        let all = made.chain(configured).chain(admin).chain(&self.anyone);
+        all.for_each(|credential| credential.limit(rate));
+        true
+    }
+
     /// Serves callers without a credential as tenant `public`, unaccounted.
     pub fn admit_anyone(&mut self) {
         let identity = Identity {

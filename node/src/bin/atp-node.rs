@@ -190,7 +190,7 @@ fn serve(
 ) -> anyhow::Result<()> {
     let first = configs.first().context("no node to start")?;
     let tracing = Tracing::start(&first.telemetry, &first.node.name)?;
-    telemetry::init(&first.telemetry, &tracing)?;
+    let logs = telemetry::init(&first.telemetry, &tracing)?;
     let bounds = dev::bounds(first);
     let expositions: Vec<Arc<Exposition>> = configs
         .iter()
@@ -209,6 +209,7 @@ fn serve(
         for (config, exposition) in configs.into_iter().zip(expositions) {
             let environment = Environment {
                 traces: tracing.context(),
+                logs: Some(logs.clone()),
                 ..Environment::real(config.node.workers)
             };
             nodes.push(Node::start(config, environment, exposition, admin.clone()).await?);

@@ -10,6 +10,7 @@ mod file;
 mod kept;
 mod overrides;
 mod reference;
+mod reloadable;
 mod telemetry;
 mod validate;
 
@@ -22,6 +23,7 @@ pub use file::{
     SchedulerConfig, TimeoutsConfig, TlsConfig,
 };
 pub use reference::SecretRef;
+pub(crate) use reloadable::{RELOADABLE, Reloadable};
 pub use telemetry::{AuditConfig, LogFormat, MetricsConfig, TelemetryConfig};
 
 /// Built-in adapters there are, by the names `builtins` may list.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use atp_protocol::ids::{AccountId, AdapterId, TenantId};
 
 use super::{BUILTINS, Config, ConfigError, ProviderConfig};
-use crate::telemetry::Rates;
+use crate::telemetry::{Rates, check_filter};
 
 impl Config {
     /// Checks ranges and references between sections.
@@ -20,6 +20,7 @@ impl Config {
         self.validate_watch()?;
         Rates::parse(&self.telemetry.sampling)
             .map_err(|error| ConfigError::invalid("telemetry.sampling", error.to_string()))?;
+        check_filter(&self.telemetry.log)?;
         self.validate_aimd()?;
         if self.burst.rate > 0 && self.burst.size == 0 {
             let hint = "0 would let no agent be called; write at least 1, or burst.rate = 0 for no cap";

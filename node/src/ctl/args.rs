@@ -1,6 +1,7 @@
 //! The command line.
 
 mod cluster;
+mod config;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use atp_storage::audit::Head;
 use clap::{Args, Parser, Subcommand};
 
 pub use cluster::{Cluster, Join};
+pub use config::Config;
 
 /// Operates a node of ATP Router.
 #[derive(Debug, Parser)]
@@ -62,6 +64,9 @@ pub enum Command {
     /// Make a cluster and the certificates of its nodes, which works on files; then operate it.
     #[command(subcommand)]
     Cluster(Cluster),
+    /// Configuration keys that are changed for the whole cluster, without a restart.
+    #[command(subcommand)]
+    Config(Config),
     /// Write what the cluster agreed on, accounts and all, into a file from which another cluster can begin.
     Backup {
         /// The file; one that exists is left as it is.

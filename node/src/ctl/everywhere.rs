@@ -1,12 +1,12 @@
-//! Waits until every live member routes by a policy.
+//! Waits until every live member goes by what was agreed on.
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::As;
 use super::members::{rows, text};
-use super::{Failure, Operator};
+use super::{Failure, Operator, Screen};
 
 /// How often the members are looked at.
 const EVERY: Duration = Duration::from_millis(200);
@@ -14,19 +14,51 @@ const EVERY: Duration = Duration::from_millis(200);
 /// Who does not have it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Without {
-    /// They answer, and route by an earlier one.
+    /// They answer, and go by an earlier one.
     pub(super) behind: Vec<String>,
     /// They do not answer, and take it over when they are back.
     pub(super) silent: Vec<String>,
 }
 
-/// Looks again and again, for `patience` at most. Returns who does not have `version`, which is nobody that lives, or who is behind yet.
-pub(super) async fn wait(operator: &Operator, version: u64, patience: Duration) -> Result<Without, Failure> {
+impl Without {
+    /// Adds who it is to a document.
+    pub(super) fn show_in(&self, document: &mut Value) {
+        document["behind"] = json!(self.behind);
+        document["silent"] = json!(self.silent);
+    }
+
+    /// Tells of it.
+    ///
+    /// # Errors
+    /// When somebody is behind.
+    pub(super) fn verdict(&self, screen: &mut Screen) -> Result<(), Failure> {
+        if !self.silent.is_empty() {
+            let silent = self.silent.join(", ");
+            screen.aside(&format!("no answer from {silent}: whoever is back takes it over"))?;
+        }
+        match self.behind.as_slice() {
+            [] => Ok(()),
+            behind => Err(Failure::Verdict(format!(
+                "not in force yet at {}; `atpctl cluster status` tells how they are",
+                behind.join(", ")
+            ))),
+        }
+    }
+}
+
+/// Looks again and again, for `patience` at most. `what` is the member of a standing that tells a version. Returns who does not have
+/// `version`, which is nobody that lives, or who is behind yet.
+pub(super) async fn wait(
+    operator: &Operator,
+    what: &str,
+    version: u64,
+    patience: Duration,
+) -> Result<Without, Failure> {
     let mut last = Without::default();
     let seen = async {
         loop {
             let cluster = operator.client.get(As::Admin, "/v1/admin/cluster").await?;
-            last = without(&cluster, version);
+            last = without(&cluster, what, version);
             if last.behind.is_empty() {
                 return Ok(());
             }
@@ -39,11 +71,11 @@ pub(super) async fn wait(operator: &Operator, version: u64, patience: Duration) 
     }
 }
 
-fn without(cluster: &Value, version: u64) -> Without {
+fn without(cluster: &Value, what: &str, version: u64) -> Without {
     let mut without = Without::default();
     for member in rows(&cluster["members"]) {
         let name = format!("node {} ({})", member["node"], text(&member["name"]));
-        match member["standing"]["policy_version"].as_u64() {
+        match member["standing"][what].as_u64() {
             // It is connected and has just come: it will be heard.
             None if member["reached"] == true => without.behind.push(name),
             None => without.silent.push(name),
@@ -74,6 +106,6 @@ mod tests {
             behind: vec!["node 2 (n)".to_owned(), "node 5 (n)".to_owned()],
             silent: vec!["node 3 (n)".to_owned()],
         };
-        assert_eq!(without(&cluster, 7), expected);
+        assert_eq!(without(&cluster, "policy_version", 7), expected);
     }
 }

@@ -15,6 +15,7 @@ mod budget;
 mod client;
 mod cluster;
 mod decisions;
+mod config;
 mod doctor;
 mod everywhere;
 mod explain;
@@ -81,6 +82,7 @@ pub async fn run(
     };
     match cli.command {
         Command::Ask(args) => ask::run(&mut operator, args).await,
+        Command::Config(command) => config::run(&mut operator, command).await,
         Command::Backup { file } => backup::run(&mut operator, &file).await,
         Command::Status => status::run(&mut operator).await,
         Command::Adapters => adapters::run(&mut operator).await,

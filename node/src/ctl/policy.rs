@@ -76,13 +76,12 @@ pub(super) async fn apply(operator: &mut Operator, file: &Path, wait: Option<u64
     if status == 200 {
         let without = match (wait, reply["version"].as_u64()) {
             (Some(seconds), Some(version)) => {
-                everywhere::wait(operator, version, Duration::from_secs(seconds)).await?
+                everywhere::wait(operator, "policy_version", version, Duration::from_secs(seconds)).await?
             }
             _ => Without::default(),
         };
         if wait.is_some() {
-            reply["behind"] = json!(without.behind);
-            reply["silent"] = json!(without.silent);
+            without.show_in(&mut reply);
         }
         return in_force(&mut operator.screen, &reply, &without);
     }
@@ -119,17 +118,7 @@ fn in_force(screen: &mut Screen, reply: &Value, without: &Without) -> Result<(),
             reply["version"], reply["previous"]
         ))?,
     }
-    if !without.silent.is_empty() {
-        let silent = without.silent.join(", ");
-        screen.aside(&format!("no answer from {silent}: whoever is back takes it over"))?;
-    }
-    match without.behind.as_slice() {
-        [] => Ok(()),
-        behind => Err(Failure::Verdict(format!(
-            "not in force yet at {}; `atpctl cluster status` tells how they are",
-            behind.join(", ")
-        ))),
-    }
+    without.verdict(screen)
 }
 
 /// What is in force.

@@ -37,6 +37,8 @@ pub struct Facts {
     pub streams: u32,
     /// The policy it routes by.
     pub policy_version: u64,
+    /// The state of the cluster's settings it goes by.
+    pub settings_version: u64,
     /// Up to which index it has applied `meta`.
     pub applied: u64,
     /// Groups without a leader that it knows of.
@@ -201,6 +203,7 @@ mod tests {
             load: 250,
             streams: 3,
             policy_version: 7,
+            settings_version: 8,
             applied: 9,
             leaderless: vec![GroupId(3)],
             certificate_days_left: Some(90),

@@ -16,6 +16,7 @@ use crate::auth::{KeyRecord, KeyTable, MadeKey};
 pub(super) struct Seen {
     keys: u64,
     policy: u64,
+    settings: u64,
 }
 
 impl Meta {
@@ -32,8 +33,32 @@ impl Meta {
     /// Brings into force what this node has applied.
     pub(crate) async fn follow(&self) {
         let mut seen = self.seen.lock().await;
+        self.follow_settings(&mut seen);
         self.follow_keys(&mut seen);
         self.follow_policy(&mut seen).await;
+    }
+
+    fn follow_settings(&self, seen: &mut Seen) {
+        let (version, agreed) = self.agreed();
+        if version == seen.settings {
+            return;
+        }
+        seen.settings = version;
+        match self.live.adopt(version, &agreed) {
+            Ok(rate) => {
+                let mut table = KeyTable::clone(&self.keys.load());
+                if table.limit(rate) {
+                    self.keys.store(Arc::new(table));
+                }
+                self.world.meter.settings_version(version);
+                info!(version, "settings of the cluster in force");
+            }
+            Err(error) => error!(
+                version,
+                %error,
+                "this node cannot go by what the cluster agreed on; what was before stays in force here"
+            ),
+        }
     }
 
     fn follow_keys(&self, seen: &mut Seen) {

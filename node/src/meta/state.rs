@@ -17,6 +17,7 @@ use super::drain::Draining;
 use super::follow::Seen;
 use crate::auth::KeyTable;
 use crate::cluster::{self, Cluster, PATIENCE};
+use crate::live::Live;
 
 /// Keys, policy and accounts as agreed on in the `meta` group, and the way to adapters.
 pub struct Meta {
@@ -26,6 +27,8 @@ pub struct Meta {
     /// The groups.
     pub cluster: Cluster,
     pub(super) configured: BTreeSet<AccountId>,
+    /// What of the configuration the cluster may change.
+    pub(super) live: Arc<Live>,
     /// Accounts.
     pub ledger: LedgerHandle,
     /// Policy and adapters in force.
@@ -41,6 +44,7 @@ impl Meta {
         cluster: Cluster,
         keys: KeyTable,
         configured: BTreeSet<AccountId>,
+        live: Arc<Live>,
         (ledger, registry): (LedgerHandle, RegistryHandle),
         world: World,
     ) -> Self {
@@ -49,6 +53,7 @@ impl Meta {
             seen: tokio::sync::Mutex::default(),
             cluster,
             configured,
+            live,
             ledger,
             registry,
             world,

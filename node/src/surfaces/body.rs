@@ -37,7 +37,13 @@ const TOO_SLOW: Row = Row {
 /// # Errors
 /// As [`read`], with the configured limit.
 pub(crate) async fn work(surface: &Surface, request: &HttpRequest, payload: Payload) -> Result<Bytes, Fault> {
-    whole(surface, request, payload, surface.settings.max_body_bytes).await
+    whole(
+        surface,
+        request,
+        payload,
+        surface.settings.adjusted().max_body_bytes,
+    )
+    .await
 }
 
 /// Reads a body that holds no work.

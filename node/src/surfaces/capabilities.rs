@@ -59,7 +59,7 @@ fn limits(surface: &Surface) -> Value {
     let limits = Limits::DEFAULT;
     json!({
         "max_frame_bytes": surface.settings.frame_bytes,
-        "max_message_bytes": surface.settings.max_body_bytes,
+        "max_message_bytes": surface.settings.adjusted().max_body_bytes,
         "max_fragments": limits.fragments,
         "max_depth": limits.depth,
         "max_nodes": limits.nodes,
@@ -67,7 +67,7 @@ fn limits(surface: &Surface) -> Value {
         "max_streams_per_session": limits.streams_per_session,
         "max_streams_per_connection": limits.streams_per_connection,
         "max_lanes": limits.lanes,
-        "request_ms": surface.settings.request_ms,
+        "request_ms": surface.settings.adjusted().request_ms,
     })
 }
 

@@ -23,7 +23,7 @@ mod ws;
 
 pub(crate) use caller::tenant;
 pub(crate) use endpoint::refuse;
-pub use state::{Settings, Surface};
+pub use state::{Adjustable, Settings, Surface};
 
 use actix_web::web::{self, QueryConfig, ServiceConfig};
 

@@ -38,7 +38,7 @@ impl Shape {
 pub(super) fn fault(surface: &Surface, shape: Shape, fault: &Fault, correlation_id: &str) -> HttpResponse {
     surface.world.meter.error(fault.code, fault.scope);
     let mut problem = fault.problem(correlation_id);
-    if surface.settings.budget_429 {
+    if surface.settings.adjusted().budget_429 {
         problem = problem.with_budget_429();
     }
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

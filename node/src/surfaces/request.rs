@@ -55,7 +55,7 @@ pub(super) fn build(
             .ok()
             .filter(|ms| (1..=3_600_000).contains(ms))
             .ok_or_else(|| bad("x-atp-deadline-ms", "write 1 to 3600000"))?,
-        None => surface.settings.request_ms,
+        None => surface.settings.adjusted().request_ms,
     };
     Ok(AgentRequest {
         stream: StreamId::new(id.as_str()).expect("a request id is a valid stream id"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
+use arc_swap::ArcSwap;
 use atp_actors::environment::World;
 use atp_actors::session::Router;
 
@@ -18,18 +19,14 @@ use crate::telemetry::Exposition;
 pub struct Settings {
     /// Name of this node.
     pub router_id: String,
-    /// Largest body in bytes.
-    pub max_body_bytes: usize,
+    /// What may change while the node runs.
+    pub adjustable: Arc<ArcSwap<Adjustable>>,
     /// Longest wait for a body.
     pub read_timeout: Duration,
     /// Accept `?api_key=`.
     pub query_api_key: bool,
     /// Figures are told without a key.
     pub open_metrics: bool,
-    /// Answer an exhausted budget with 429.
-    pub budget_429: bool,
-    /// Deadline of a request that names none, in milliseconds.
-    pub request_ms: u64,
     /// Largest ATP frame in bytes.
     pub frame_bytes: usize,
     /// Open streams of a WebSocket may go on for so long when the node leaves, in milliseconds.
@@ -40,6 +37,25 @@ pub struct Settings {
     pub needs_fresh_hello: bool,
     /// Client dialects are accepted on `/ws`.
     pub accepts_dialects: bool,
+}
+
+/// Limits and habits that may change while the node runs. A request keeps what it began with, a WebSocket too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Adjustable {
+    /// Largest body in bytes.
+    pub max_body_bytes: usize,
+    /// Answer an exhausted budget with 429.
+    pub budget_429: bool,
+    /// Deadline of a request that names none, in milliseconds.
+    pub request_ms: u64,
+}
+
+impl Settings {
+    /// Those that may change, as they are.
+    #[must_use]
+    pub fn adjusted(&self) -> Adjustable {
+        **self.adjustable.load()
+    }
 }
 
 /// Shared by the handlers of one arbiter.

@@ -74,7 +74,7 @@ async fn upgrade(request: HttpRequest, payload: Payload) -> HttpResponse {
         accepts_dialects: surface.settings.accepts_dialects,
         is_cbor: subprotocol == Some(CBOR),
         frame_bytes,
-        request_ms: surface.settings.request_ms,
+        request_ms: surface.settings.adjusted().request_ms,
         // The other member made sure.
         needs_fresh_hello: is_direct && surface.settings.needs_fresh_hello,
         access: credential.access,

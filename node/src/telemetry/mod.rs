@@ -7,7 +7,8 @@ mod metrics;
 mod panics;
 mod traces;
 
-pub use logs::init;
+pub(crate) use logs::check_filter;
+pub use logs::{LogFilter, init};
 pub use metrics::Exposition;
 pub use panics::report_panics;
 pub use traces::{BadRates, Rates, Tracing};

@@ -76,6 +76,7 @@ fn standing(heard: &Heard) -> Value {
         "ready": facts.health == Health::Ready,
         "draining": facts.is_draining,
         "policy_version": facts.policy_version,
+        "settings_version": facts.settings_version,
         "applied_index": facts.applied,
         "streams": facts.streams,
         "load": facts.load,

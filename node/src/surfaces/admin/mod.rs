@@ -13,6 +13,7 @@ mod personas;
 mod policy;
 mod routes;
 mod sessions;
+mod settings;
 
 use actix_web::web::{self, ServiceConfig};
 
@@ -33,7 +34,13 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     let policy = at("/v1/admin/policy", "GET, HEAD, PUT")
         .route(look().to(policy::show))
         .route(web::put().to(policy::apply));
+    let setting = at("/v1/admin/settings/{name}", "DELETE, GET, HEAD, PUT")
+        .route(web::delete().to(settings::delete))
+        .route(web::put().to(settings::put))
+        .route(look().to(settings::get));
     config
+        .service(at("/v1/admin/settings", "GET, HEAD").route(look().to(settings::list)))
+        .service(setting)
         .service(at("/v1/admin/accounts", "GET, HEAD").route(look().to(accounts::list)))
         .service(account)
         .service(at("/v1/admin/adapters", "GET, HEAD").route(look().to(adapters::list)))

@@ -65,7 +65,7 @@ async fn serve(
         key,
         head,
         around: head::read(http.headers(), correlation)?,
-        request_ms: surface.settings.request_ms,
+        request_ms: surface.settings.adjusted().request_ms,
         idempotency_key: None,
         holder: None,
         epoch: None,

@@ -16,4 +16,5 @@ mod membership;
 mod operating;
 mod relay;
 mod socket;
+mod settings;
 mod strangers;
