@@ -12,6 +12,8 @@ use atp_protocol::encoding;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::version::Later;
+
 /// Bytes before the body.
 const HEADER: usize = 6;
 
@@ -59,8 +61,13 @@ pub enum CommandError {
     #[error("a command of {0} bytes")]
     Short(usize),
     /// A later release wrote it.
-    #[error("command {0} is not known to this release; start a release that knows it")]
+    #[error(
+        "command {0} is not known to this release; start the release that the other members run, which `atpctl cluster status` shows"
+    )]
     Unknown(Tag),
+    /// The cluster agreed on a version that this release does not read.
+    #[error(transparent)]
+    Later(#[from] Later),
     /// Not the encoding of what it says it is.
     #[error("command {tag} is malformed")]
     Malformed {

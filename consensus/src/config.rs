@@ -31,6 +31,8 @@ pub struct Environment {
     pub blocking: Arc<dyn Blocking>,
     /// Stamps entries.
     pub clock: Clock,
+    /// The highest schema of commands that this release reads.
+    pub reads: u16,
 }
 
 /// How groups behave. All members of a cluster should have the same timings.

@@ -17,6 +17,7 @@ use crate::rpc::{self, Links, Message, Reply};
 use crate::runtime::Runtime;
 use crate::state::{Host, Subscriber};
 use crate::types::{Member, raft_id};
+use crate::version::Gate;
 use crate::wire;
 
 /// The groups of a node. Clones are the same groups.
@@ -28,6 +29,7 @@ struct Inner {
     options: Options,
     /// For what this node asks of others beside appends and votes.
     room: Arc<Semaphore>,
+    gate: Gate,
     open: Mutex<BTreeMap<GroupId, Arc<Core>>>,
 }
 
@@ -36,6 +38,7 @@ impl Groups {
     #[must_use]
     pub fn new(environment: Environment, options: Options) -> Self {
         Self(Arc::new(Inner {
+            gate: Gate::new(environment.reads),
             environment,
             room: Arc::new(Semaphore::new(options.asked)),
             options,
@@ -66,7 +69,8 @@ impl Groups {
             return Err(OpenError::Open(id));
         }
         let environment = &self.0.environment;
-        let host = Arc::new(Host::new(machine, subscriber));
+        let gate = self.0.gate.clone();
+        let host = Arc::new(Host::new(machine, subscriber, gate.clone()));
         let links = Links {
             group: id,
             transport: Arc::clone(&environment.transport),
@@ -74,7 +78,7 @@ impl Groups {
             room: Arc::clone(&self.0.room),
         };
         let any = Arc::clone(&host);
-        let core = Arc::new(Core::open(environment, &self.0.options, links, any).await?);
+        let core = Arc::new(Core::open(environment, &self.0.options, links, any, gate).await?);
         self.open_groups().insert(id, Arc::clone(&core));
         Ok(Group::new(core, host))
     }

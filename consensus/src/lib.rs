@@ -8,7 +8,8 @@
 //! 5. Below, openraft: what it is instantiated with is in `types`, the log in `log_store`, the machine and its snapshots in `state`,
 //!    what members say to each other in `rpc`, and how all of that is written in `wire`.
 //! 6. [`restore`] makes of images of the groups the beginning of another cluster.
-//! 7. The seams that a node fills are in [`config`]: [`log_io`] writes, [`transport`] reaches members, [`runtime`] is seeded.
+//! 7. [`version`] holds back commands that not every member reads.
+//! 8. The seams that a node fills are in [`config`]: [`log_io`] writes, [`transport`] reaches members, [`runtime`] is seeded.
 //!
 //! Never here: sockets, TLS, clocks, actix. No other crate names openraft.
 
@@ -34,6 +35,7 @@ mod section;
 mod state;
 pub mod transport;
 mod types;
+pub mod version;
 mod wire;
 
 pub use section::Section;

@@ -3,6 +3,7 @@
 use atp_protocol::units::UnixMillis;
 
 use crate::command::CommandError;
+use crate::version::{Agreed, Later};
 
 /// When and where in the log a command is applied. All that a machine knows of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,9 @@ pub enum LoadError {
         /// The latest one known.
         known: u16,
     },
+    /// The cluster agreed on a version that this release does not read.
+    #[error(transparent)]
+    Later(#[from] Later),
     /// Not what a snapshot of this machine looks like.
     #[error("malformed snapshot: {0}")]
     Malformed(String),
@@ -57,6 +61,11 @@ pub trait Machine: Send + Sync + 'static {
 
     /// Which command families it takes.
     const FAMILIES: &'static [u16];
+
+    /// The version of the cluster, where this machine keeps it.
+    fn agreed(&self) -> Option<&Agreed> {
+        None
+    }
 
     /// Carries out a command. What does not fit the state is refused in the reply and changes nothing.
     ///

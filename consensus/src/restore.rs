@@ -12,6 +12,7 @@ use crate::log_store::vote_row;
 use crate::machine::{Context, LoadError, Machine};
 use crate::state::{Position, Snapshots, Unusable};
 use crate::types::{LogId, Member, Membership, StoredMembership, Vote, raft_id};
+use crate::version::{Gate, Later};
 
 /// A machine whose state can begin another cluster.
 pub trait Restorable: Machine {
@@ -38,6 +39,9 @@ pub enum RestoreError {
     /// The state in it.
     #[error(transparent)]
     State(#[from] LoadError),
+    /// This release does not read it.
+    #[error(transparent)]
+    Later(#[from] Later),
     /// Where it stands.
     #[error("the image does not say where it stands: {0}")]
     Position(String),
@@ -48,12 +52,13 @@ impl From<Unusable> for RestoreError {
         match error {
             Unusable::File(error) => Self::File(error),
             Unusable::Metadata { .. } => Self::Position(error.to_string()),
+            Unusable::Later { later, .. } => Self::Later(later),
         }
     }
 }
 
 /// Puts the beginning of a group into the place of an image `at` of it among `files`. `look` sees the state as it begins, and may take
-/// more out of it. Returns what is to be committed to the store beside it, before the group is opened.
+/// more out of it. `reads` is the highest schema of commands that this release reads. Returns what is to be committed to the store beside it, before the group is opened.
 ///
 /// # Errors
 /// [`RestoreError`].
@@ -61,10 +66,11 @@ pub fn restore<M: Restorable>(
     files: &atp_storage::snapshot::Snapshots,
     at: Id,
     founder: &Founder,
+    reads: u16,
     look: impl FnOnce(&mut M),
 ) -> Result<Change, RestoreError> {
     let group = GroupId(at.group);
-    let snapshots = Snapshots::open(group, files.clone())?;
+    let snapshots = Snapshots::open(group, files.clone(), Gate::new(reads))?;
     let image = snapshots
         .latest()
         .ok_or(SnapshotError::Missing { file: at.file() })?;

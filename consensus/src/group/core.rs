@@ -17,6 +17,7 @@ use crate::rpc::{Links, Network};
 use crate::runtime::{self, Runtime};
 use crate::state::{AnyHost, Receiver, Snapshots, StateMachine};
 use crate::types::{Metrics, Raft, raft_id};
+use crate::version::Gate;
 
 /// How long a snapshot is waited for before it is asked for again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -27,6 +28,7 @@ pub(crate) struct Core {
     pub(crate) links: Links,
     pub(crate) log: Log,
     pub(crate) receiver: Receiver,
+    pub(super) gate: Gate,
     pub(super) queue: Queue,
     pub(super) metrics: watch::Receiver<Metrics>,
     pub(super) applied: watch::Receiver<u64>,
@@ -41,6 +43,7 @@ impl Core {
         options: &Options,
         links: Links,
         host: AnyHost,
+        gate: Gate,
     ) -> Result<Self, OpenError> {
         let group = links.group;
         let unreadable = |error: &dyn std::fmt::Display| OpenError::Unreadable {
@@ -54,8 +57,8 @@ impl Core {
             Arc::clone(&environment.log_io),
         )
         .map_err(|error| unreadable(&error))?;
-        let snapshots =
-            Snapshots::open(group, environment.snapshots.clone()).map_err(|error| unreadable(&error))?;
+        let snapshots = Snapshots::open(group, environment.snapshots.clone(), gate.clone())
+            .map_err(|error| unreadable(&error))?;
         let snapshots = Arc::new(snapshots);
         let metrics = Arc::new(OnceLock::new());
         let machine = StateMachine::open(
@@ -101,6 +104,7 @@ impl Core {
         let _ = metrics.set(watch.clone());
         Ok(Self {
             links,
+            gate,
             log,
             receiver: Receiver::new(snapshots, Arc::clone(&environment.blocking)),
             queue,

@@ -26,6 +26,19 @@ pub enum ProposeError {
         /// Its length in bytes.
         len: usize,
     },
+    /// Not every member reads it. Nothing was proposed: upgrade all members first.
+    #[error(
+        "a command of schema {schema}, and the cluster is at version {version}: not every member reads it yet; upgrade all members first"
+    )]
+    NotYet {
+        /// Its schema.
+        schema: u16,
+        /// The cluster's version, as the leader knows it.
+        version: u16,
+    },
+    /// Not a command at all. Never propose it again.
+    #[error("no command: {0}")]
+    NoCommand(String),
     /// The group stopped on this node: give up here, and see why.
     #[error("the group stopped on this node: {0}")]
     Stopped(String),

@@ -59,6 +59,7 @@ impl Core {
         if leader.is_none_or(|leader| raft_id(leader) != self.metrics.borrow().id) {
             return Err(ProposeError::NotLeader { leader });
         }
+        self.gate.pass(&command)?;
         let claim = Claim::default();
         let answer = self.queue.push(command, claim.clone())?;
         match Runtime::timeout(within, answer).await {

@@ -168,6 +168,12 @@ impl StatusWatch {
         self.leader
     }
 
+    /// Waits until the group has stopped, and tells why. `None` when it was stopped in order.
+    pub async fn failed(&mut self) -> Option<String> {
+        let failed = self.metrics.wait_for(|metrics| fault(metrics).is_some()).await;
+        fault(&*failed.ok()?)
+    }
+
     /// Waits until the members are others than when this ended last: ends at once the first time. `false` when the group is gone.
     pub async fn members_changed(&mut self) -> bool {
         let now = |metrics: &Metrics| *metrics.membership_config.log_id();

@@ -34,6 +34,7 @@ use crate::command::{CommandError, Tag};
 use crate::dispatch::{Entry, dispatch, entry};
 use crate::machine::{Applied, Context, LoadError, Machine};
 use crate::section::Section;
+use crate::version::Agreed;
 
 /// The family of its commands.
 pub const FAMILY: u16 = 1;
@@ -117,6 +118,10 @@ impl Machine for Meta {
     type Effect = Effect;
 
     const FAMILIES: &'static [u16] = &[FAMILY];
+
+    fn agreed(&self) -> Option<&Agreed> {
+        Some(self.cluster.agreed())
+    }
 
     fn apply(&mut self, context: &Context, command: &[u8]) -> Result<Applied<Effect>, CommandError> {
         dispatch(COMMANDS, context, self, command)

@@ -12,6 +12,7 @@ use super::policy::Document;
 use crate::machine::LoadError;
 use crate::pieces::{self, Row, Writer, malformed};
 use crate::section::Section;
+use crate::version::Agreed;
 
 /// Version of the rows.
 const FORMAT: u16 = 1;
@@ -20,7 +21,7 @@ const FORMAT: u16 = 1;
 mod kind {
     /// [`Generations`](super::Generations): first, as the sections it counts for follow.
     pub(super) const GENERATIONS: u8 = 1;
-    /// The cluster's version, `u16`.
+    /// The cluster's version, `u16`, and the release that brought it in, `String`.
     pub(super) const VERSION: u8 = 16;
     /// `Identity`.
     pub(super) const IDENTITY: u8 = 17;
@@ -96,7 +97,7 @@ pub(super) fn save(meta: &Meta) -> Vec<Vec<u8>> {
 
 fn save_cluster(meta: &Meta, out: &mut Writer) {
     let cluster = &meta.cluster;
-    out.put(kind::VERSION, &cluster.version);
+    out.put(kind::VERSION, &(cluster.agreed.version, &cluster.agreed.release));
     cluster
         .identity
         .iter()
@@ -173,7 +174,10 @@ fn load_row(meta: &mut Meta, at: &Generations, row: &Row<'_>) -> Result<(), Load
 fn load_cluster(meta: &mut Meta, at: &Generations, row: &Row<'_>) -> Result<(), LoadError> {
     let cluster = meta.cluster.change(at.cluster);
     match row.kind {
-        kind::VERSION => cluster.version = row.value()?,
+        kind::VERSION => {
+            let (version, release) = row.value()?;
+            cluster.agreed = Agreed { version, release };
+        }
         kind::IDENTITY => cluster.identity = Some(row.value::<Identity>()?),
         kind::MEMBER => {
             let (node, member): (NodeId, Member) = row.value()?;

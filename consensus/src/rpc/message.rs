@@ -90,6 +90,8 @@ pub(crate) enum ProposeRefusal {
     NotLeader { leader: Option<NodeId> },
     OutcomeUnknown { leader: Option<NodeId> },
     TooLarge { len: u64 },
+    NotYet { schema: u16, version: u16 },
+    NoCommand(String),
     Stopped(String),
 }
 

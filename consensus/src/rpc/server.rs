@@ -162,6 +162,8 @@ impl From<ProposeError> for ProposeRefusal {
             ProposeError::NotLeader { leader } => Self::NotLeader { leader },
             ProposeError::OutcomeUnknown { leader } => Self::OutcomeUnknown { leader },
             ProposeError::TooLarge { len } => Self::TooLarge { len: len as u64 },
+            ProposeError::NotYet { schema, version } => Self::NotYet { schema, version },
+            ProposeError::NoCommand(why) => Self::NoCommand(why),
             ProposeError::Stopped(why) => Self::Stopped(why),
         }
     }
@@ -176,6 +178,8 @@ impl From<ProposeRefusal> for ProposeError {
             ProposeRefusal::TooLarge { len } => Self::TooLarge {
                 len: usize::try_from(len).unwrap_or(usize::MAX),
             },
+            ProposeRefusal::NotYet { schema, version } => Self::NotYet { schema, version },
+            ProposeRefusal::NoCommand(why) => Self::NoCommand(why),
             // This node may go on where that one stopped.
             ProposeRefusal::Stopped(_) => Self::NotLeader { leader: None },
         }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use crate::command::CommandError;
 use crate::machine::{Context, LoadError, Machine};
+use crate::version::Gate;
 
 /// What applying an entry asks for, beyond replies.
 #[derive(Debug)]
@@ -29,14 +30,16 @@ pub(crate) struct Host<M: Machine> {
     machine: RwLock<M>,
     applied: watch::Sender<u64>,
     subscriber: Subscriber<M::Effect>,
+    gate: Gate,
 }
 
 impl<M: Machine> Host<M> {
-    pub(crate) fn new(machine: M, subscriber: Subscriber<M::Effect>) -> Self {
+    pub(crate) fn new(machine: M, subscriber: Subscriber<M::Effect>, gate: Gate) -> Self {
         Self {
             machine: RwLock::new(machine),
             applied: watch::Sender::new(0),
             subscriber,
+            gate,
         }
     }
 
@@ -89,6 +92,9 @@ impl<M: Machine> Hosted for Host<M> {
                 now_us,
             };
             let applied = machine.apply(&context, command)?;
+            machine
+                .agreed()
+                .map_or(Ok(()), |agreed| self.gate.raise(agreed))?;
             replies.push(ByteBuf::from(applied.reply));
             effects.extend(applied.effects);
         }
@@ -117,6 +123,7 @@ impl<M: Machine> Hosted for Host<M> {
 
     fn load(&self, index: u64, pieces: &[Vec<u8>]) -> Result<(), LoadError> {
         let loaded = M::load(pieces)?;
+        loaded.agreed().map_or(Ok(()), |agreed| self.gate.raise(agreed))?;
         *self.machine.write().unwrap_or_else(PoisonError::into_inner) = loaded;
         (self.subscriber)(Applied {
             index,

@@ -12,6 +12,7 @@ use atp_protocol::cluster::GroupId;
 use atp_storage::snapshot::{self, Id, MAX_CHUNK, SnapshotError, SnapshotReader};
 
 use super::Position;
+use crate::version::{Agreed, Gate, Later};
 use crate::wire::FormError;
 
 /// Before bytes that end no piece.
@@ -26,6 +27,8 @@ pub(crate) enum Unusable {
     File(#[from] SnapshotError),
     #[error("the metadata of snapshot {id}: {source}")]
     Metadata { id: Id, source: FormError },
+    #[error("snapshot {id}: {later}")]
+    Later { id: Id, later: Later },
 }
 
 /// A whole snapshot. Its bytes can be read as long as this exists.
@@ -33,6 +36,8 @@ pub(crate) enum Unusable {
 pub(crate) struct SnapshotHandle {
     id: Id,
     position: Position,
+    /// The cluster's version when it was written.
+    agreed: Agreed,
     file: Arc<SnapshotReader>,
 }
 
@@ -63,15 +68,17 @@ impl SnapshotHandle {
 pub(crate) struct Snapshots {
     group: GroupId,
     files: snapshot::Snapshots,
+    gate: Gate,
     latest: Mutex<Option<SnapshotHandle>>,
 }
 
 impl Snapshots {
     /// The latest that there is, unread.
-    pub(crate) fn open(group: GroupId, files: snapshot::Snapshots) -> Result<Self, Unusable> {
+    pub(crate) fn open(group: GroupId, files: snapshot::Snapshots, gate: Gate) -> Result<Self, Unusable> {
         let snapshots = Self {
             group,
             files,
+            gate,
             latest: Mutex::default(),
         };
         let ids = snapshots.files.list()?;
@@ -88,11 +95,12 @@ impl Snapshots {
 
     fn handle(&self, id: Id) -> Result<SnapshotHandle, Unusable> {
         let file = self.files.open(id)?;
-        let position =
+        let (position, agreed) =
             Position::decode(&file.header().metadata).map_err(|source| Unusable::Metadata { id, source })?;
         Ok(SnapshotHandle {
             id,
             position,
+            agreed,
             file: Arc::new(file),
         })
     }
@@ -110,7 +118,13 @@ impl Snapshots {
     }
 
     /// The state in it; the whole file is checked.
-    pub(crate) fn pieces(&self, snapshot: &SnapshotHandle) -> Result<Vec<Vec<u8>>, SnapshotError> {
+    ///
+    /// # Errors
+    /// [`Unusable::Later`] for what this release does not read.
+    pub(crate) fn pieces(&self, snapshot: &SnapshotHandle) -> Result<Vec<Vec<u8>>, Unusable> {
+        let id = snapshot.id;
+        let read = self.gate.check(&snapshot.agreed);
+        read.map_err(|later| Unusable::Later { id, later })?;
         let mut file = self.files.open(snapshot.id)?;
         let mut pieces = Vec::new();
         let mut piece = Vec::new();
@@ -129,7 +143,7 @@ impl Snapshots {
     /// Writes a snapshot. It is durable, and the latest, when this returns.
     pub(crate) fn write(&self, position: &Position, pieces: &[Vec<u8>]) -> Result<SnapshotHandle, Unusable> {
         let id = self.id(position.index());
-        let mut writer = self.files.create(id, &position.encode())?;
+        let mut writer = self.files.create(id, &position.encode(self.gate.agreed()))?;
         for piece in pieces {
             let mut rest = piece.as_slice();
             loop {
@@ -184,7 +198,10 @@ mod tests {
     #[test]
     fn a_snapshot_is_read_as_it_was_written_whatever_the_size_of_its_pieces() {
         let disk = MemoryDisk::new();
-        let open = || Snapshots::open(GroupId(3), snapshot::Snapshots::new(Arc::new(disk.clone()))).unwrap();
+        let open = || {
+            let files = snapshot::Snapshots::new(Arc::new(disk.clone()));
+            Snapshots::open(GroupId(3), files, Gate::new(1)).unwrap()
+        };
         let pieces = [
             vec![1; 10],
             Vec::new(),

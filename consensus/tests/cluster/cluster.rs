@@ -110,6 +110,7 @@ impl Cluster {
             snapshots: Snapshots::new(disk),
             transport: self.network.transport(node),
             blocking: Arc::new(Inline),
+            reads: 1,
             clock: Arc::new(move || 1_000_000 + u64::try_from(begin.elapsed().as_micros()).unwrap()),
         };
         let groups = Groups::new(environment, self.options.clone());

@@ -16,3 +16,4 @@ mod power;
 mod register;
 mod replication;
 mod restore;
+mod version;

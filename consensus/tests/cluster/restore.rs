@@ -44,7 +44,7 @@ fn disk((index, image): &(u64, Vec<u8>)) -> MemoryDisk {
         node: node(1),
         address: "node-1".to_owned(),
     };
-    let vote = restore::<Registers>(&files, at, &founder, |_| {}).unwrap();
+    let vote = restore::<Registers>(&files, at, &founder, 1, |_| {}).unwrap();
     let options = atp_storage::store::Options::default();
     let (_store, mut writer) = Store::open(Arc::new(disk.clone()), options).unwrap();
     writer.commit(&[vote]).unwrap();

@@ -158,13 +158,13 @@ fn fill(backup: &Path, manifest: &Manifest, place: &Place, dir: &Path) -> Result
     let mut accounts: BTreeSet<AccountId> = BTreeSet::new();
     let failed = |group| move |source| BackupFault::Group { group, source };
     for group in GroupId::journals(manifest.journals) {
-        let vote = restore::restore::<Journal>(&files, images[&group.0], &place.founder, |journal| {
+        let vote = restore::restore::<Journal>(&files, images[&group.0], &place.founder, READS, |journal| {
             let known = journal.home().ledger().accounts();
             accounts.extend(known.map(|(id, _)| id.clone()));
         });
         votes.push(vote.map_err(failed(group))?);
     }
-    let vote = restore::restore::<Meta>(&files, images[&GroupId::META.0], &place.founder, |meta| {
+    let vote = restore::restore::<Meta>(&files, images[&GroupId::META.0], &place.founder, READS, |meta| {
         meta.keep_accounts(&accounts);
     });
     votes.push(vote.map_err(failed(GroupId::META))?);

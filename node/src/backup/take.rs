@@ -65,7 +65,7 @@ pub(crate) async fn take(cluster: &Cluster, now: UnixMillis) -> Result<Taken, Fa
     };
     let manifest = Manifest {
         cluster: cluster.place.cluster.clone(),
-        release: env!("CARGO_PKG_VERSION").to_owned(),
+        release: cluster::RELEASE.to_owned(),
         cluster_version: cluster.meta.read(|meta| meta.cluster().version()),
         journals: cluster.place.journals,
         taken_at_ms: now.0,

@@ -23,6 +23,16 @@ const UNKNOWN: Row = Row {
     ..*Code::Internal.row()
 };
 
+/// Nothing was done, as some members would not understand it.
+const NOT_YET: Row = Row {
+    status: 409,
+    error: "upgrade_first",
+    slug: "upgrade-first",
+    message: "not every member of the cluster runs a release that knows this",
+    hint: "upgrade all members; `atpctl cluster status` tells what each reads",
+    ..*Code::Internal.row()
+};
+
 /// How soon to try again, in milliseconds: an election takes about as long.
 const RETRY_MS: u64 = 500;
 
@@ -48,6 +58,8 @@ pub(crate) fn propose(error: &ProposeError) -> Fault {
             fault.told(&NO_QUORUM).retry_after(RETRY_MS)
         }
         ProposeError::OutcomeUnknown { .. } => fault.told(&UNKNOWN).retry_after(RETRY_MS),
+        ProposeError::NotYet { .. } => fault.told(&NOT_YET),
+        ProposeError::NoCommand(_) => fault.terminal(),
         ProposeError::TooLarge { .. } => Fault::new(Code::TooBig, error.to_string()),
         ProposeError::Stopped(_) => fault.terminal(),
     }

@@ -3,7 +3,7 @@
 use atp_consensus::meta::cluster::{Identity, InitCluster, InitClusterReply, PutMember, PutMemberReply};
 use tracing::{error, info, warn};
 
-use super::{Cluster, READS, propose};
+use super::{Cluster, READS, RELEASE, propose};
 
 /// How long to wait before trying again, where there is no quorum.
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
@@ -18,6 +18,7 @@ impl Cluster {
                     journals: self.place.journals,
                 },
                 version: READS,
+                release: RELEASE.to_owned(),
             };
             match self.insist(&init).await {
                 InitClusterReply::Made => info!(cluster = %self.place.cluster, "cluster made"),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use atp_actors::owners::Owners;
 use atp_consensus::group::StatusWatch;
 use atp_protocol::cluster::GroupId;
-use tracing::info;
+use tokio::sync::watch;
+use tracing::{error, info};
 
 /// Logs who leads a group whenever that is another node, or the same one after another election; and keeps `owners` up to
 /// date about it, until the group stops.
@@ -20,4 +21,16 @@ pub(super) async fn follow(group: GroupId, mut status: StatusWatch, owners: Arc<
         }
     }
     owners.set(group, None);
+}
+
+/// Tells `failed` why the group stopped, if not in order: the node cannot go on without it.
+pub(super) async fn watch_over(
+    group: GroupId,
+    mut status: StatusWatch,
+    failed: watch::Sender<Option<String>>,
+) {
+    if let Some(fault) = status.failed().await {
+        error!(%group, %fault, "a group stopped");
+        failed.send_replace(Some(format!("group {group} stopped: {fault}")));
+    }
 }

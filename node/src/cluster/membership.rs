@@ -6,7 +6,7 @@ use atp_protocol::cluster::NodeId;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::link::Lane;
 
-use super::{Cluster, READS, propose};
+use super::{Cluster, propose};
 
 impl Cluster {
     /// Whether this node has a connection to another; always to itself.
@@ -24,16 +24,18 @@ impl Cluster {
         if self.place.is_alone {
             return Err(alone());
         }
-        let api = self.meta.read(|meta| {
+        // What it reads it says itself when it starts. Until then no version is agreed on that it might not read.
+        let (api, reads) = self.meta.read(|meta| {
             let known = meta.cluster().member(node);
-            known.map(|member| member.api.clone()).unwrap_or_default()
+            let known = known.map(|member| (member.api.clone(), member.reads));
+            known.unwrap_or_else(|| (String::new(), meta.cluster().version()))
         });
         let put = PutMember {
             node,
             name,
             link,
             api,
-            reads: READS,
+            reads,
         };
         let refused = |why: String| Err(Fault::new(Code::BadInput, why));
         match propose(&self.meta, &put).await? {

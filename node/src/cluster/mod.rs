@@ -56,6 +56,9 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 /// The highest schema of commands that this release reads.
 pub const READS: u16 = 1;
 
+/// The release, as members tell it to each other.
+pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
 /// The groups of a node. Cheap to clone.
 #[derive(Clone)]
 pub struct Cluster {

@@ -20,7 +20,7 @@ use atp_storage::snapshot::Snapshots;
 use atp_storage::store::{self, Store, Writer};
 use tokio::sync::watch;
 
-use super::{Cluster, alone};
+use super::{Cluster, READS, alone};
 use crate::identity::{self, DirectoryError, Membership, Name};
 use crate::link::Link;
 
@@ -192,6 +192,7 @@ impl Cluster {
             log_io: ground.log_io,
             transport,
             blocking: ground.blocking,
+            reads: READS,
             clock: Arc::new(move || clock.unix().0.saturating_mul(1_000)),
         };
         let groups = Groups::new(environment, options);

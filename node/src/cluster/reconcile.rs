@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use atp_consensus::group::{ChangeError, Group, Role, Status};
 use atp_consensus::machine::Machine;
+use atp_consensus::meta::cluster::{RaiseVersion, RaiseVersionReply};
 use atp_consensus::placement::{Led, Move, Step, balance, next_step};
 use atp_protocol::cluster::{GroupId, NodeId};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use super::{Cluster, PATIENCE};
+use super::{Cluster, PATIENCE, RELEASE, propose};
 
 /// How often the groups led here are looked at when nothing changes.
 const EVERY: Duration = Duration::from_millis(250);
@@ -56,7 +57,31 @@ impl Cluster {
             return;
         }
         let journals = self.journals.iter().map(|group| step(group, &wanted));
-        tokio::join!(step(&self.meta, &wanted), join_all(journals));
+        tokio::join!(
+            step(&self.meta, &wanted),
+            join_all(journals),
+            self.raise_version()
+        );
+    }
+
+    /// Has the cluster agree on the version that all of its members read, once that is a later one (docs/adr/0017).
+    async fn raise_version(&self) {
+        if self.meta.status().role != Role::Leader {
+            return;
+        }
+        let Some(to) = self.meta.read(|meta| meta.cluster().next_version()) else {
+            return;
+        };
+        let raise = RaiseVersion {
+            to,
+            release: RELEASE.to_owned(),
+        };
+        match propose(&self.meta, &raise).await {
+            Ok(RaiseVersionReply::Raised { version }) => info!(version, "version of the cluster raised"),
+            // Looked at again soon.
+            Ok(reply) => debug!(to, ?reply, "version of the cluster not raised"),
+            Err(fault) => debug!(to, %fault, "version of the cluster not raised"),
+        }
     }
 
     /// Hands over groups that others should lead.

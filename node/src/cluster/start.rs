@@ -38,6 +38,8 @@ pub(crate) struct Running {
     pub(crate) cluster: Cluster,
     /// Told when `meta` changed.
     pub(crate) changes: watch::Receiver<u64>,
+    /// Why a group stopped.
+    failed: watch::Receiver<Option<String>>,
     /// Where it runs.
     pub(crate) exec: Exec,
     thread: Option<Arbiters>,
@@ -129,18 +131,22 @@ pub(crate) async fn start(
         opened
     });
     let opened = opening.await.map_err(|_| ClusterError::Ended)?;
-    let (cluster, changes) = opened.await.map_err(|_| ClusterError::Ended)??;
+    let (cluster, changes, failed) = opened.await.map_err(|_| ClusterError::Ended)??;
     Ok(Running {
         cluster,
         changes,
+        failed,
         exec,
         thread,
         log,
     })
 }
 
+/// The cluster, what tells of changes to `meta`, and what of groups that stopped.
+type Entered = (Cluster, watch::Receiver<u64>, watch::Receiver<Option<String>>);
+
 /// Opens the groups and the link on the calling thread, and keeps both going.
-async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), ClusterError> {
+async fn enter(luggage: Luggage) -> Result<Entered, ClusterError> {
     let Luggage {
         place,
         ground,
@@ -164,8 +170,11 @@ async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), Clus
         Some(link) => Arc::new(OverLink(link.clone())),
     };
     let (cluster, changes) = Cluster::open(place, ground, transport, options, link.clone()).await?;
+    let failed = watch::Sender::new(None);
     for (group, status) in cluster.watches() {
-        tokio::task::spawn_local(leaders::follow(group, status, Arc::clone(&cluster.owners)));
+        let owners = Arc::clone(&cluster.owners);
+        tokio::task::spawn_local(leaders::watch_over(group, status.clone(), failed.clone()));
+        tokio::task::spawn_local(leaders::follow(group, status, owners));
     }
     tokio::task::spawn_local(figures::keep(cluster.groups.clone(), Arc::clone(&meter)));
     tokio::task::spawn_local(ticks::keep(
@@ -181,7 +190,7 @@ async fn enter(luggage: Luggage) -> Result<(Cluster, watch::Receiver<u64>), Clus
         tokio::task::spawn_local(members::keep(cluster.clone(), link.clone(), changes.clone()));
         tokio::task::spawn_local(async move { link.accept(door.listener, services, door.arbiters).await });
     }
-    Ok((cluster, changes))
+    Ok((cluster, changes, failed.subscribe()))
 }
 
 async fn listen(environment: &Environment, addr: SocketAddr) -> Result<Box<dyn Listener>, ClusterError> {
@@ -209,9 +218,16 @@ fn seed(random: &dyn Random) -> u64 {
 }
 
 impl Running {
-    /// Why the node must stop, once that is so: it can no longer keep what it would promise.
-    pub(crate) fn ended(&self) -> watch::Receiver<Option<String>> {
-        self.log.ended()
+    /// Why the node must stop, once that is so: it can no longer keep what it would promise, or not read what its cluster agrees on.
+    pub(crate) fn ended(&self) -> impl Future<Output = String> + 'static {
+        let (disk, group) = (why(self.log.ended()), why(self.failed.clone()));
+        async move {
+            tokio::select! {
+                biased;
+                why = disk => why,
+                why = group => why,
+            }
+        }
     }
 
     /// Stops the link and the groups, and ends their thread.
@@ -228,5 +244,14 @@ impl Running {
             thread.stop();
         }
         self.log.stop(STOPPING_MAX);
+    }
+}
+
+/// The reason that is told, once one is.
+async fn why(mut told: watch::Receiver<Option<String>>) -> String {
+    match told.wait_for(Option::is_some).await {
+        Ok(why) => why.clone().expect("waited for"),
+        // It was stopped in order.
+        Err(_) => std::future::pending().await,
     }
 }

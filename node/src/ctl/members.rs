@@ -131,8 +131,9 @@ fn show(screen: &mut Screen, cluster: &Value, with_groups: bool) -> Result<(), F
     }
     if with_groups {
         screen.line(&format!(
-            "cluster {}, seen by node {}",
+            "cluster {}, version {}, seen by node {}",
             text(&cluster["cluster"]),
+            cluster["cluster_version"],
             cluster["node"]
         ))?;
     }
@@ -142,6 +143,8 @@ fn show(screen: &mut Screen, cluster: &Value, with_groups: bool) -> Result<(), F
             member["node"].to_string(),
             text(&member["name"]),
             state(member).to_owned(),
+            or_dash(&standing["version"]),
+            member["reads"].to_string(),
             member["leads"].to_string(),
             or_dash(&standing["policy_version"]),
             or_dash(&standing["streams"]),
@@ -151,11 +154,11 @@ fn show(screen: &mut Screen, cluster: &Value, with_groups: bool) -> Result<(), F
         ]
     });
     let header = [
-        "NODE", "NAME", "STATE", "LEADS", "POLICY", "STREAMS", "DAYS", "LINK", "API",
+        "NODE", "NAME", "STATE", "RELEASE", "READS", "LEADS", "POLICY", "STREAMS", "DAYS", "LINK", "API",
     ];
     screen.table(
         &header,
-        &["LEADS", "POLICY", "STREAMS", "DAYS"],
+        &["READS", "LEADS", "POLICY", "STREAMS", "DAYS"],
         members.collect(),
     )?;
     if !with_groups {

@@ -103,6 +103,8 @@ async fn ask<B: Body>(group: &Group<Journal>, body: &B) -> Result<B::Reply, Home
             ProposeError::Overloaded
             | ProposeError::NotLeader { .. }
             | ProposeError::TooLarge { .. }
+            | ProposeError::NotYet { .. }
+            | ProposeError::NoCommand(_)
             | ProposeError::Stopped(_) => HomeRefusal::Unavailable(error.to_string()),
         })?;
     // A reply of a later release: what was done is done.

@@ -17,8 +17,8 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use super::{GroupHome, HERE_WAIT, OTHERS_WAIT};
-use crate::link::Known;
 use crate::cluster::Cluster;
+use crate::link::Known;
 
 /// What a node asks of another about its leases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,7 +114,9 @@ async fn ask(cluster: &Cluster, nodes: &BTreeSet<NodeId>, ask: Ask) -> Vec<Vec<S
     let asked = others.map(|node| {
         let body = &body;
         async move {
-            let answer = link.call(*node, Lane::Control, Known::Leases.number(), body, OTHERS_WAIT).await;
+            let answer = link
+                .call(*node, Lane::Control, Known::Leases.number(), body, OTHERS_WAIT)
+                .await;
             encoding::decode::<Vec<Share>>(&answer.ok()?).ok()
         }
     });

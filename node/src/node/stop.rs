@@ -29,16 +29,10 @@ const LAST_CALL: Duration = Duration::from_millis(250);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 impl NodeHandle {
-    /// Resolves with the reason when the node must stop by itself: its disk failed, so that it can no longer keep what it would promise.
+    /// Resolves with the reason when the node must stop by itself: its disk failed, so that it can no longer keep what it would promise, or a
+    /// group of it met what this release does not read.
     pub fn failed(&self) -> impl Future<Output = String> + 'static {
-        let mut ended = self.running.ended();
-        async move {
-            match ended.wait_for(Option::is_some).await {
-                Ok(why) => why.clone().expect("waited for"),
-                // It was stopped in order.
-                Err(_) => std::future::pending().await,
-            }
-        }
+        self.running.ended()
     }
 
     /// Ends in order: hands over what it leads, refuses new work or passes it on, lets what runs finish within the drain time, cuts and settles the

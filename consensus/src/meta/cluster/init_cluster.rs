@@ -7,6 +7,7 @@ use crate::command::{Body, Tag};
 use crate::dispatch::Handler;
 use crate::machine::Context;
 use crate::meta::{Effect, Meta, tag};
+use crate::version::Agreed;
 
 /// The first command of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ pub struct InitCluster {
     pub identity: Identity,
     /// The highest schema of commands that its first member reads.
     pub version: u16,
+    /// The release it runs.
+    pub release: String,
 }
 
 /// What came of it.
@@ -35,9 +38,14 @@ impl Body for InitCluster {
 
 impl Handler<Meta, Effect> for InitCluster {
     fn apply(self, context: &Context, meta: &mut Meta, effects: &mut Vec<Effect>) -> InitClusterReply {
-        let Self { identity, version } = self;
+        let Self {
+            identity,
+            version,
+            release,
+        } = self;
         if identity.id.is_empty()
             || identity.id.len() > NAME_MAX
+            || release.len() > NAME_MAX
             || !(1..=JOURNALS_MAX).contains(&identity.journals)
         {
             return InitClusterReply::OutOfBounds;
@@ -51,7 +59,9 @@ impl Handler<Meta, Effect> for InitCluster {
         }
         let cluster = meta.cluster.change(context.index);
         cluster.identity = Some(identity);
-        cluster.version = cluster.version.max(version);
+        if version > cluster.agreed.version {
+            cluster.agreed = Agreed { version, release };
+        }
         effects.push(Effect::MembersChanged);
         InitClusterReply::Made
     }

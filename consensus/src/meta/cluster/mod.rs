@@ -22,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use atp_protocol::cluster::{GroupId, NodeId};
 use serde::{Deserialize, Serialize};
 
+use crate::version::Agreed;
+
 /// Members of a cluster; one more is refused.
 pub const MEMBERS_MAX: usize = 64;
 
@@ -70,7 +72,7 @@ pub struct Member {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cluster {
     pub(super) identity: Option<Identity>,
-    pub(super) version: u16,
+    pub(super) agreed: Agreed,
     pub(super) members: BTreeMap<NodeId, Member>,
     pub(super) removed: BTreeSet<NodeId>,
     pub(super) placement: BTreeMap<GroupId, NodeId>,
@@ -86,7 +88,20 @@ impl Cluster {
     /// The highest schema of commands that may be proposed.
     #[must_use]
     pub const fn version(&self) -> u16 {
-        self.version
+        self.agreed.version
+    }
+
+    /// The same, with the release that brought it in.
+    #[must_use]
+    pub const fn agreed(&self) -> &Agreed {
+        &self.agreed
+    }
+
+    /// The version that can be agreed on next: the highest that every member reads. `None` where that is the one there is.
+    #[must_use]
+    pub fn next_version(&self) -> Option<u16> {
+        let read = self.members.values().map(|member| member.reads).min()?;
+        (read > self.agreed.version).then_some(read)
     }
 
     /// One member.

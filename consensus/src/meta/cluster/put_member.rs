@@ -58,9 +58,9 @@ impl Handler<Meta, Effect> for PutMember {
         if meta.cluster.was_removed(self.node) {
             return PutMemberReply::NumberUsed;
         }
-        if self.reads < meta.cluster.version {
+        if self.reads < meta.cluster.version() {
             return PutMemberReply::TooOld {
-                version: meta.cluster.version,
+                version: meta.cluster.version(),
             };
         }
         let known = meta.cluster.member(self.node);

@@ -124,14 +124,14 @@ fn the_version_rises_once_every_member_reads_it_and_old_releases_stay_out() {
     let mut log = three();
     log.propose(&member(1, 2));
     log.propose(&member(3, 2));
-    let raise = RaiseVersion { to: 2 };
-    assert_eq!(log.propose(&raise), RaiseVersionReply::Behind(vec![node(2)]));
+    assert_eq!(log.machine.cluster().next_version(), None);
+    assert_eq!(log.propose(&raise(2)), RaiseVersionReply::Behind(vec![node(2)]));
     log.propose(&member(2, 3));
-    assert_eq!(log.propose(&raise), RaiseVersionReply::Raised { version: 2 });
-    assert_eq!(
-        log.propose(&RaiseVersion { to: 1 }),
-        RaiseVersionReply::Raised { version: 2 }
-    );
+    assert_eq!(log.machine.cluster().next_version(), Some(2));
+    assert_eq!(log.propose(&raise(2)), RaiseVersionReply::Raised { version: 2 });
+    assert_eq!(log.machine.cluster().next_version(), None);
+    assert_eq!(log.machine.cluster().agreed().release, "0.2.0");
+    assert_eq!(log.propose(&raise(1)), RaiseVersionReply::Raised { version: 2 });
     assert_eq!(log.propose(&member(1, 1)), PutMemberReply::TooOld { version: 2 });
     assert_eq!(log.propose(&member(4, 1)), PutMemberReply::TooOld { version: 2 });
 }

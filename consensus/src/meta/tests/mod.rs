@@ -13,7 +13,7 @@ use atp_routing::budget::Limits;
 
 use super::accounts::PutAccount;
 use super::adapters::{Adapter, Name, PutAdapter};
-use super::cluster::{Identity, InitCluster, PutMember};
+use super::cluster::{Identity, InitCluster, PutMember, RaiseVersion};
 use super::keys::{Key, MakeKey};
 use super::*;
 use crate::harness::Log;
@@ -33,6 +33,7 @@ fn init() -> InitCluster {
             journals: 8,
         },
         version: 1,
+        release: "0.1.0".to_owned(),
     }
 }
 
@@ -43,6 +44,13 @@ fn member(number: u16, reads: u16) -> PutMember {
         link: format!("10.0.0.{number}:7444"),
         api: format!("https://10.0.0.{number}:7443"),
         reads,
+    }
+}
+
+fn raise(to: u16) -> RaiseVersion {
+    RaiseVersion {
+        to,
+        release: format!("0.{to}.0"),
     }
 }
 

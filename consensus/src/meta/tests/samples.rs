@@ -30,7 +30,7 @@ pub(super) fn each() -> Vec<Vec<u8>> {
             group: GroupId(3),
             leader: Some(node(1)),
         }),
-        bytes(&RaiseVersion { to: 2 }),
+        bytes(&raise(2)),
         bytes(&ApplyPolicy::checked(include_str!("policy.yaml").to_owned(), Some(0)).unwrap()),
         bytes(&adapter("a", Some(1), 300)),
         bytes(&RemoveAdapter {
@@ -77,7 +77,7 @@ pub(super) fn any_command() -> impl Strategy<Value = Vec<u8>> {
             group: GroupId(group),
             leader: leader.map(node)
         })),
-        (1..4_u16).prop_map(|to| bytes(&RaiseVersion { to })),
+        (1..4_u16).prop_map(|to| bytes(&raise(to))),
         (id.clone(), prop::option::of(0..3_u64)).prop_map(|(name, expected)| {
             let text = format!("# {name}\n{}", include_str!("policy.yaml"));
             bytes(&ApplyPolicy::checked(text, expected).unwrap())

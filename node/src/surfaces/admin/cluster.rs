@@ -41,6 +41,7 @@ fn shown(surface: &Surface) -> Value {
                 "link": member.link,
                 "api": member.api,
                 "draining": member.is_draining,
+                "reads": member.reads,
                 "leads": leads(node),
                 "reached": cluster.is_reached(node),
                 "alive": heard.is_some_and(|heard| heard.is_alive),
@@ -51,6 +52,7 @@ fn shown(surface: &Surface) -> Value {
     });
     json!({
         "cluster": cluster.place.cluster,
+        "cluster_version": cluster.meta.read(|meta| meta.cluster().version()),
         "node": cluster.node(),
         "ready": status.is_ready(),
         "draining": status.draining,

@@ -1,9 +1,9 @@
 //! Clusters of real processes on loopback: they form, lose members, take others in, and refuse strangers.
 
 mod attached;
+mod backup;
 mod damage;
 mod decisions;
-mod backup;
 mod dev;
 mod failover;
 mod fixture;
@@ -15,6 +15,6 @@ mod loss;
 mod membership;
 mod operating;
 mod relay;
-mod socket;
 mod settings;
+mod socket;
 mod strangers;
