@@ -1,7 +1,7 @@
 //! Begins a cluster with what another one agreed on (docs/adr/0016).
 //!
 //! An image of a group becomes the snapshot from which that group starts on the first member of the new cluster: with the same state but
-//! for what belongs to the old members, the same clock, and terms that go on, so that nothing is fenced off that was written before.
+//! for what belongs to the old members, the same clock, and terms and indexes that go on, so that epochs of streams do too.
 //! The others join and are sent it.
 
 use atp_protocol::cluster::{GroupId, NodeId};
@@ -16,9 +16,8 @@ use crate::version::{Gate, Later};
 
 /// A machine whose state can begin another cluster.
 pub trait Restorable: Machine {
-    /// Forgets the members of the old cluster, and settles what they left open as if they were lost for good. Returns the highest term
-    /// that the state speaks of.
-    fn restored(&mut self, context: &Context) -> u64;
+    /// Forgets the members of the old cluster, and settles what they left open as if they were lost for good.
+    fn restored(&mut self, context: &Context);
 }
 
 /// The first member of the new cluster.
@@ -80,9 +79,8 @@ pub fn restore<M: Restorable>(
         index: position.index(),
         now_us: position.clock_us,
     };
-    let term = machine
-        .restored(&context)
-        .max(position.applied.map_or(0, |id| id.leader_id.term));
+    machine.restored(&context);
+    let term = position.applied.map_or(0, |id| id.leader_id.term);
     look(&mut machine);
     let node = raft_id(founder.node);
     let last = LogId::new(openraft::CommittedLeaderId::new(term, node), position.index());

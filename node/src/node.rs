@@ -235,8 +235,6 @@ impl Node {
         }
         let frames = Arc::new(frame_check(&config)?);
         let (stop, stopping) = watch::channel(false);
-        let surface_settings = Arc::new(settings::surface(&config));
-        let router_settings = Arc::new(settings::router(&config, exec.len()));
         let decisions = decisions::Queue::start(cluster.clone(), Arc::clone(&world.meter));
         let surface_settings = Arc::new(settings::surface(&config, &live));
         let router_settings = Arc::new(settings::router(&config, exec.len(), &live));

@@ -11,7 +11,7 @@ use crate::restore::Restorable;
 impl Restorable for Journal {
     /// What the old members had of accounts is charged as unknown, as it is of a member that is removed: nobody knows what they spent of it
     /// (docs/adr/0005, 0012). Streams with a final stay; of those without one nobody knows how far they came, and they are not run again.
-    fn restored(&mut self, context: &Context) -> u64 {
+    fn restored(&mut self, context: &Context) {
         let leases: Vec<HoldId> = self.home.leases().map(|(id, _)| id.clone()).collect();
         for lease in leases {
             // Whoever would be told is of the old cluster.
@@ -38,10 +38,5 @@ impl Restorable for Journal {
             self.requests.lose(&key, &claim);
         }
         self.decisions.writers.clear();
-        self.streams
-            .iter()
-            .map(|(_, stream)| stream.epoch)
-            .max()
-            .unwrap_or(0)
     }
 }

@@ -13,10 +13,9 @@ use crate::restore::Restorable;
 impl Restorable for Meta {
     /// Accounts, keys, policy and settings stay. The new cluster has an identity and members of its own; adapters that were attached to the
     /// old members attach themselves again.
-    fn restored(&mut self, context: &Context) -> u64 {
+    fn restored(&mut self, context: &Context) {
         *self.cluster.change(context.index) = Cluster::default();
         self.adapters.change(context.index).detach_all();
-        0
     }
 }
 

@@ -13,9 +13,8 @@ use crate::cluster::{Cluster, GROUP, LONG, node};
 use crate::register::Registers;
 
 impl Restorable for Registers {
-    fn restored(&mut self, _: &Context) -> u64 {
+    fn restored(&mut self, _: &Context) {
         self.values.insert("restored".to_owned(), b"yes".to_vec());
-        0
     }
 }
 

@@ -126,7 +126,7 @@ impl<const READS: u16> Running<READS> {
     async fn stop(self, network: &Network, number: u16, disk: &MemoryDisk) {
         network.disconnect(node(number));
         disk.power_loss(Loss::Tail { kept: 0 });
-        self.groups.stop().await;
+        self.groups.stop(LONG).await;
     }
 
     async fn propose<B: Body>(&self, body: &B) -> Result<B::Reply, ProposeError> {
