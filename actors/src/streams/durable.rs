@@ -5,7 +5,7 @@
 //! | the request, with the first token | the request is admitted |
 //! | numbers, in bulk | the first of them is shown to a reader |
 //! | a token; that one is used up | the client is told |
-//! | the last word | readers are shown it |
+//! | the last word; that there was one, if it is too long | readers are shown it |
 //!
 //! Where the group has no quorum a write is repeated for a minute; then, and where a later owner wrote, this copy is given up: its
 //! readers are cut off and find the stream at its owner.
@@ -14,15 +14,16 @@ use std::sync::Arc;
 
 use actix::{ActorContext, AsyncContext, Context};
 use atp_consensus::journal::streams::{
-    CloseStream, ConsumeToken, ConsumeTokenReply, FinishStream, FinishStreamReply, Lane, NewToken,
+    CloseStream, ConsumeToken, ConsumeTokenReply, FINAL_MAX, FinishStream, FinishStreamReply, Lane, NewToken,
     OpenStream, OpenStreamReply, RecordProgress, RotateToken,
 };
+use atp_protocol::connection::{Config, Connection, Output, StreamKey};
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::frame::Frame;
 use atp_protocol::request::AgentRequest;
 use atp_protocol::resume::{Refusal, TokenHash};
 use atp_protocol::stream::State;
-use atp_protocol::units::Amount;
+use atp_protocol::units::{Amount, Millis};
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, ready};
 use serde_json::Value;
@@ -36,6 +37,17 @@ use super::{Event, asked};
 pub(super) fn words(events: &[Event]) -> Vec<u8> {
     let lines: Vec<String> = events.iter().filter_map(Event::data).collect();
     lines.join("\n").into_bytes()
+}
+
+/// What readers are told of a stream that failed.
+pub(super) fn failure(now: Millis, key: &StreamKey, fault: &Fault) -> Vec<Event> {
+    let mut connection = Connection::new(now, Config::new(key.session.clone()));
+    let outputs = connection.fail(now, key, fault);
+    let frames = outputs.into_iter().filter_map(|output| match output {
+        Output::Transmit(frame) => Event::of(Arc::unwrap_or_clone(frame)),
+        Output::Deliver(_) | Output::Close(_) => None,
+    });
+    frames.collect()
 }
 
 /// Last words as they are read back.
@@ -148,7 +160,7 @@ impl KeptStream {
         Some(reserving.boxed_local())
     }
 
-    /// Keeps the last words. Resolves to others where there were some before.
+    /// Keeps the last words, and of those over [`FINAL_MAX`] that there were some. Resolves to others where there were some before.
     pub(super) fn finish(
         &self,
         last: &[Event],
@@ -156,10 +168,16 @@ impl KeptStream {
         let Some(epoch) = self.epoch else {
             return ready(Ok(None)).boxed_local();
         };
+        let mut outcome = words(last);
+        if outcome.len() > FINAL_MAX {
+            let detail = "the answer was too long to be kept after it was told; ask again, for less";
+            let fault = Fault::new(Code::TooBig, detail);
+            outcome = words(&failure(self.now(), &self.key, &fault));
+        }
         let finish = FinishStream {
             stream: self.binding(),
             epoch,
-            outcome: words(last),
+            outcome,
         };
         let records = Arc::clone(&self.router.shared.records);
         async move {

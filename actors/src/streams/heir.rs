@@ -5,14 +5,13 @@ use std::rc::Rc;
 use atp_consensus::journal::requests::{End, EndRequest};
 use atp_consensus::journal::streams::{FinishStream, State, Stream, TakeOver, TakeOverReply};
 use atp_protocol::cluster::NodeId;
-use atp_protocol::connection::{Config, Connection, Output, StreamKey};
+use atp_protocol::connection::StreamKey;
 use atp_protocol::error::{Code, Fault};
 use atp_protocol::resume::{Binding, Claim, IdempotencyKey, Place};
-use std::sync::Arc;
 
-use super::durable::words;
+use super::durable::{failure, words};
 use super::records::write;
-use super::{Event, Take, asked};
+use super::{Take, asked};
 use crate::session::Router;
 
 /// What became of a stream.
@@ -69,10 +68,11 @@ pub async fn adopt(router: &Rc<Router>, id: &Binding, record: &Stream) -> Result
             Ok(Adopted::Runs)
         }
         Err(fault) => {
+            router.world.meter.error(fault.code, fault.scope);
             let finish = FinishStream {
                 stream: id.clone(),
                 epoch,
-                outcome: words(&failure(router, &key, &fault)),
+                outcome: words(&failure(router.world.now(), &key, &fault)),
             };
             write(records, id, &finish).await?;
             Ok(Adopted::Failed)
@@ -101,17 +101,4 @@ async fn release(router: &Router, id: &Binding, lost: NodeId, key: Option<String
         end: End::Again,
     };
     write(records, &end.key, &end).await.map(drop)
-}
-
-/// What readers are told of a stream that failed.
-fn failure(router: &Router, key: &StreamKey, fault: &Fault) -> Vec<Event> {
-    let now = router.world.now();
-    router.world.meter.error(fault.code, fault.scope);
-    let mut connection = Connection::new(now, Config::new(key.session.clone()));
-    let outputs = connection.fail(now, key, fault);
-    let frames = outputs.into_iter().filter_map(|output| match output {
-        Output::Transmit(frame) => Event::of(Arc::unwrap_or_clone(frame)),
-        Output::Deliver(_) | Output::Close(_) => None,
-    });
-    frames.collect()
 }

@@ -95,23 +95,33 @@ const TRIES: usize = 12;
 const AGAIN: Duration = Duration::from_millis(250);
 
 /// Has a command applied, again and again while there is no quorum.
+///
+/// # Errors
+/// As [`write`]: at once where a repeat cannot help, else of the last of [`TRIES`].
 pub(crate) async fn insist<B: Body>(
     records: &dyn Records,
     about: &impl Belongs,
     body: &B,
-) -> Result<B::Reply, Fenced> {
+) -> Result<B::Reply, Fault> {
     for _ in 1..TRIES {
-        if let Ok(reply) = write(records, about, body).await {
-            return Ok(reply);
+        match write(records, about, body).await {
+            Err(fault) if fault.retry().is_retryable() => sleep(AGAIN).await,
+            known => return known,
         }
-        sleep(AGAIN).await;
     }
-    write(records, about, body).await.map_err(|_| Fenced)
+    write(records, about, body).await
 }
 
 /// Why an owner goes on no more: the stream is another's, or nobody's, or there has been no quorum for long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fenced;
+
+impl From<Fault> for Fenced {
+    /// Of a write that was insisted on.
+    fn from(_: Fault) -> Self {
+        Self
+    }
+}
 
 /// Whether an owner may go on after a write.
 pub(super) const fn checked(written: Written) -> Result<(), Fenced> {
@@ -125,3 +135,71 @@ pub(super) const fn checked(written: Written) -> Result<(), Fenced> {
 
 /// Bytes of a request that a record may hold; a stream whose request is longer ends with its owner.
 pub(super) const REQUEST_MAX: usize = streams::REQUEST_MAX;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use atp_consensus::journal::streams::CloseStream;
+    use atp_protocol::ids::SessionId;
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    /// Refuses every write, and counts them.
+    struct Refusing(Fault, AtomicUsize);
+
+    impl Records for Refusing {
+        fn node(&self) -> NodeId {
+            NodeId::new(1).unwrap()
+        }
+
+        fn life(&self) -> u64 {
+            1
+        }
+
+        fn apply(&self, _: &TenantId, _: &str, _: Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, Fault>> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(Err(self.0.clone())).boxed()
+        }
+
+        fn under_key(&self, _: &IdempotencyKey) -> Option<Entry<Arc<[u8]>>> {
+            None
+        }
+
+        fn changed(&self, _: &TenantId, _: &str) -> BoxFuture<'static, ()> {
+            std::future::pending().boxed()
+        }
+
+        fn look(&self, _: &Binding) -> Option<Stream> {
+            None
+        }
+
+        fn named(&self, _: &TenantId, _: &StreamId, _: Option<&str>) -> Vec<Binding> {
+            Vec::new()
+        }
+
+        fn catch_up(&self, _: &TenantId, _: &str) -> BoxFuture<'static, Result<(), Fault>> {
+            std::future::ready(Ok(())).boxed()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_is_insisted_on_only_where_a_repeat_can_help() {
+        let stream = Binding {
+            tenant: TenantId::new("t").unwrap(),
+            session: SessionId::new("s").unwrap(),
+            stream: StreamId::new("x").unwrap(),
+        };
+        let later = Fault::new(Code::Internal, "no quorum").retry_after(500);
+        for (fault, tries) in [(later, TRIES), (Fault::new(Code::TooBig, "too long"), 1)] {
+            let records = Refusing(fault.clone(), AtomicUsize::new(0));
+            let close = CloseStream {
+                stream: stream.clone(),
+                epoch: 1,
+            };
+            assert_eq!(insist(&records, &stream, &close).await, Err(fault));
+            assert_eq!(records.1.into_inner(), tries);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use atp_node::config::Config;
 use serde_json::{Value, json};
 
-use super::fixture::{Event, Reply, Setup, TEXT, on_node, on_node_with};
+use super::fixture::{Event, Manner, Reply, Scripted, Setup, TEXT, on_node, on_node_with};
 
 /// Opens a stream with a request for the summariser.
 async fn open(node: &Setup) -> Value {
@@ -327,6 +327,30 @@ fn the_stream_that_ended_first_gives_way_and_an_open_one_does_not() {
             let stranger = format!("Bearer {}", node.tenant("stranger", false).await);
             let theirs = node.ask("POST", "/v1/streams").header("authorization", &stranger);
             assert_eq!(theirs.json(&json!({})).send().await.status(), 201);
+        },
+    );
+}
+
+#[test]
+fn an_answer_too_long_to_be_kept_is_told_all_the_same() {
+    const BYTES: usize = 2 * 1024 * 1024;
+    on_node_with(
+        |config| config.resume.max_streams = 8,
+        async |node| {
+            Scripted::join(&node, "rambler", Manner::Rambles(BYTES)).await;
+            let task = json!({ "prompt": TEXT, "model": "rambler-model" });
+            let opening = node.ask("POST", "/v1/streams").json(&json!({ "task": task }));
+            let long = opening.send().await.json();
+            let told = events(&node, &long).await;
+            let last = &told.last().unwrap().data["payload"]["content"];
+            assert_eq!(last["result"]["text"].as_str().map(str::len), Some(BYTES));
+            // Two others, and it gives way; what is on record is shown.
+            for _ in 0..2 {
+                events(&node, &open(&node).await).await;
+            }
+            let told = events(&node, &long).await;
+            let last = &told.last().unwrap().data["payload"]["content"];
+            assert_eq!(last["code"], "ETOOBIG", "{told:?}");
         },
     );
 }

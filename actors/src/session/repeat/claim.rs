@@ -126,7 +126,12 @@ impl Asking {
             claim: claim.clone(),
             end,
         };
-        while insist(&*self.records, key, &end).await.is_err() {}
+        while let Err(fault) = insist(&*self.records, key, &end).await {
+            if !fault.retry().is_retryable() {
+                // It is taken for lost as soon as it does not run here any more.
+                return;
+            }
+        }
     }
 }
 

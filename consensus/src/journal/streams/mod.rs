@@ -32,6 +32,8 @@ use atp_protocol::cluster::NodeId;
 use atp_protocol::resume::TokenHash;
 use serde::{Deserialize, Serialize};
 
+use crate::group::MAX_COMMAND;
+
 /// Streams of a group.
 pub const STREAMS_MAX: usize = 100_000;
 
@@ -41,8 +43,8 @@ pub const BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Bytes of a request.
 pub const REQUEST_MAX: usize = 256 * 1024;
 
-/// Bytes of a final.
-pub const FINAL_MAX: usize = 1024 * 1024;
+/// Bytes of a final: what a command may have, but for the names around it.
+pub const FINAL_MAX: usize = MAX_COMMAND - 4 * 1024;
 
 /// Lanes of a stream.
 pub const LANES_MAX: usize = 256;

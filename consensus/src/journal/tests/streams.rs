@@ -281,3 +281,17 @@ fn who_runs_a_stream_is_found_by_its_name_until_it_ends() {
     assert_eq!(runs(&log, &id.stream, None), None);
     assert_eq!(log.machine.streams().running().count(), 0);
 }
+
+#[test]
+fn the_longest_final_of_the_longest_names_is_a_command() {
+    let finish = FinishStream {
+        stream: Binding {
+            tenant: TenantId::new(&"t".repeat(TenantId::MAX_LEN)).unwrap(),
+            session: SessionId::new(&"s".repeat(SessionId::MAX_LEN)).unwrap(),
+            stream: StreamId::new(&"x".repeat(StreamId::MAX_LEN)).unwrap(),
+        },
+        epoch: u64::MAX,
+        outcome: vec![0; FINAL_MAX],
+    };
+    assert!(crate::command::encode(&finish).unwrap().len() <= crate::group::MAX_COMMAND);
+}
