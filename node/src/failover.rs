@@ -19,12 +19,17 @@ use atp_consensus::journal::Journal;
 use atp_consensus::journal::streams::Stream;
 use atp_protocol::cluster::{GroupId, NodeId};
 use atp_protocol::resume::Binding;
+use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use tracing::{info, warn};
 
 use crate::cluster::{Cluster, PATIENCE};
 
 /// How often it is looked whether anybody was lost.
 const EVERY: Duration = Duration::from_millis(100);
+
+/// Streams of a group that an arbiter takes over at a time: each waits for its group.
+const AT_ONCE: usize = 32;
 
 /// One arbiter's share in it.
 pub(crate) struct Failover {
@@ -77,46 +82,50 @@ impl Failover {
 
     /// False if something is left to be tried again.
     async fn look_after_all(&self, own: &mut Own) -> bool {
-        let mut is_done = true;
-        for group in self.cluster.journals.iter() {
+        let groups = self.cluster.journals.iter().filter_map(|group| {
             let leads = self.cluster.owners.of_group(group.id()) == Owner::Here;
-            if !leads && own.is_settled(group.id()) {
-                continue;
+            (leads || !own.is_settled(group.id())).then_some((group, leads))
+        });
+        let known = &*own;
+        let looking =
+            groups.map(async |(group, leads)| (group.id(), self.look_after(group, leads, known).await));
+        let mut is_done = true;
+        for (group, begun) in join_all(looking).await {
+            is_done &= begun.as_ref().is_some_and(BTreeSet::is_empty);
+            if let Some(begun) = begun {
+                own.looked_after(group, begun);
             }
-            is_done &= self.look_after(group, leads, own).await;
         }
         // Who waits for a stream finds what it ended with meanwhile.
         self.router.shared.streams.stir();
         is_done
     }
 
-    async fn look_after(&self, group: &Group<Journal>, leads: bool, own: &mut Own) -> bool {
-        if group.linearize(PATIENCE).await.is_err() {
-            return false;
-        }
+    /// Those that were begun and of which it is not known what came; `None` if it is not known who is lost.
+    async fn look_after(&self, group: &Group<Journal>, leads: bool, own: &Own) -> Option<BTreeSet<Binding>> {
+        group.linearize(PATIENCE).await.ok()?;
+        // Without their requests: many may be lost at once, and the group waits.
         let lost = group.read(|journal| {
             let running = journal.streams().running();
             let lost = running
                 .filter(|(id, record)| self.is_ours(id) && self.is_lost(id, record, leads, group.id(), own));
-            lost.map(|(id, record)| (id.clone(), record.clone()))
+            lost.map(|(id, record)| (id.clone(), record.owner, record.epoch))
                 .collect::<Vec<_>>()
         });
-        let mut begun = BTreeSet::new();
-        for (id, record) in lost {
-            match adopt(&self.router, &id, &record).await {
-                Ok(Adopted::Left) => {}
-                Ok(adopted) => {
-                    info!(stream = %id.stream, owner = %record.owner, ?adopted, "stream taken over");
-                }
-                Err(fault) => {
-                    warn!(stream = %id.stream, owner = %record.owner, %fault, "stream is not taken over; trying again");
-                    begun.insert(id);
-                }
+        Some(begun(lost, async |lost| self.is_taken_over(lost).await).await)
+    }
+
+    /// False if it is to be tried again.
+    async fn is_taken_over(&self, (id, owner, epoch): &Lost) -> bool {
+        let adopted = adopt(&self.router, id, *epoch).await;
+        match &adopted {
+            Ok(Adopted::Left) => {}
+            Ok(adopted) => info!(stream = %id.stream, %owner, ?adopted, "stream taken over"),
+            Err(fault) => {
+                warn!(stream = %id.stream, %owner, %fault, "stream is not taken over; trying again")
             }
         }
-        let is_done = begun.is_empty();
-        own.looked_after(group.id(), begun);
-        is_done
+        adopted.is_ok()
     }
 
     /// Streams are dealt out to arbiters by name.
@@ -135,6 +144,18 @@ impl Failover {
         let session = Some(id.session.as_str());
         own.may_be_lost(group, id) && streams.find(&id.tenant, &id.stream, session).is_err()
     }
+}
+
+/// What a stream is known by that is lost: its owner, and the epoch that this writes under.
+type Lost = (Binding, NodeId, u64);
+
+/// Takes streams over, [`AT_ONCE`]. Those for which that is not done.
+async fn begun(lost: Vec<Lost>, is_taken_over: impl AsyncFn(&Lost) -> bool) -> BTreeSet<Binding> {
+    let (lost, take_over) = (stream::iter(lost), &is_taken_over);
+    let taking = lost.map(async |lost| (take_over(&lost).await, lost.0));
+    let taken = taking.buffer_unordered(AT_ONCE);
+    let begun = taken.filter_map(async |(is_done, id)| (!is_done).then_some(id));
+    begun.collect().await
 }
 
 /// Which streams on record as this node's may be run by nobody.
@@ -174,6 +195,18 @@ mod tests {
             session: SessionId::new("s").unwrap(),
             stream: StreamId::new(name).unwrap(),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn streams_do_not_wait_for_one_another_to_be_taken_over() {
+        let owner = NodeId::new(2).unwrap();
+        let lost = (0..AT_ONCE).map(|number| (stream(&number.to_string()), owner, 1));
+        let begun = begun(lost.collect(), async |(id, _, _)| {
+            tokio::time::sleep(PATIENCE).await;
+            id.stream.as_str() != "7"
+        });
+        let begun = tokio::time::timeout(PATIENCE * 2, begun).await;
+        assert_eq!(begun, Ok(BTreeSet::from([stream("7")])), "to be tried again");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use atp_consensus::journal::requests::{End, EndRequest};
-use atp_consensus::journal::streams::{FinishStream, State, Stream, TakeOver, TakeOverReply};
+use atp_consensus::journal::streams::{FinishStream, State, TakeOver, TakeOverReply};
 use atp_protocol::cluster::NodeId;
 use atp_protocol::connection::StreamKey;
 use atp_protocol::error::{Code, Fault};
@@ -25,20 +25,19 @@ pub enum Adopted {
     Left,
 }
 
-/// Makes this node the owner of a stream, and goes on with it.
+/// Makes this node the owner of a stream whose record is written under epoch `from`, and goes on with it.
 ///
 /// # Errors
-/// Of the group, and of [`Streams::start`](super::Streams::start); to be tried again.
-pub async fn adopt(router: &Rc<Router>, id: &Binding, record: &Stream) -> Result<Adopted, Fault> {
-    let (records, lost) = (&*router.shared.records, record.owner);
+/// Of the group, and of [`Streams::start`](super::Streams::start); to be tried again, by whoever is the owner then.
+pub async fn adopt(router: &Rc<Router>, id: &Binding, from: u64) -> Result<Adopted, Fault> {
+    let records = &*router.shared.records;
     let take_over = TakeOver {
         stream: id.clone(),
         owner: records.node(),
-        from: record.epoch,
+        from,
     };
-    let epoch = match write(records, id, &take_over).await? {
-        TakeOverReply::Taken { epoch } => epoch,
-        TakeOverReply::Fenced { .. } | TakeOverReply::Unknown => return Ok(Adopted::Left),
+    let Some(epoch) = taken(write(records, id, &take_over).await?, records.node())? else {
+        return Ok(Adopted::Left);
     };
     let record = records.look(id);
     let Some(record) = record.filter(|record| record.state == State::Open) else {
@@ -51,7 +50,7 @@ pub async fn adopt(router: &Rc<Router>, id: &Binding, record: &Stream) -> Result
     let mut again = asked::decode(&record.request, key.clone());
     if let Ok((opening, frame)) = &again {
         // Either way it is known what became of the request: it may run again under its key.
-        release(router, id, lost, asked::idempotency_key(&opening.around, frame)).await?;
+        release(router, id, asked::idempotency_key(&opening.around, frame)).await?;
     }
     if record.lanes.iter().any(|lane| lane.has_delivered) {
         again = Err(Fault::new(
@@ -80,19 +79,31 @@ pub async fn adopt(router: &Rc<Router>, id: &Binding, record: &Stream) -> Result
     }
 }
 
-/// Frees the idempotency key of a stream from the claim of the owner that was lost.
-async fn release(router: &Router, id: &Binding, lost: NodeId, key: Option<String>) -> Result<(), Fault> {
+/// The epoch that a stream is this node's under; `None` where it is another's, or nobody's.
+///
+/// # Errors
+/// Where an earlier command of this node took it over: whoever did not learn of that looks again.
+fn taken(reply: TakeOverReply, node: NodeId) -> Result<Option<u64>, Fault> {
+    match reply {
+        TakeOverReply::Taken { epoch } => Ok(Some(epoch)),
+        TakeOverReply::Fenced { owner, .. } if owner == node => {
+            let detail = "the stream was taken over here under an epoch that is not known yet; try again";
+            Err(Fault::new(Code::Internal, detail).retry_after(500))
+        }
+        TakeOverReply::Fenced { .. } | TakeOverReply::Unknown => Ok(None),
+    }
+}
+
+/// Frees the idempotency key of a stream from the claim of an owner that was lost.
+async fn release(router: &Router, id: &Binding, key: Option<String>) -> Result<(), Fault> {
     let Some(key) = key else { return Ok(()) };
     let (records, tenant) = (&*router.shared.records, id.tenant.clone());
     let key = IdempotencyKey { tenant, key };
     records.catch_up(&key.tenant, &key.key).await?;
     let entry = records.under_key(&key);
     let claim = entry.as_ref().and_then(|entry| entry.state.claim());
-    let is_its = |claim: &Claim| {
-        let Place { session, stream } = &claim.place;
-        (claim.node, session, stream) == (lost, &id.session, &id.stream) && !router.shared.runs(&key, claim)
-    };
-    let Some(claim) = claim.filter(|claim| is_its(claim)).cloned() else {
+    let is_lost = |claim: &Claim| is_of(claim, id) && !router.shared.runs(&key, claim);
+    let Some(claim) = claim.filter(|claim| is_lost(claim)).cloned() else {
         return Ok(());
     };
     let end = EndRequest {
@@ -101,4 +112,50 @@ async fn release(router: &Router, id: &Binding, lost: NodeId, key: Option<String
         end: End::Again,
     };
     write(records, &end.key, &end).await.map(drop)
+}
+
+/// Whether a claim is that of a stream, whichever of its owners made it: all but the one that has its record are followed.
+fn is_of(claim: &Claim, stream: &Binding) -> bool {
+    let Place {
+        session,
+        stream: name,
+    } = &claim.place;
+    (session, name) == (&stream.session, &stream.stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use atp_protocol::ids::{SessionId, StreamId, TenantId};
+
+    use super::*;
+
+    #[test]
+    fn a_take_over_whose_reply_was_lost_is_tried_again() {
+        let node = |number| NodeId::new(number).unwrap();
+        let fenced = |owner| TakeOverReply::Fenced { owner, epoch: 7 };
+        assert_eq!(taken(TakeOverReply::Taken { epoch: 7 }, node(1)), Ok(Some(7)));
+        assert_eq!(taken(fenced(node(2)), node(1)), Ok(None));
+        let again = taken(fenced(node(1)), node(1)).unwrap_err();
+        assert!(again.retry().is_retryable(), "{again}");
+    }
+
+    #[test]
+    fn the_claim_of_an_owner_before_the_last_is_freed_too() {
+        let stream = Binding {
+            tenant: TenantId::new("t").unwrap(),
+            session: SessionId::new("s").unwrap(),
+            stream: StreamId::new("x").unwrap(),
+        };
+        let claim = |node, name: &str| Claim {
+            node: NodeId::new(node).unwrap(),
+            life: 1,
+            number: 1,
+            place: Place {
+                session: stream.session.clone(),
+                stream: StreamId::new(name).unwrap(),
+            },
+        };
+        assert!(is_of(&claim(1, "x"), &stream) && is_of(&claim(2, "x"), &stream));
+        assert!(!is_of(&claim(1, "y"), &stream));
+    }
 }
