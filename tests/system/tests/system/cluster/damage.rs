@@ -4,14 +4,14 @@ use std::fs;
 
 use http::Method;
 
-use super::fixture::{Cluster, new_key, serves};
+use super::fixture::{Cluster, serves};
 use crate::fixture::{ADMIN_KEY, Mock, until};
 
 #[tokio::test]
 async fn a_member_without_its_store_does_not_start_and_its_machine_comes_back_under_the_next_number() {
     let mock = Mock::start();
     let mut cluster = Cluster::start(&mock, 3).await;
-    let key = new_key(cluster.node(1), "acme").await;
+    let key = cluster.node(1).unlimited().await;
     cluster.kill(3);
     let (path, whole) = (cluster.store(3), fs::read(cluster.store(3)).unwrap());
 

@@ -76,18 +76,32 @@ async fn what_only_a_leader_can_do_is_done_there() {
     );
 }
 
+/// Requests that a node had others carry out.
+async fn relays(node: &Node) -> u64 {
+    let metrics = node.get("/metrics").key(ADMIN_KEY).send().await.ok().text();
+    let counted = metrics
+        .lines()
+        .filter(|line| line.starts_with("relay_requests_total"));
+    counted
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+        .sum()
+}
+
 #[tokio::test]
-async fn a_member_that_drains_leads_nothing_and_takes_no_new_work_until_that_is_undone() {
+async fn a_member_that_drains_leads_nothing_and_hands_new_work_on_until_that_is_undone() {
     let mock = Mock::start();
     let cluster = Cluster::start(&mock, 3).await;
     let key = key(&cluster).await;
     told(cluster.node(1), "cluster transfer J1 3");
     told(cluster.node(1), "cluster drain 3");
-    until("the drained node to refuse work", async || {
-        let reply = cluster.node(3).chat(&key, question()).send().await;
-        (reply.status == 503).then_some(())
+    until("the drained node to say so", async || {
+        (cluster.node(3).get("/readyz").send().await.status == 503).then_some(())
     })
     .await;
+    let before = relays(cluster.node(3)).await;
+    let reply = cluster.node(3).chat(&key, question()).send().await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert!(relays(cluster.node(3)).await > before, "another did it");
     sees(cluster.node(1), "node 3 to lead nothing", |state| {
         *leads(state, 3) == 0
     })
@@ -99,10 +113,12 @@ async fn a_member_that_drains_leads_nothing_and_takes_no_new_work_until_that_is_
 
     told(cluster.node(2), "cluster drain 3 --undo");
     until("node 3 to take work again", async || {
-        let reply = cluster.node(3).chat(&key, question()).send().await;
-        (reply.status == 200).then_some(())
+        (cluster.node(3).get("/readyz").send().await.status == 200).then_some(())
     })
     .await;
+    let before = relays(cluster.node(3)).await;
+    assert_eq!(cluster.node(3).chat(&key, question()).send().await.status, 200);
+    assert_eq!(relays(cluster.node(3)).await, before, "it did so itself");
     told(cluster.node(2), "cluster balance");
     sees(cluster.node(1), "node 3 to lead again", |state| {
         leads(state, 3).as_u64() > Some(0)
