@@ -44,7 +44,7 @@ pub type Serve = Rc<dyn Fn(Box<dyn ByteStream>, Protocol, SocketAddr) -> LocalBo
 pub async fn service(surface: Rc<Surface>, times: HttpTimes, stop: watch::Receiver<bool>) -> Serve {
     let app = App::new()
         .wrap(from_fn(relay::ingress))
-        .wrap_fn(unread::close)
+        .wrap_fn(unread::settle(surface.arrival))
         .wrap_fn(stalled::cut(times.write_stall))
         .app_data(surface)
         .configure(surfaces::routes);

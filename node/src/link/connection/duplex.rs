@@ -17,7 +17,8 @@ use crate::link::LinkError;
 /// A stream of bytes in both directions, each with credit: who sends faster than the other side reads waits.
 ///
 /// A piece of at most [`PIECE_MAX`](atp_protocol::link::machine::PIECE_MAX) bytes arrives as it was sent; a longer one arrives as several.
-/// Dropped before both sides have finished, it is reset as cancelled, and what was not read is lost.
+/// Dropped before both sides have finished, it is reset as cancelled: what its side said is lost where it was not read, unless that side
+/// had finished.
 pub struct Duplex {
     connection: Arc<Connection>,
     id: Correlation,

@@ -41,10 +41,12 @@ impl Inbox {
         wake(state.reader.take());
     }
 
-    /// What was read before goes; what comes after a reset is not to be relied on, and neither is what came before it.
+    /// What was not read goes, because what was cut short is not to be relied on; unless the other side had said all before.
     pub(super) fn break_off(&self, why: LinkError) {
         let mut state = self.lock();
-        state.pieces.clear();
+        if !state.is_ended {
+            state.pieces.clear();
+        }
         state.broken = Some(why);
         wake(state.reader.take());
         wake(state.writer.take());
@@ -57,12 +59,12 @@ impl Inbox {
     /// The next piece; `None` at the end.
     pub(super) fn poll_piece(&self, context: &Context<'_>) -> Poll<Result<Option<Bytes>, LinkError>> {
         let mut state = self.lock();
-        if let Some(why) = &state.broken {
-            return Poll::Ready(Err(why.clone()));
+        if let Some(piece) = state.pieces.pop_front() {
+            return Poll::Ready(Ok(Some(piece)));
         }
-        match state.pieces.pop_front() {
-            Some(piece) => Poll::Ready(Ok(Some(piece))),
-            None if state.is_ended => Poll::Ready(Ok(None)),
+        match &state.broken {
+            _ if state.is_ended => Poll::Ready(Ok(None)),
+            Some(why) => Poll::Ready(Err(why.clone())),
             None => {
                 state.reader = Some(context.waker().clone());
                 Poll::Pending

@@ -88,6 +88,26 @@ async fn a_reset_and_a_drop_end_both_sides() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_said_to_the_end_is_read_although_its_side_then_dropped_the_stream() {
+    on_arbiter(async {
+        let cluster = Cluster::new();
+        let (one, _two, everything) = cluster.pair().await;
+        let mut stream = one.open(node(2), Lane::Requests, KEEP, b"").await.unwrap();
+        until("opened", || everything.kept.borrow().len() == 1).await;
+        let mut kept = everything.kept.borrow_mut().pop().unwrap();
+        kept.send(b"no, because").await.unwrap();
+        kept.finish();
+        drop(kept);
+        while stream.send(b"more of it").await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(stream.recv().await.unwrap().unwrap(), &b"no, because"[..]);
+        assert_eq!(stream.recv().await, Ok(None));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn streams_beyond_the_limit_are_refused_and_ended_ones_do_not_count() {
     on_arbiter(async {
         let cluster = Cluster::new();
