@@ -207,6 +207,17 @@ impl KeyTable {
         made.chain(configured).collect()
     }
 
+    /// Whether `credential` has the form of a key that was made, and is none that this table has.
+    #[must_use]
+    pub fn lacks(&self, credential: &str) -> bool {
+        let is_lacking = ApiKey::parse(credential).is_some_and(|key| !self.has(key.id));
+        is_lacking && {
+            let hash = hash(credential);
+            let is_admin = self.admin.as_ref().is_some_and(|(kept, _)| *kept == hash);
+            !is_admin && !self.configured.contains_key(hash.as_bytes())
+        }
+    }
+
     /// Who presents `credential`. `None` for a missing credential, unless anyone is served, and for a wrong one always.
     #[must_use]
     pub fn authenticate(&self, credential: Option<&str>) -> Option<&Credential> {
@@ -295,6 +306,20 @@ mod tests {
         assert!(table.authenticate(Some("sk-anything")).is_some());
         let wrong = format!("{}x", &minted.key.expose()[..minted.key.expose().len() - 1]);
         assert!(table.authenticate(Some(&wrong)).is_none());
+    }
+
+    #[test]
+    fn a_table_lacks_keys_of_the_made_form_that_it_does_not_have_and_no_others() {
+        let minted = Minted::new(&Counting);
+        let mut table = KeyTable::new(Some(&Secret::new("operator".to_owned())), None);
+        assert!(table.lacks(minted.key.expose()));
+        for credential in ["operator", "", "sk-anything", "atp_short_key"] {
+            assert!(!table.lacks(credential), "{credential:?}");
+        }
+        let as_admin = KeyTable::new(Some(&minted.key), None);
+        assert!(!as_admin.lacks(minted.key.expose()));
+        table.insert(&record(&minted));
+        assert!(!table.lacks(minted.key.expose()));
     }
 
     #[test]

@@ -72,6 +72,11 @@ impl Meta {
         self.caught_up.send_replace(true);
     }
 
+    /// Whether the node knows what was agreed on before it started.
+    pub(crate) fn is_caught_up(&self) -> bool {
+        *self.caught_up.borrow()
+    }
+
     /// Resolves when the node knows what was agreed on before it started.
     pub(crate) async fn caught_up(&self) {
         let mut caught_up = self.caught_up.subscribe();
@@ -101,7 +106,7 @@ impl Meta {
         Status {
             store: self.ledger.is_alive() && self.cluster.is_in_service(),
             member: !self.cluster.is_removed(),
-            caught_up: *self.caught_up.borrow(),
+            caught_up: self.is_caught_up(),
             routable_adapters: self.registry.routable(),
             draining: self.is_draining(),
         }

@@ -36,15 +36,10 @@ pub(super) fn identify(surface: &Surface, request: &HttpRequest) -> Result<Arc<I
 /// Authenticates a request, and counts it against the rates of credential and tenant.
 ///
 /// # Errors
-/// `EAUTH` without saying which check failed, `ERATE` for one that calls too often, `ESEC` for a hint at a tenant or
+/// `EAUTH` without saying which check failed, `EDRAINING` for a key that may have been made while this node was away, `ERATE` for one that calls too often, `ESEC` for a hint at a tenant or
 /// project that is not the credential's.
 pub(super) fn authenticate(surface: &Surface, request: &HttpRequest) -> Result<Credential, Fault> {
-    let found = recognise(surface, request).ok_or_else(|| {
-        Fault::new(
-            Code::Auth,
-            "send a valid key as `Authorization: Bearer` or `x-api-key`",
-        )
-    })?;
+    let found = recognise(surface, request)?;
     surface.router.admit(&found.identity, &found.access)?;
     check_hints(request.headers(), &found.identity)?;
     Ok(found)
@@ -52,16 +47,29 @@ pub(super) fn authenticate(surface: &Surface, request: &HttpRequest) -> Result<C
 
 /// Whose request it is, as far as that can be told without counting it against any rate.
 pub(crate) fn tenant(surface: &Surface, request: &HttpRequest) -> Option<TenantId> {
-    recognise(surface, request).map(|credential| credential.identity.tenant.clone())
+    let found = recognise(surface, request).ok()?;
+    Some(found.identity.tenant.clone())
 }
 
-fn recognise(surface: &Surface, request: &HttpRequest) -> Option<Credential> {
+fn recognise(surface: &Surface, request: &HttpRequest) -> Result<Credential, Fault> {
     let headers = request.headers();
     let credential = bearer(headers)
         .or_else(|| headers.get("x-api-key")?.to_str().ok())
         .or_else(|| headers.get("api-key")?.to_str().ok())
         .or_else(|| query_key(surface, request));
-    surface.meta.keys().authenticate(credential).cloned()
+    // Asked before the keys are looked at: those that come in between are found.
+    let is_caught_up = surface.meta.is_caught_up();
+    let keys = surface.meta.keys();
+    if !is_caught_up && credential.is_some_and(|text| keys.lacks(text)) {
+        let detail = "the node has started and does not know every key yet; try again, or at another node";
+        return Err(Fault::new(Code::Draining, detail).retry_after(1_000));
+    }
+    keys.authenticate(credential).cloned().ok_or_else(|| {
+        Fault::new(
+            Code::Auth,
+            "send a valid key as `Authorization: Bearer` or `x-api-key`",
+        )
+    })
 }
 
 /// Headers that name a tenant or project are never believed; those that contradict the credential are refused, because
