@@ -44,7 +44,9 @@ fn find(surface: &Surface, id: &str) -> Result<Explained, Fault> {
 }
 
 fn unknown(id: &str) -> Fault {
-    let detail = format!("no request {id} among the last ones decided here; ids are in `x-atp-hold`");
+    let detail = format!(
+        "no request {id} among the last ones decided at this node; each node knows its own, so ask the others too; ids are in `x-atp-hold`"
+    );
     Fault::no_such(detail)
 }
 
