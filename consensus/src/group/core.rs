@@ -71,7 +71,7 @@ impl Core {
         .map_err(|error| unreadable(&error))?;
         if log.purged() > machine.index() {
             let why = format!(
-                "its log begins after {}, and its last snapshot ends at {}; let this member join anew with an empty directory",
+                "its log begins after {}, and its last snapshot ends at {}; remove this number from the cluster and add the machine under the next one (docs/operators.md)",
                 log.purged(),
                 machine.index()
             );

@@ -8,7 +8,7 @@ use std::io;
 pub enum OpenError {
     /// What was durable is damaged, or this is no store.
     #[error(
-        "{file} is corrupt: {what}; a node alone goes on from a backup, a member of a cluster joins anew under the next number with an empty directory"
+        "{file} is corrupt: {what}; a node alone goes on from a backup; as for a member of a cluster, remove its number and add the machine under the next one (docs/operators.md, \"A cluster\")"
     )]
     Corrupt {
         /// The file.
@@ -74,7 +74,9 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ReadError {
     /// What was durable is damaged. The node must not go on with it.
-    #[error("{place} is corrupt: {what}; let this member join anew with an empty directory")]
+    #[error(
+        "{place} is corrupt: {what}; remove this number from the cluster and add the machine under the next one (docs/operators.md, \"A cluster\")"
+    )]
     Corrupt {
         /// Where.
         place: Place,
