@@ -76,6 +76,8 @@ fn without(cluster: &Value, what: &str, version: u64) -> Without {
     for member in rows(&cluster["members"]) {
         let name = format!("node {} ({})", member["node"], text(&member["name"]));
         match member["standing"][what].as_u64() {
+            // What was heard of it last says nothing of what it does when it comes back.
+            _ if member["reached"] == false => without.silent.push(name),
             // It is connected and has just come: it will be heard.
             None if member["reached"] == true => without.behind.push(name),
             None => without.silent.push(name),
@@ -101,10 +103,11 @@ mod tests {
             member(3, Value::Null),
             member(4, json!({ "policy_version": 8 })),
             json!({ "node": 5, "name": "n", "reached": true, "standing": null }),
+            json!({ "node": 6, "name": "n", "reached": false, "standing": { "policy_version": 9 } }),
         ] });
         let expected = Without {
             behind: vec!["node 2 (n)".to_owned(), "node 5 (n)".to_owned()],
-            silent: vec!["node 3 (n)".to_owned()],
+            silent: vec!["node 3 (n)".to_owned(), "node 6 (n)".to_owned()],
         };
         assert_eq!(without(&cluster, "policy_version", 7), expected);
     }

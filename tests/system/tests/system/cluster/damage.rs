@@ -17,7 +17,10 @@ async fn a_member_without_its_store_does_not_start_and_its_machine_comes_back_un
 
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     let said = cluster.refused(3);
-    assert!(said.contains("corrupt") && said.contains("next number"), "{said}");
+    assert!(
+        said.contains("corrupt") && said.contains("the next one"),
+        "{said}"
+    );
     let mut flipped = whole.clone();
     flipped
         .iter_mut()
